@@ -1,0 +1,152 @@
+"""Every error that an author or a client of Syncline can meet.
+
+    SynclineError
+    ├─ AppError               raised by applications; its data reaches the client
+    ├─ ArgumentError          a call's arguments do not fit the function
+    ├─ DocumentError          a value does not fit its field
+    ├─ NotFoundError          there is no such document
+    ├─ UniqueError            a unique index already holds the key
+    ├─ UnauthenticatedError   nobody is signed in
+    ├─ ForbiddenError         the caller may not do this
+    ├─ LimitError             a transaction, value or call is over a limit
+    ├─ OverloadedError        a queue is full; says when to try again
+    ├─ SideEffectError        a query or mutation touched the outside world
+    ├─ ResultError            a function returned what its hint does not allow
+    ├─ FunctionNotFoundError  no such function, or not for this caller
+    ├─ CursorError            a pagination cursor of another query
+    └─ SetupError             the application or its data folder cannot be used (schema, code, files)
+
+`code` is stable and is what programs compare; the message is for people: what, where, what to do next.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class SynclineError(Exception):
+    """Base of all errors that Syncline raises on purpose."""
+
+    code: str = "internal"
+    #: Whether a client in production sees `client_data()`; the text of all other errors is redacted there.
+    public: bool = False
+
+    def client_data(self) -> Any:
+        """The value that clients receive as a ConvexError's data (public errors only)."""
+        return {"code": self.code, "message": str(self)}
+
+
+class AppError(SynclineError):
+    """An application's own refusal. `data` is any value; it reaches the client in production too."""
+
+    code = "app_error"
+    public = True
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(data)
+        self.data = data
+
+    def client_data(self) -> Any:
+        return self.data
+
+
+class ArgumentError(SynclineError):
+    code = "invalid_argument"
+    public = True
+
+
+class DocumentError(SynclineError):
+    code = "invalid_document"
+    public = True
+
+
+class NotFoundError(SynclineError):
+    code = "not_found"
+    public = True
+
+
+class UniqueError(SynclineError):
+    """A unique index already holds the key. Names the index only, never the other document."""
+
+    code = "not_unique"
+    public = True
+
+    def __init__(self, index: str) -> None:
+        super().__init__(f"a document with this key already exists in the unique index {index}")
+        self.index = index
+
+
+class UnauthenticatedError(SynclineError):
+    code = "unauthenticated"
+    public = True
+
+    def __init__(self, message: str = "sign in to do this") -> None:
+        super().__init__(message)
+
+
+class ForbiddenError(SynclineError):
+    code = "forbidden"
+    public = True
+
+
+class LimitError(SynclineError):
+    """A limit was reached. The text names what was used, the limit, its setting and the way out."""
+
+    code = "limit"
+    public = True
+
+
+class OverloadedError(SynclineError):
+    """A queue is full. `retry_after` is in seconds."""
+
+    code = "overloaded"
+    public = True
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class SideEffectError(SynclineError, PermissionError):
+    """A query or mutation touched files, sockets, processes or the clock. Use an action for that.
+
+    A PermissionError too, so that libraries which may do without a file degrade as they would on a
+    machine that forbids it.
+    """
+
+    code = "side_effect"
+    public = True
+
+
+class ResultError(SynclineError):
+    code = "invalid_result"
+
+
+class FunctionNotFoundError(SynclineError):
+    code = "function_not_found"
+
+
+class CursorError(SynclineError):
+    """A pagination cursor that this query did not make. Clients restart at the first page."""
+
+    code = "invalid_cursor"
+    public = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "InvalidCursor: this cursor was made by another query (or the query has changed). Start again without a cursor."
+        )
+
+    def client_data(self) -> Any:
+        # The official React hook looks for these two fields; see wire protocol, pagination.
+        return {"isConvexSystemError": True, "paginationError": "InvalidCursor"}
+
+
+class SetupError(SynclineError):
+    """The application or its data cannot be used. `hint` is the next thing to do."""
+
+    code = "setup"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}\n  help: {hint}" if hint else message)
+        self.hint = hint

@@ -1,0 +1,50 @@
+"""Who is calling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A signed-in user, as the token said. Absent claims are None; `claims` holds all of them."""
+
+    subject: str
+    issuer: str
+    name: str | None = None
+    given_name: str | None = None
+    family_name: str | None = None
+    nickname: str | None = None
+    preferred_username: str | None = None
+    profile_url: str | None = None
+    picture_url: str | None = None
+    website_url: str | None = None
+    email: str | None = None
+    email_verified: bool | None = None
+    gender: str | None = None
+    birthday: str | None = None
+    timezone: str | None = None
+    language: str | None = None
+    phone_number: str | None = None
+    phone_number_verified: bool | None = None
+    address: str | None = None
+    updated_at: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
+
+    @property
+    def token_identifier(self) -> str:
+        """Issuer and subject, unique among all providers."""
+        return f"{self.issuer}|{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """On whose behalf a function runs. `admin` callers hold the admin key and may call internal functions."""
+
+    identity: Identity | None = None
+    admin: bool = False
+
+
+ANONYMOUS = Caller()

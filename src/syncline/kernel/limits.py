@@ -1,0 +1,69 @@
+"""Every bound of the system, in one place. Each is reported by name when it is hit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import LimitError
+
+MiB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds with their defaults. Sizes are bytes, times are seconds unless the name says otherwise."""
+
+    # Values
+    document_bytes: int = 1 * MiB
+    document_nesting: int = 16
+    value_nesting: int = 64
+    array_items: int = 8192
+    object_fields: int = 1024
+
+    # One query or mutation, with all that it calls
+    argument_bytes: int = 16 * MiB
+    result_bytes: int = 16 * MiB
+    read_bytes: int = 16 * MiB
+    read_documents: int = 32_000
+    read_ranges: int = 4_096
+    write_bytes: int = 16 * MiB
+    write_documents: int = 16_000
+    call_depth: int = 8
+    run_seconds: float = 1.0
+    action_seconds: float = 600.0
+    log_lines: int = 256
+    log_line_bytes: int = 32_768
+
+    # The commit lane
+    lane_queue: int = 10_000
+    batch_mutations: int = 256
+    batch_bytes: int = 16 * MiB
+    actions_running: int = 256
+    actions_queued: int = 1_000
+
+    # Live queries and sessions
+    session_queries: int = 512
+    session_mutations: int = 1_000
+    session_actions: int = 1_000
+    session_unsent_bytes: int = 8 * MiB
+    session_requests_kept: int = 1_000
+    session_requests_seconds: float = 24 * 3600.0
+    frame_bytes_before_connect: int = 64 * 1024
+    frame_bytes: int = 16 * MiB + 2048
+    connect_seconds: float = 120.0
+    chunk_bytes: int = 5_000_000
+    cache_bytes: int = 128 * MiB
+    document_cache_bytes: int = 128 * MiB
+    commit_window_bytes: int = 64 * MiB
+    read_pin_seconds: float = 30.0
+    read_pins: int = 16
+
+    # HTTP
+    body_bytes: int = 16 * MiB + 2000
+    connections: int = 20_000
+
+    def check(self, name: str, used: int, remedy: str) -> None:
+        """Raise LimitError when `used` is above the limit `name`."""
+        limit: int = getattr(self, name)
+        if used > limit:
+            raise LimitError(f"{name.replace('_', ' ')}: {used:,} used, the limit is {limit:,}. {remedy}")
