@@ -123,7 +123,7 @@ class RangeIndex(Generic[T]):
             self.remove(token)
         self._read_sets[token] = read_set
         for item in read_set.ranges:
-            buckets = self._buckets.setdefault(item.index, {})
+            buckets = self._buckets.setdefault(item.index_id, {})
             bucket = buckets.get(item.prefix)
             if bucket is None:
                 bucket = buckets[item.prefix] = _Bucket()
@@ -140,8 +140,11 @@ class RangeIndex(Generic[T]):
         if read_set is None:
             return
         for item in read_set.ranges:
-            buckets = self._buckets[item.index]
-            bucket = buckets[item.prefix]
+            # Two ranges may share a bucket's set of whole prefixes: the first one removed takes the token out.
+            buckets = self._buckets.get(item.index_id, {})
+            bucket = buckets.get(item.prefix)
+            if bucket is None:
+                continue
             if _covers_prefix(item):
                 bucket.whole.discard(token)
             elif bucket.partial is not None:
@@ -151,7 +154,7 @@ class RangeIndex(Generic[T]):
             if not bucket.whole and bucket.partial is None:
                 del buckets[item.prefix]
                 if not buckets:
-                    del self._buckets[item.index]
+                    del self._buckets[item.index_id]
 
     def hits(self, record: CommitRecord) -> set[T]:
         """The tokens whose read sets `record` touches."""

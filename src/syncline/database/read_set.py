@@ -25,7 +25,7 @@ class ReadRange(NamedTuple):
     of the range start with it.
     """
 
-    index: int
+    index_id: int
     prefix: bytes
     start: bytes
     stop: bytes
@@ -37,7 +37,7 @@ class EntryChange(NamedTuple):
     `offsets` are the lengths of `key` after each indexed field, so that equality prefixes are found by slicing.
     """
 
-    index: int
+    index_id: int
     key: bytes
     offsets: tuple[int, ...]
 
@@ -74,7 +74,7 @@ class ReadSet:
         if by_index is None:
             by_index = self._by_index = {}
             for item in self.ranges:
-                by_index.setdefault(item.index, []).append(item)
+                by_index.setdefault(item.index_id, []).append(item)
         for index, key, _offsets in record.entries:
             for item in by_index.get(index, ()):
                 if item.start <= key < item.stop:
