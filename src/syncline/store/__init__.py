@@ -1,1 +1,64 @@
+"""Durable bytes: documents, index entries and the commit log in one SQLite file."""
 
+from __future__ import annotations
+
+from .cache import CacheEntry, DocumentCache
+from .commit_log import CommitLog
+from .errors import (
+    CorruptDataError,
+    FolderLockedError,
+    FolderUnusableError,
+    LogTrimmedError,
+    NewerDataError,
+    QueryInterrupted,
+    StoreFailedError,
+    StoreFullError,
+    WrongKeyError,
+)
+from .layout import FIRST_USER_TABLE
+from .reader import Reader
+from .store import Store
+from .types import (
+    ID_BYTES,
+    KEY_TAIL_BYTES,
+    Commit,
+    DocumentWrite,
+    EntryWrite,
+    IndexInfo,
+    RequestRecord,
+    Row,
+    ShapeInfo,
+    StoredBody,
+    TableInfo,
+    Timestamp,
+)
+
+__all__ = [
+    "FIRST_USER_TABLE",
+    "ID_BYTES",
+    "KEY_TAIL_BYTES",
+    "CacheEntry",
+    "Commit",
+    "CommitLog",
+    "CorruptDataError",
+    "DocumentCache",
+    "DocumentWrite",
+    "EntryWrite",
+    "FolderLockedError",
+    "FolderUnusableError",
+    "IndexInfo",
+    "LogTrimmedError",
+    "NewerDataError",
+    "QueryInterrupted",
+    "Reader",
+    "RequestRecord",
+    "Row",
+    "ShapeInfo",
+    "Store",
+    "StoreFailedError",
+    "StoreFullError",
+    "StoredBody",
+    "TableInfo",
+    "Timestamp",
+    "WrongKeyError",
+]

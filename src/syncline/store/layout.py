@@ -1,0 +1,115 @@
+"""The SQLite file: its tables, its settings, and how connections to it are opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import apsw
+
+from .errors import CorruptDataError, FolderUnusableError, NewerDataError, WrongKeyError
+from .sqlite import Connection, open_connection
+
+APPLICATION_ID = 0x53594E43  # "SYNC": marks the file as ours
+FORMAT = 1
+KEY_BYTES = 32
+FIRST_USER_TABLE = 10_001
+
+_PLAIN_HEADER = b"SQLite format 3\0"
+
+PAGE_SIZE = 4096
+CACHE_KIB = 16 * 1024
+MMAP_BYTES = 1 << 30
+
+SCHEMA = """
+CREATE TABLE documents(
+    tbl INTEGER NOT NULL, id BLOB NOT NULL, ts INTEGER NOT NULL, shape INTEGER NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY(tbl, id)) WITHOUT ROWID;
+CREATE TABLE entries(
+    idx INTEGER NOT NULL, key BLOB NOT NULL,
+    PRIMARY KEY(idx, key)) WITHOUT ROWID;
+CREATE TABLE commits(ts INTEGER PRIMARY KEY, total INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE requests(
+    session BLOB NOT NULL, request INTEGER NOT NULL, ts INTEGER NOT NULL, identity TEXT,
+    result BLOB NOT NULL, log_lines BLOB NOT NULL,
+    PRIMARY KEY(session, request)) WITHOUT ROWID;
+CREATE TABLE meta(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
+CREATE TABLE tables(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, by_creation INTEGER NOT NULL);
+CREATE TABLE indexes(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER NOT NULL, name TEXT NOT NULL,
+    definition TEXT NOT NULL, ready INTEGER NOT NULL);
+CREATE TABLE shapes(
+    number INTEGER PRIMARY KEY, tbl INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE(tbl, text));
+"""
+
+
+def connect(path: Path, key: bytes | None, *, durable: bool, vfs: str | None = None) -> Connection:
+    """Open one connection with all settings. The file is made if it is not there."""
+    connection = open_connection(path, vfs)
+    if key is not None:
+        # The order matters: the cipher is chosen before the key is given, and both before the first read.
+        # A raw key skips the derivation of a key from a passphrase, which costs 70 ms per connection.
+        connection.pragma("cipher", "aegis")
+        connection.pragma("key", f"raw:{key.hex()}")
+    connection.set_busy_timeout(10_000)
+    connection.pragma("page_size", PAGE_SIZE)
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full" if durable else "off")
+    connection.pragma("cache_size", -CACHE_KIB)
+    connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("temp_store", "memory")
+    if key is None:
+        connection.pragma("mmap_size", MMAP_BYTES)
+    return connection
+
+
+def prepare(connection: Connection, path: Path) -> None:
+    """Create the tables in a new file, or check that an existing one is ours and not from the future."""
+    version = connection.pragma("user_version")
+    if version == FORMAT and connection.pragma("application_id") == APPLICATION_ID:
+        return
+    if version > FORMAT and connection.pragma("application_id") == APPLICATION_ID:
+        raise NewerDataError(
+            f"{path} was written by a newer version of Syncline (data format {version}, this version reads up to {FORMAT})",
+            "start the version of Syncline that wrote it, or a newer one",
+        )
+    if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None:
+        raise CorruptDataError(
+            f"{path} is an SQLite database, but not one of Syncline",
+            "name another data folder with --data, or move the file away",
+        )
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(SCHEMA)
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", FORMAT)
+    connection.execute("COMMIT")
+
+
+def explain_unreadable(path: Path, key: bytes | None, error: apsw.Error) -> Exception:
+    """The error to raise when SQLite cannot make sense of the file."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(_PLAIN_HEADER))
+    except OSError as refused:
+        return FolderUnusableError(
+            f"{path} cannot be read: {refused.strerror}", "check who owns the data folder"
+        )
+    plain = header == _PLAIN_HEADER
+    if key is not None and plain:
+        return WrongKeyError(
+            f"{path} is not encrypted, but an encryption key was given",
+            "start without the key, or restore the data into a new folder with the key",
+        )
+    if key is not None:
+        return WrongKeyError(
+            f"{path} does not open with this encryption key",
+            "give the key that the data was made with (SYNCLINE_ENCRYPTION_KEY); there is no way in without it",
+        )
+    if not plain and header:
+        return CorruptDataError(
+            f"{path} is encrypted, or damaged in its first bytes",
+            "give the encryption key (SYNCLINE_ENCRYPTION_KEY) if there is one; otherwise restore a backup",
+        )
+    return CorruptDataError(
+        f"{path} is damaged ({error})",
+        "keep a copy of the folder, then restore the newest backup",
+    )
