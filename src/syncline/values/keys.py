@@ -1,0 +1,224 @@
+"""Values as bytes that sort the way the values do, for the keys of indexes.
+
+    part    = tag, content                        tags follow the order of the types
+    int64   = 8 bytes, big endian, sign flipped
+    float   = 8 bytes, big endian, sign flipped; if negative all bits flipped
+    string  = UTF-8 with 00 written as 00 FF, then 00
+    bytes   = the same, without UTF-8
+    array   = its elements' parts, then 00
+    object  = its sorted fields, each a string part and a part, then 00
+
+A part ends by itself, so that the parts of several fields can follow one another. What follows a part must begin
+with a byte below FF: a tag, the end of a container and a creation time do.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from typing import Final, cast
+
+from .types import MAX_NESTING, UNDEFINED, Int64, InvalidValueError, Undefined, Value, float_of, step_to
+
+# Gaps leave room for types to come: these bytes are in stored data and can never change their meaning.
+_UNDEFINED: Final = 0x08
+_NULL: Final = 0x10
+_INT64: Final = 0x18
+_FLOAT: Final = 0x20
+_FALSE: Final = 0x28
+_TRUE: Final = 0x29
+_STRING: Final = 0x30
+_BYTES: Final = 0x38
+_ARRAY: Final = 0x40
+_OBJECT: Final = 0x48
+
+_END: Final = b"\x00"
+_ESCAPED: Final = b"\x00\xff"
+_ESCAPE: Final = 0xFF
+_SIGN: Final = 1 << 63
+_ALL: Final = (1 << 64) - 1
+#: The one NaN that we know, above all other floats.
+_NAN_BITS: Final = 0x7FF8 << 48
+
+_STRING_TAG: Final = bytes((_STRING,))
+_BYTES_TAG: Final = bytes((_BYTES,))
+_ARRAY_TAG: Final = bytes((_ARRAY,))
+_OBJECT_TAG: Final = bytes((_OBJECT,))
+_SINGLETONS: Final = {
+    _UNDEFINED: UNDEFINED,
+    _NULL: None,
+    _FALSE: False,
+    _TRUE: True,
+}
+
+_tagged_double: Final = struct.Struct(">Bd").pack
+_tagged_uint64: Final = struct.Struct(">BQ").pack
+_pack_double: Final = struct.Struct(">d").pack
+_unpack_double: Final = struct.Struct(">d").unpack
+_unpack_uint64: Final = struct.Struct(">Q").unpack_from
+
+
+def encode_key_part(value: object) -> bytes:
+    """`value` (or UNDEFINED) as a part of an index key; parts compare as `compare` does.
+
+    A Python int stands for a float, as in JSON. Raises InvalidValueError for what is not a value.
+    """
+    if isinstance(value, str):
+        return _string_part(value)
+    if isinstance(value, float) and value > 0.0:
+        # The bits of a positive number with the sign flipped are the bits of its negative.
+        return _tagged_double(_FLOAT, -value)
+    return _part(value, 0)
+
+
+def decode_key_part(key: bytes, offset: int = 0) -> tuple[Value | Undefined, int]:
+    """The value whose part begins at `offset`, and the offset behind it.
+
+    Raises InvalidValueError if there is no complete part.
+    """
+    try:
+        return _read_part(key, offset)
+    except (IndexError, struct.error, ValueError) as error:
+        if isinstance(error, InvalidValueError):
+            raise
+        raise InvalidValueError(f"no complete key part at byte {offset} of {key.hex()}") from error
+
+
+def prefix_end(prefix: bytes) -> bytes | None:
+    """The smallest key above all keys that start with `prefix`; None if there is none (for b"", say)."""
+    if prefix and prefix[-1] != 0xFF:
+        return prefix[:-1] + bytes((prefix[-1] + 1,))
+    kept = prefix.rstrip(b"\xff")
+    return kept[:-1] + bytes((kept[-1] + 1,)) if kept else None
+
+
+def type_range(value: object) -> tuple[bytes, bytes]:
+    """The keys [start, stop) of the values that have the type of `value`. Bounds compare within them only."""
+    tag = encode_key_part(value)[0]
+    if tag in (_FALSE, _TRUE):
+        return bytes((_FALSE,)), bytes((_TRUE + 1,))
+    return bytes((tag,)), bytes((tag + 1,))
+
+
+def _part(value: object, depth: int) -> bytes:
+    match value:
+        case str():
+            return _string_part(value)
+        case None:
+            return b"\x10"
+        case bool():
+            return b"\x29" if value else b"\x28"
+        case float():
+            return _float_part(value)
+        case Int64():
+            return _tagged_uint64(_INT64, value + _SIGN)
+        case int():
+            return _float_part(float_of(value))
+        case bytes() | bytearray():
+            return _BYTES_TAG + bytes(value).replace(_END, _ESCAPED) + _END
+        case list() | tuple():
+            return _array_part(cast("list[object] | tuple[object, ...]", value), depth + 1)
+        case Mapping():
+            return _object_part(cast("Mapping[str, object]", value), depth + 1)
+        case Undefined():
+            return b"\x08"
+        case _:
+            raise InvalidValueError(f"{type(value).__name__} is not a value and has no place in an index key")
+
+
+def _string_part(text: str) -> bytes:
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValueError(
+            "a string holds one half of a surrogate pair, which is no character"
+        ) from None
+    if _END in raw:
+        raw = raw.replace(_END, _ESCAPED)
+    return b"%b%b\x00" % (_STRING_TAG, raw)
+
+
+def _float_part(number: float) -> bytes:
+    if number != number:
+        bits = _NAN_BITS
+    else:
+        (bits,) = _unpack_uint64(_pack_double(number))
+    return _tagged_uint64(_FLOAT, _ALL - bits if bits & _SIGN else bits | _SIGN)
+
+
+def _array_part(items: list[object] | tuple[object, ...], depth: int) -> bytes:
+    if depth > MAX_NESTING:
+        raise InvalidValueError.too_nested()
+    parts = [_ARRAY_TAG]
+    try:
+        for item in items:
+            parts.append(_part(item, depth))
+    except InvalidValueError as error:
+        raise error.within(f"[{len(parts) - 1}]")
+    parts.append(_END)
+    return b"".join(parts)
+
+
+def _object_part(fields: Mapping[str, object], depth: int) -> bytes:
+    if depth > MAX_NESTING:
+        raise InvalidValueError.too_nested()
+    parts = [_OBJECT_TAG]
+    name = ""
+    try:
+        for name, item in sorted(fields.items()):
+            parts.append(_string_part(name))
+            parts.append(_part(item, depth))
+    except InvalidValueError as error:
+        raise error.within(step_to(name))
+    parts.append(_END)
+    return b"".join(parts)
+
+
+def _read_part(key: bytes, offset: int) -> tuple[Value | Undefined, int]:
+    tag = key[offset]
+    offset += 1
+    if tag == _STRING:
+        raw, offset = _read_text(key, offset)
+        return raw.decode(), offset
+    if tag == _FLOAT:
+        (bits,) = _unpack_uint64(key, offset)
+        bits = bits ^ _SIGN if bits & _SIGN else _ALL - bits
+        return _unpack_double(bits.to_bytes(8, "big"))[0], offset + 8
+    if tag == _INT64:
+        return Int64(_unpack_uint64(key, offset)[0] - _SIGN), offset + 8
+    if tag in _SINGLETONS:
+        return _SINGLETONS[tag], offset
+    if tag == _BYTES:
+        return _read_text(key, offset)
+    if tag == _ARRAY:
+        return _read_array(key, offset)
+    if tag == _OBJECT:
+        return _read_object(key, offset)
+    raise InvalidValueError(f"byte {offset - 1} of the key {key.hex()} is {tag:02x}, which begins no part")
+
+
+def _read_text(key: bytes, offset: int) -> tuple[bytes, int]:
+    """The bytes up to the terminator, without their escapes, and the offset behind it."""
+    end = key.index(_END, offset)
+    if key[end + 1 : end + 2] != b"\xff":
+        return key[offset:end], end + 1
+    while key[end + 1 : end + 2] == b"\xff":
+        end = key.index(_END, end + 2)
+    return key[offset:end].replace(_ESCAPED, _END), end + 1
+
+
+def _read_array(key: bytes, offset: int) -> tuple[Value, int]:
+    items: list[Value] = []
+    while key[offset] != 0:
+        item, offset = _read_part(key, offset)
+        items.append(cast("Value", item))
+    return items, offset + 1
+
+
+def _read_object(key: bytes, offset: int) -> tuple[Value, int]:
+    fields: dict[str, Value] = {}
+    while key[offset] != 0:
+        name, offset = _read_part(key, offset)
+        item, offset = _read_part(key, offset)
+        fields[cast("str", name)] = cast("Value", item)
+    return fields, offset + 1
