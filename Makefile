@@ -1,0 +1,93 @@
+# Everything is installed into $(VENV) and the node_modules folders; a second run finds the stamps and
+# starts at once. PYTHON chooses the interpreter (3.11 or newer), PORT the port of the demo.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+PYTHON ?= python3
+VENV ?= .venv
+PORT ?= 3210
+NPM_CI := npm ci --no-audit --no-fund --loglevel=error
+
+BIN := $(VENV)/bin
+PACKAGE := $(VENV)/.stamp-package
+DEV := $(VENV)/.stamp-dev
+BUNDLE := src/syncline/http/assets/browser.bundle.js
+NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
+	$(wildcard tests/js/package-lock.json examples/*/package-lock.json))
+LOAD := bench/bin/load
+
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help demo test test-long check format bench bundle wheel clean
+
+help:
+	@echo 'make demo        start examples/chat and print its address'
+	@echo 'make test        install what the tests need, lint, type-check, test'
+	@echo 'make test-long   the heavy tiers: more seeds, kill -9 and power-cut runs'
+	@echo 'make check       linters and type checkers only'
+	@echo 'make format      format and fix imports'
+	@echo 'make bench       all benchmarks; one: python bench/run.py NAME (--help lists them)'
+	@echo 'make bundle      get the browser client that the server offers (needs npm)'
+	@echo 'make wheel       build dist/*.whl with the browser client in it'
+
+demo: $(PACKAGE)
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory bundle; \
+	else echo 'npm was not found: the page will say how to get the browser client.'; fi
+	cd examples/chat && exec syncline dev --port $(PORT)
+
+test: $(DEV) $(NODE_MODULES) $(BUNDLE)
+	@scripts/ensure-chromium
+	@scripts/run-tests
+
+test-long: $(DEV) $(NODE_MODULES) $(BUNDLE)
+	@scripts/ensure-chromium
+	pytest -m long
+
+check: $(DEV)
+	@scripts/run-checks
+
+format: $(DEV)
+	ruff check --fix .
+	ruff format .
+
+bench: $(DEV) $(LOAD)
+	python bench/run.py all
+
+bundle: $(BUNDLE)
+
+wheel: $(PACKAGE) $(BUNDLE)
+	pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf $(LOAD) dist build src/syncline/http/assets .mypy_cache .ruff_cache .hypothesis
+
+# ---- what the targets need ----
+
+$(PACKAGE): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	{ echo 'Syncline needs Python 3.11 or newer. Name one: make PYTHON=python3.12 ...' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	pip install --quiet --editable .
+	touch $@
+
+$(DEV): $(PACKAGE) pyproject.toml
+	pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The bundle's version and checksum stand in the lock file of the browser tests.
+$(BUNDLE): tests/js/package-lock.json scripts/fetch_browser_bundle.py
+	$(PYTHON) scripts/fetch_browser_bundle.py $(@D)
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	@command -v npm >/dev/null || { echo 'The tests need Node 20 or newer with npm (nodejs.org).' >&2; exit 1; }
+	cd $* && $(NPM_CI)
+	touch $@
+
+$(LOAD): $(wildcard bench/load/*.c bench/load/*.h)
+	@command -v $(CC) >/dev/null || { echo 'The load generator needs a C compiler: apt-get install gcc libc6-dev' >&2; exit 1; }
+	mkdir -p $(@D)
+	$(CC) -O2 -std=c11 -Wall -Wextra -o $@ $(filter %.c,$^) -lm
