@@ -1,0 +1,1 @@
+"""The backend of the chat: what the database holds (`schema`) and what clients may call."""
