@@ -1,0 +1,1 @@
+"""The application that the benchmarks run: bank accounts, and messages in channels."""
