@@ -61,6 +61,7 @@ class Limits:
     # HTTP
     body_bytes: int = 16 * MiB + 2000
     connections: int = 20_000
+    connections_per_address: int = 1_000
 
     def check(self, name: str, used: int, remedy: str) -> None:
         """Raise LimitError when `used` is above the limit `name`."""

@@ -1,0 +1,65 @@
+"""Bytes of HTTP answers: status lines, the envelope of errors, CORS headers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+JSON: Final = b"application/json"
+TEXT: Final = b"text/plain; charset=utf-8"
+
+_STATUS_LINES: Final = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
+}
+
+_encode = msgspec.json.encode
+
+
+class Refusal(Exception):
+    """An infrastructure failure: the request never reached a function. `code` is stable and CamelCase."""
+
+    def __init__(self, status: int, code: str, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def body(self) -> bytes:
+        return _encode({"code": self.code, "message": self.message})
+
+    @property
+    def headers(self) -> bytes:
+        """Extra header lines, each ended by CRLF."""
+        return b"" if self.retry_after is None else b"retry-after: %d\r\n" % max(1, round(self.retry_after))
+
+
+def internal_error() -> Refusal:
+    """What a caller sees of a fault of ours; the details are in the server's log."""
+    message = "Your request couldn't be completed. Try again later."
+    return Refusal(500, "InternalServerError", message)
+
+
+def status_line(status: int) -> bytes:
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+
+
+def cors_headers(origin: bytes) -> bytes:
+    """The origin mirrored: credentials are bearer tokens, never cookies, so any page may call."""
+    return (
+        b"access-control-allow-origin: "
+        + origin
+        + b"\r\naccess-control-allow-credentials: true\r\nvary: origin\r\n"
+    )
+
+
+def preflight_headers(requested: bytes | None) -> bytes:
+    """Header lines that answer a CORS preflight; the wanted request headers are mirrored."""
+    allowed = requested or b"Content-Type, Authorization, Convex-Client"
+    return (
+        b"access-control-allow-methods: GET, POST, PUT, PATCH, DELETE, OPTIONS\r\n"
+        b"access-control-allow-headers: " + allowed + b"\r\naccess-control-max-age: 86400\r\n"
+    )
