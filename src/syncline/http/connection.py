@@ -5,28 +5,22 @@ calls a plain function, which answers at once or later: no ASGI scope, task, eve
 else takes uvicorn's ordinary way into the ASGI application. Both kinds share uvicorn's `cycle` and
 `pipeline`, so pipelined requests of either kind are answered in order, and graceful shutdown counts them.
 
-Rejected: the same endpoints as plain ASGI callables. Measured, that is four times the CPU per request.
+Rejected: the same endpoints as plain ASGI callables. Measured, that is more than twice the CPU per request.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable
-from ipaddress import ip_address
-from typing import Any, Protocol
+from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from syncline.kernel.limits import Limits
-
-from .replies import JSON, Refusal, cors_headers, internal_error, status_line
-from .wheel import Wheel
-
-logger = logging.getLogger("syncline.http")
+from .gateway import Gateway
+from .replies import JSON, Refusal, body_too_large, cors_headers
+from .request import Request
 
 # What a connection is waiting for, and how long it may (seconds, counted from the last change of phase). A
 # closing connection has its time to send what is left; each visit that finds it got on starts it anew.
@@ -35,215 +29,6 @@ _PATIENCE = (75.0, 10.0, 60.0, float("inf"), 30.0)
 
 # Node's limit for the whole head is 16 KiB; tokens of some issuers need more.
 _HEAD_BYTES = 64 * 1024
-
-# uvicorn sets the event of the current cycle when the client leaves. Nobody waits for ours.
-_NOBODY_WAITS = asyncio.Event()
-
-
-class Sink(Protocol):
-    """The owner of a streaming answer."""
-
-    def lost(self) -> None:
-        """The client is gone."""
-        ...
-
-    def drained(self) -> None:
-        """The write buffer fell below its low-water mark."""
-        ...
-
-    def visit(self, now: float) -> None: ...
-
-    def shut_down(self) -> None:
-        """The server is going away: end the stream."""
-        ...
-
-
-class Request(RequestResponseCycle):
-    """One request to a hot endpoint. Answer it with `respond`, once, on the event loop's thread."""
-
-    def __init__(
-        self, connection: HttpConnection, endpoint: Endpoint, method: bytes, keep_alive: bool
-    ) -> None:
-        # uvicorn's own initialiser is not called: it would make an event and a buffer that we never use.
-        self.connection = connection
-        self.endpoint = endpoint
-        self.method = method
-        self.url = connection.url
-        self.headers = dict(connection.headers)
-        self.content = b""
-        self.keep_alive = keep_alive
-        self.disconnected = False
-        self.response_complete = False
-        self.message_event = _NOBODY_WAITS
-        #: The whole body is here.
-        self.received = False
-        #: It is this request's turn: those before it on the connection are answered.
-        self.current = True
-        self.sink: Sink | None = None
-        self._parts: list[bytes] | None = None
-        self._size = 0
-
-    def respond(self, status: int, body: bytes, content_type: bytes = JSON, extra: bytes = b"") -> None:
-        """Write the whole answer. `extra` is further header lines, each ended by CRLF."""
-        if self.response_complete or self.disconnected:
-            return
-        head = self._head(status, content_type, extra)
-        self.connection.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
-        self._complete()
-
-    def refuse(self, refusal: Refusal) -> None:
-        self.respond(refusal.status, refusal.body, extra=refusal.headers)
-
-    def open_stream(self, content_type: bytes, sink: Sink, extra: bytes = b"") -> None:
-        """Begin an answer without an end; `sink` hears what happens to it."""
-        head = self._head(200, content_type, extra)
-        self.sink = sink
-        self.connection.transport.write(head + b"transfer-encoding: chunked\r\n\r\n")
-
-    def write(self, data: bytes) -> None:
-        """Send a piece of a streaming answer (not empty)."""
-        if not (self.response_complete or self.disconnected):
-            self.connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
-
-    def end_stream(self) -> None:
-        if not (self.response_complete or self.disconnected):
-            self.connection.transport.write(b"0\r\n\r\n")
-            self.sink = None
-            self._complete()
-
-    def unsent_bytes(self) -> int:
-        return 0 if self.disconnected else self.connection.transport.get_write_buffer_size()
-
-    def collect(self, piece: bytes) -> None:
-        if self.response_complete:
-            return  # Refused already; what still arrives is dropped.
-        self._size += len(piece)
-        if self._size > self.connection.gateway.limits.body_bytes:
-            self.keep_alive = False
-            self.refuse(body_too_large(self._size, self.connection.gateway.limits.body_bytes))
-        elif self._parts is not None:
-            self._parts.append(piece)
-        elif self.content:
-            self._parts = [self.content, piece]
-        else:
-            self.content = piece
-
-    def finish_body(self) -> None:
-        if self._parts is not None:
-            self.content = b"".join(self._parts)
-            self._parts = None
-        self.received = True
-
-    def run(self) -> None:
-        """Call the endpoint. What it raises is answered here, so that one request never hurts another."""
-        try:
-            self.endpoint(self)
-        except Refusal as refusal:
-            self.refuse(refusal)
-        except Exception:
-            logger.exception("%s %s failed", self.method.decode(), self.url.decode("latin-1"))
-            self.refuse(internal_error())
-
-    def _head(self, status: int, content_type: bytes, extra: bytes) -> bytes:
-        head = self.connection.gateway.head(status, content_type, self.connection.server_state)
-        origin = self.headers.get(b"origin")
-        if origin is not None:
-            head += cors_headers(origin)
-        if not self.keep_alive:
-            head += b"connection: close\r\n"
-        return head + extra if extra else head
-
-    def _complete(self) -> None:
-        self.response_complete = True
-        if not self.keep_alive:
-            self.connection.transport.close()
-        self.connection.on_response_complete()
-
-
-Endpoint = Callable[[Request], None]
-
-
-class Gateway:
-    """What all connections of a server share: the table of hot endpoints, limits and the wheel."""
-
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
-        self.wheel = Wheel()
-        #: No new requests on a connection after the one at hand; /readyz says no.
-        self.draining = False
-        self._exact: dict[tuple[bytes, bytes], Endpoint] = {}
-        self._prefixes: list[tuple[bytes, bytes, Endpoint]] = []
-        self._any: dict[bytes, Endpoint] = {}
-        self._upgrade: Callable[[HttpConnection, bytes], None] | None = None
-        self._defaults: list[tuple[bytes, bytes]] | None = None
-        self._heads: dict[tuple[int, bytes], bytes] = {}
-        self._addresses: dict[str, int] = {}
-
-    def add(self, method: str, path: str, endpoint: Endpoint) -> None:
-        """A path that ends in `/` takes everything below it; the method `*` any path."""
-        if path == "*":
-            self._any[method.encode()] = endpoint
-        elif path.endswith("/"):
-            self._prefixes.append((method.encode(), path.encode(), endpoint))
-        else:
-            self._exact[method.encode(), path.encode()] = endpoint
-
-    def set_upgrade(self, upgrade: Callable[[HttpConnection, bytes], None]) -> None:
-        """`upgrade(connection, rest)` takes over a WebSocket; `rest` is what followed the head. May raise Refusal."""
-        self._upgrade = upgrade
-
-    def find(self, method: bytes, url: bytes) -> Endpoint | None:
-        endpoint = self._exact.get((method, url))
-        if endpoint is not None:
-            return endpoint
-        path = url_path(url)
-        endpoint = self._exact.get((method, path))
-        if endpoint is None:
-            for wanted, prefix, candidate in self._prefixes:
-                if wanted == method and path.startswith(prefix):
-                    return candidate
-            endpoint = self._any.get(method)
-        return endpoint
-
-    def upgrade(self, connection: HttpConnection, rest: bytes) -> None:
-        if self._upgrade is None:
-            raise Refusal(404, "NotFound", "no WebSocket is served here")
-        self._upgrade(connection, rest)
-
-    def head(self, status: int, content_type: bytes, state: ServerState) -> bytes:
-        """Status line and common headers; made anew once a second, when uvicorn changes the date."""
-        if self._defaults is not state.default_headers:
-            self._defaults = state.default_headers
-            self._heads.clear()
-        key = (status, content_type)
-        head = self._heads.get(key)
-        if head is None:
-            common = b"".join(b"%b: %b\r\n" % pair for pair in state.default_headers)
-            head = b"%b%bcontent-type: %b\r\n" % (status_line(status), common, content_type)
-            self._heads[key] = head
-        return head
-
-    def admit(self, connection: HttpConnection) -> bool:
-        """Count a new connection; False when there are too many, in all or from its address."""
-        if len(connection.connections) > self.limits.connections:
-            return False
-        address = connection.address
-        if address is not None:
-            count = self._addresses.get(address, 0)
-            if count >= self.limits.connections_per_address and not _is_near(address):
-                connection.address = None
-                return False
-            self._addresses[address] = count + 1
-        return True
-
-    def forget(self, address: str | None) -> None:
-        """Undo `admit` for one connection of this address."""
-        if address is not None:
-            count = self._addresses.get(address, 0) - 1
-            if count > 0:
-                self._addresses[address] = count
-            else:
-                self._addresses.pop(address, None)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -511,22 +296,3 @@ def connection_class(gateway: Gateway) -> type[asyncio.Protocol]:
 
 async def _no_application(scope: object, receive: object, send: object) -> None:
     """Stands in the pipeline beside a Request, which needs no application."""
-
-
-def body_too_large(size: int, limit: int) -> Refusal:
-    message = f"the request body is {size:,} bytes or more; the limit is {limit:,}. Send less in one call."
-    return Refusal(413, "RequestTooLarge", message)
-
-
-def url_path(url: bytes) -> bytes:
-    """The path of a request target, without the query and without the doubled slash that a base URL may leave."""
-    path = url.partition(b"?")[0]
-    return path[1:] if path.startswith(b"//") else path
-
-
-def _is_near(address: str) -> bool:
-    """This machine or its private network, where proxies are: they speak for many clients."""
-    try:
-        return not ip_address(address).is_global
-    except ValueError:
-        return True

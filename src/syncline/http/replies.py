@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
+from syncline.protocol import error_body
 
 JSON: Final = b"application/json"
 TEXT: Final = b"text/plain; charset=utf-8"
@@ -13,8 +13,6 @@ TEXT: Final = b"text/plain; charset=utf-8"
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in HTTPStatus
 }
-
-_encode = msgspec.json.encode
 
 
 class Refusal(Exception):
@@ -29,7 +27,7 @@ class Refusal(Exception):
 
     @property
     def body(self) -> bytes:
-        return _encode({"code": self.code, "message": self.message})
+        return error_body(self.code, self.message)
 
     @property
     def headers(self) -> bytes:
@@ -41,6 +39,11 @@ def internal_error() -> Refusal:
     """What a caller sees of a fault of ours; the details are in the server's log."""
     message = "Your request couldn't be completed. Try again later."
     return Refusal(500, "InternalServerError", message)
+
+
+def body_too_large(size: int, limit: int) -> Refusal:
+    message = f"the request body is {size:,} bytes or more; the limit is {limit:,}. Send less in one call."
+    return Refusal(413, "RequestTooLarge", message)
 
 
 def status_line(status: int) -> bytes:

@@ -1,0 +1,115 @@
+"""What all connections of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from uvicorn.server import ServerState
+
+from syncline.kernel.limits import Limits
+
+from .replies import Refusal, status_line
+from .request import Endpoint
+from .wheel import Wheel
+
+if TYPE_CHECKING:
+    from .connection import HttpConnection
+
+
+class Gateway:
+    """The table of hot endpoints, limits, counts of connections, and the wheel."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.wheel = Wheel()
+        #: No new requests on a connection after the one at hand; /readyz says no.
+        self.draining = False
+        self._exact: dict[tuple[bytes, bytes], Endpoint] = {}
+        self._prefixes: list[tuple[bytes, bytes, Endpoint]] = []
+        self._any: dict[bytes, Endpoint] = {}
+        self._upgrade: Callable[[HttpConnection, bytes], None] | None = None
+        self._defaults: list[tuple[bytes, bytes]] | None = None
+        self._heads: dict[tuple[int, bytes], bytes] = {}
+        self._addresses: dict[str, int] = {}
+
+    def add(self, method: str, path: str, endpoint: Endpoint) -> None:
+        """A path that ends in `/` takes everything below it; the method `*` any path."""
+        if path == "*":
+            self._any[method.encode()] = endpoint
+        elif path.endswith("/"):
+            self._prefixes.append((method.encode(), path.encode(), endpoint))
+        else:
+            self._exact[method.encode(), path.encode()] = endpoint
+
+    def set_upgrade(self, upgrade: Callable[[HttpConnection, bytes], None]) -> None:
+        """`upgrade(connection, rest)` takes over a WebSocket; `rest` is what followed the head. May raise Refusal."""
+        self._upgrade = upgrade
+
+    def find(self, method: bytes, url: bytes) -> Endpoint | None:
+        endpoint = self._exact.get((method, url))
+        if endpoint is not None:
+            return endpoint
+        path = url_path(url)
+        endpoint = self._exact.get((method, path))
+        if endpoint is None:
+            for wanted, prefix, candidate in self._prefixes:
+                if wanted == method and path.startswith(prefix):
+                    return candidate
+            endpoint = self._any.get(method)
+        return endpoint
+
+    def upgrade(self, connection: HttpConnection, rest: bytes) -> None:
+        if self._upgrade is None:
+            raise Refusal(404, "NotFound", "no WebSocket is served here")
+        self._upgrade(connection, rest)
+
+    def head(self, status: int, content_type: bytes, state: ServerState) -> bytes:
+        """Status line and common headers; made anew once a second, when uvicorn changes the date."""
+        if self._defaults is not state.default_headers:
+            self._defaults = state.default_headers
+            self._heads.clear()
+        key = (status, content_type)
+        head = self._heads.get(key)
+        if head is None:
+            common = b"".join(b"%b: %b\r\n" % pair for pair in state.default_headers)
+            head = b"%b%bcontent-type: %b\r\n" % (status_line(status), common, content_type)
+            self._heads[key] = head
+        return head
+
+    def admit(self, connection: HttpConnection) -> bool:
+        """Count a new connection; False when there are too many, in all or from its address."""
+        if len(connection.connections) > self.limits.connections:
+            return False
+        address = connection.address
+        if address is not None:
+            count = self._addresses.get(address, 0)
+            if count >= self.limits.connections_per_address and not _is_near(address):
+                connection.address = None
+                return False
+            self._addresses[address] = count + 1
+        return True
+
+    def forget(self, address: str | None) -> None:
+        """Undo `admit` for one connection of this address."""
+        if address is not None:
+            count = self._addresses.get(address, 0) - 1
+            if count > 0:
+                self._addresses[address] = count
+            else:
+                self._addresses.pop(address, None)
+
+
+def url_path(url: bytes) -> bytes:
+    """The path of a request target, without the query and without the doubled slash that a base URL may leave."""
+    path = url.partition(b"?")[0]
+    return path[1:] if path.startswith(b"//") else path
+
+
+def _is_near(address: str) -> bool:
+    """This machine or its private network, where proxies are: they speak for many clients."""
+    try:
+        return not ip_address(address).is_global
+    except ValueError:
+        return True
