@@ -9,12 +9,13 @@ import time
 import uuid
 from pathlib import Path
 
+from websockets.sync.client import ClientConnection, connect
+
 from bench.loader import idle as hold_idle
 from bench.report import Budget, Figure, Report, number
 from bench.server import APPLICATION, Server
 from bench.settings import Settings
 from bench.throughput import fill
-from websockets.sync.client import ClientConnection, connect
 
 DOCUMENTS = 100_000
 RELOADS = 10
@@ -102,7 +103,7 @@ def _reload(socket: ClientConnection, module: Path, revision: int) -> float:
 
 def _subscribe(socket: ClientConnection, path: str) -> None:
     session = str(uuid.uuid4())
-    add = {"type": "Add", "queryId": 0, "udfPath": path, "args": [{}]}
+    add: dict[str, object] = {"type": "Add", "queryId": 0, "udfPath": path, "args": [{}]}
     socket.send(
         json.dumps({"type": "Connect", "sessionId": session, "connectionCount": 0, "lastCloseReason": None})
     )

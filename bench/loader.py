@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+
 from bench.machine import stolen_and_busy
 from bench.server import LOAD_CORE, Server, pinned
 
@@ -73,7 +74,7 @@ def run(server: Server, **options: object) -> Measured:
 
 
 @contextmanager
-def idle(server: Server, **options: object) -> Iterator[None]:
+def idle(server: Server, **options: object) -> Generator[None]:
     """Hold connections open: `load idle`."""
     process = subprocess.Popen(
         _command("idle", server, options),

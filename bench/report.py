@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
+
 from bench.loader import Distribution, Measured
 from bench.machine import Machine
 

@@ -107,7 +107,7 @@ class Server:
             if process.poll() is not None:
                 raise RuntimeError(f"the server stopped with exit code {process.returncode}\n{self.log()}")
             try:
-                if self.http.get("/readyz").status_code == httpx.codes.OK:
+                if self.http.get("/readyz").status_code == 200:
                     return
             except httpx.TransportError:
                 pass
