@@ -13,14 +13,13 @@ from typing import Final, cast
 import msgspec
 
 from .forms import DECODERS, encode_bytes, encode_float, encode_int64
+from .names import check_names
 from .types import (
-    MAX_NAME,
     MAX_NESTING,
     Int64,
     InvalidValueError,
     Json,
     Value,
-    check_names,
     float_of,
     step_to,
 )
@@ -67,17 +66,21 @@ def decode_canonical(raw: bytes) -> Value:
 
 def canonical_json(raw: bytes | str) -> bytes:
     """The canonical form of any encoding of a value: equal values have equal bytes."""
-    return encode_json(decode_json(raw))
+    return b"{}" if raw == b"{}" else encode_json(decode_json(raw))
 
 
 def encode_value(value: object) -> Json:
-    """`value` as a JSON tree, of which no part is shared with `value`."""
+    """`value` as a JSON tree, which may share parts with `value`."""
     return _encode(value, 0)
 
 
 def decode_value(tree: Json) -> Value:
-    """The value that a parsed JSON tree stands for."""
+    """The value that a parsed JSON tree stands for, which may share parts with `tree`."""
     return _decode(tree, 0)
+
+
+# The walks below leave containers as they are and copy one only when something in it has to change: most hold
+# nothing but strings, floats and booleans, which JSON and values have in common.
 
 
 def _encode(value: object, depth: int) -> Json:
@@ -87,39 +90,50 @@ def _encode(value: object, depth: int) -> Json:
     if kind is float:
         return encode_float(cast("float", value))
     if kind is dict:
-        return _encode_object(cast("dict[str, object]", value), depth + 1)
+        return _encode_object(cast("dict[str, Json]", value), depth + 1)
     if kind is list:
-        return _encode_array(cast("list[object]", value), depth + 1)
+        return _encode_array(cast("list[Json]", value), depth + 1)
     return _encode_other(value, depth)
 
 
-def _encode_object(fields: dict[str, object], depth: int) -> Json:
+def _encode_object(fields: dict[str, Json], depth: int) -> Json:
     if depth > MAX_NESTING:
         raise InvalidValueError.too_nested()
-    _check_names(fields)
-    tree: dict[str, Json] = {}
+    check_names(fields)
+    tree = fields
     name = ""
     try:
         for name, item in fields.items():
             kind = type(item)
             if kind is str or item is None or kind is bool:
-                tree[name] = cast("Json", item)
-            else:
-                tree[name] = _encode(item, depth)
+                continue
+            encoded = _encode(item, depth)
+            if encoded is not item:
+                if tree is fields:
+                    tree = fields.copy()
+                tree[name] = encoded
     except InvalidValueError as error:
         raise error.within(step_to(name))
     return tree
 
 
-def _encode_array(items: list[object], depth: int) -> Json:
+def _encode_array(items: list[Json], depth: int) -> Json:
     if depth > MAX_NESTING:
         raise InvalidValueError.too_nested()
-    tree: list[Json] = []
+    tree = items
+    position = 0
     try:
-        for item in items:
-            tree.append(_encode(item, depth))
+        for position, item in enumerate(items):
+            kind = type(item)
+            if kind is str or item is None or kind is bool:
+                continue
+            encoded = _encode(item, depth)
+            if encoded is not item:
+                if tree is items:
+                    tree = items.copy()
+                tree[position] = encoded
     except InvalidValueError as error:
-        raise error.within(f"[{len(tree)}]")
+        raise error.within(f"[{position}]")
     return tree
 
 
@@ -137,9 +151,9 @@ def _encode_other(value: object, depth: int) -> Json:
         case float():
             return encode_float(float(value))
         case list() | tuple():
-            return _encode_array(list(cast("list[object]", value)), depth + 1)
+            return _encode_array(list(cast("list[Json]", value)), depth + 1)
         case Mapping():
-            return _encode_object(dict(cast("Mapping[str, object]", value)), depth + 1)
+            return _encode_object(dict(cast("Mapping[str, Json]", value)), depth + 1)
         case _:
             raise InvalidValueError(
                 f"{type(value).__name__} is not a value: use None, bool, int, float, Int64, str, bytes, list or dict"
@@ -167,16 +181,19 @@ def _decode_object(fields: dict[str, Json], depth: int) -> Value:
             return DECODERS[name](content)
     if depth > MAX_NESTING:
         raise InvalidValueError.too_nested()
-    _check_names(fields)
-    value: dict[str, Value] = {}
+    check_names(fields)
+    value = cast("dict[str, Value]", fields)
     name = ""
     try:
         for name, item in fields.items():
             kind = type(item)
             if kind is str or kind is float:
-                value[name] = cast("Value", item)
-            else:
-                value[name] = _decode(item, depth)
+                continue
+            decoded = _decode(item, depth)
+            if decoded is not item:
+                if value is fields:
+                    value = value.copy()
+                value[name] = decoded
     except InvalidValueError as error:
         raise error.within(step_to(name))
     return value
@@ -185,24 +202,21 @@ def _decode_object(fields: dict[str, Json], depth: int) -> Value:
 def _decode_array(items: list[Json], depth: int) -> Value:
     if depth > MAX_NESTING:
         raise InvalidValueError.too_nested()
-    value: list[Value] = []
+    value = cast("list[Value]", items)
+    position = 0
     try:
-        for item in items:
-            value.append(_decode(item, depth))
+        for position, item in enumerate(items):
+            kind = type(item)
+            if kind is str or kind is float:
+                continue
+            decoded = _decode(item, depth)
+            if decoded is not item:
+                if value is items:
+                    value = value.copy()
+                value[position] = decoded
     except InvalidValueError as error:
-        raise error.within(f"[{len(value)}]")
+        raise error.within(f"[{position}]")
     return value
-
-
-def _check_names(fields: Mapping[str, object]) -> None:
-    try:
-        # One look at all names together is several times cheaper than one at each.
-        names = "".join(fields)
-        if names.isascii() and names.isprintable() and "$" not in names and len(names) <= MAX_NAME:
-            return
-    except TypeError:
-        pass
-    check_names(fields)
 
 
 def _lone_surrogate(tree: Json) -> InvalidValueError:

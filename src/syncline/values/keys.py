@@ -27,7 +27,7 @@ _INT64: Final = 0x18
 _FLOAT: Final = 0x20
 _FALSE: Final = 0x28
 _TRUE: Final = 0x29
-_STRING: Final = 0x30
+_STRING: Final = 0x30  # "0"
 _BYTES: Final = 0x38
 _ARRAY: Final = 0x40
 _OBJECT: Final = 0x48
@@ -37,10 +37,7 @@ _ESCAPED: Final = b"\x00\xff"
 _ESCAPE: Final = 0xFF
 _SIGN: Final = 1 << 63
 _ALL: Final = (1 << 64) - 1
-#: The one NaN that we know, above all other floats.
-_NAN_BITS: Final = 0x7FF8 << 48
 
-_STRING_TAG: Final = bytes((_STRING,))
 _BYTES_TAG: Final = bytes((_BYTES,))
 _ARRAY_TAG: Final = bytes((_ARRAY,))
 _OBJECT_TAG: Final = bytes((_OBJECT,))
@@ -53,6 +50,8 @@ _SINGLETONS: Final = {
 
 _tagged_double: Final = struct.Struct(">Bd").pack
 _tagged_uint64: Final = struct.Struct(">BQ").pack
+#: All NaNs are one, above all other floats.
+_NAN_PART: Final = _tagged_uint64(_FLOAT, 0xFFF8 << 48)
 _pack_double: Final = struct.Struct(">d").pack
 _unpack_double: Final = struct.Struct(">d").unpack
 _unpack_uint64: Final = struct.Struct(">Q").unpack_from
@@ -104,12 +103,12 @@ def _part(value: object, depth: int) -> bytes:
     match value:
         case str():
             return _string_part(value)
+        case float():
+            return _float_part(value)
         case None:
             return b"\x10"
         case bool():
             return b"\x29" if value else b"\x28"
-        case float():
-            return _float_part(value)
         case Int64():
             return _tagged_uint64(_INT64, value + _SIGN)
         case int():
@@ -128,21 +127,21 @@ def _part(value: object, depth: int) -> bytes:
 
 def _string_part(text: str) -> bytes:
     try:
-        raw = text.encode()
+        # The tag of strings is the character 0, so that tag, text and terminator are encoded at once.
+        part = f"0{text}\0".encode()
     except UnicodeEncodeError:
         raise InvalidValueError(
             "a string holds one half of a surrogate pair, which is no character"
         ) from None
-    if _END in raw:
-        raw = raw.replace(_END, _ESCAPED)
-    return b"%b%b\x00" % (_STRING_TAG, raw)
+    return part if "\0" not in text else part[:-1].replace(_END, _ESCAPED) + _END
 
 
 def _float_part(number: float) -> bytes:
+    if number > 0.0:
+        return _tagged_double(_FLOAT, -number)
     if number != number:
-        bits = _NAN_BITS
-    else:
-        (bits,) = _unpack_uint64(_pack_double(number))
+        return _NAN_PART
+    (bits,) = _unpack_uint64(_pack_double(number))
     return _tagged_uint64(_FLOAT, _ALL - bits if bits & _SIGN else bits | _SIGN)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, TypeAlias, final
 
 INT64_MIN: Final = -(2**63)
@@ -11,8 +10,6 @@ INT64_MAX: Final = 2**63 - 1
 SAFE_INTEGER: Final = 2**53
 #: Containers within containers that any value may have. Deeper JSON is refused before it is walked.
 MAX_NESTING: Final = 64
-#: Characters in the name of a field.
-MAX_NAME: Final = 1024
 
 
 class Int64(int):
@@ -88,21 +85,6 @@ def float_of(value: int) -> float:
 def step_to(name: object) -> str:
     """The step of a path into the field `name`."""
     return f".{name}" if isinstance(name, str) and name.isidentifier() else f"[{name!r}]"
-
-
-def check_names(names: Iterable[object]) -> None:
-    """Raise InvalidValueError for the first name that no field may have."""
-    for name in names:
-        if not isinstance(name, str):
-            raise InvalidValueError(f"a field's name must be a string, got {type(name).__name__}: {name!r}")
-        if name.startswith("$"):
-            raise InvalidValueError(f"a field's name must not start with '$': {shortened(name)}")
-        if not (name.isascii() and name.isprintable()):
-            raise InvalidValueError(f"a field's name must be printable ASCII: {shortened(name)}")
-        if len(name) > MAX_NAME:
-            raise InvalidValueError(
-                f"a field's name is too long ({len(name)} > maximum length {MAX_NAME}): {shortened(name)}"
-            )
 
 
 def shortened(text: str, length: int = 40) -> str:
