@@ -13,6 +13,7 @@
     ├─ SideEffectError        a query or mutation touched the outside world
     ├─ ResultError            a function returned what its hint does not allow
     ├─ FunctionNotFoundError  no such function, or not for this caller
+    ├─ RetentionError         the past that was asked for is not kept any more
     ├─ CursorError            a pagination cursor of another query
     └─ SetupError             the application or its data folder cannot be used (schema, code, files)
 
@@ -124,6 +125,20 @@ class ResultError(SynclineError):
 
 class FunctionNotFoundError(SynclineError):
     code = "function_not_found"
+
+
+class RetentionError(SynclineError):
+    """A read as of a timestamp whose snapshot is not held (any more)."""
+
+    code = "out_of_retention"
+    public = True
+
+    def __init__(self, ts: int) -> None:
+        super().__init__(
+            f"the snapshot at {ts} is not held. Snapshots are held for a short while after query_ts gave "
+            "their timestamp, a few at a time: ask for a new timestamp."
+        )
+        self.ts = ts
 
 
 class CursorError(SynclineError):
