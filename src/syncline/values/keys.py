@@ -18,38 +18,30 @@ import struct
 from collections.abc import Mapping
 from typing import Final, cast
 
+from .names import check_names
 from .types import MAX_NESTING, UNDEFINED, Int64, InvalidValueError, Undefined, Value, float_of, step_to
 
 # Gaps leave room for types to come: these bytes are in stored data and can never change their meaning.
-_UNDEFINED: Final = 0x08
-_NULL: Final = 0x10
-_INT64: Final = 0x18
-_FLOAT: Final = 0x20
-_FALSE: Final = 0x28
-_TRUE: Final = 0x29
-_STRING: Final = 0x30  # "0"
-_BYTES: Final = 0x38
-_ARRAY: Final = 0x40
-_OBJECT: Final = 0x48
+_UNDEFINED: Final = b"\x08"
+_NULL: Final = b"\x10"
+_INT64: Final = b"\x18"
+_FLOAT: Final = b"\x20"
+_FALSE: Final = b"\x28"
+_TRUE: Final = b"\x29"
+_STRING: Final = b"0"  # 30
+_BYTES: Final = b"\x38"
+_ARRAY: Final = b"\x40"
+_OBJECT: Final = b"\x48"
+#: Types that are a tag and nothing else.
+_CONSTANTS: Final = {_UNDEFINED: UNDEFINED, _NULL: None, _FALSE: False, _TRUE: True}
 
 _END: Final = b"\x00"
 _ESCAPED: Final = b"\x00\xff"
-_ESCAPE: Final = 0xFF
 _SIGN: Final = 1 << 63
 _ALL: Final = (1 << 64) - 1
 
-_BYTES_TAG: Final = bytes((_BYTES,))
-_ARRAY_TAG: Final = bytes((_ARRAY,))
-_OBJECT_TAG: Final = bytes((_OBJECT,))
-_SINGLETONS: Final = {
-    _UNDEFINED: UNDEFINED,
-    _NULL: None,
-    _FALSE: False,
-    _TRUE: True,
-}
-
-_tagged_double: Final = struct.Struct(">Bd").pack
-_tagged_uint64: Final = struct.Struct(">BQ").pack
+_tagged_double: Final = struct.Struct(">cd").pack
+_tagged_uint64: Final = struct.Struct(">cQ").pack
 #: All NaNs are one, above all other floats.
 _NAN_PART: Final = _tagged_uint64(_FLOAT, 0xFFF8 << 48)
 _pack_double: Final = struct.Struct(">d").pack
@@ -64,9 +56,8 @@ def encode_key_part(value: object) -> bytes:
     """
     if isinstance(value, str):
         return _string_part(value)
-    if isinstance(value, float) and value > 0.0:
-        # The bits of a positive number with the sign flipped are the bits of its negative.
-        return _tagged_double(_FLOAT, -value)
+    if isinstance(value, float):
+        return _float_part(value)
     return _part(value, 0)
 
 
@@ -76,27 +67,29 @@ def decode_key_part(key: bytes, offset: int = 0) -> tuple[Value | Undefined, int
     Raises InvalidValueError if there is no complete part.
     """
     try:
-        return _read_part(key, offset)
+        return _read_part(key, offset, 0)
+    except InvalidValueError:
+        raise
     except (IndexError, struct.error, ValueError) as error:
-        if isinstance(error, InvalidValueError):
-            raise
         raise InvalidValueError(f"no complete key part at byte {offset} of {key.hex()}") from error
 
 
 def prefix_end(prefix: bytes) -> bytes | None:
     """The smallest key above all keys that start with `prefix`; None if there is none (for b"", say)."""
-    if prefix and prefix[-1] != 0xFF:
-        return prefix[:-1] + bytes((prefix[-1] + 1,))
     kept = prefix.rstrip(b"\xff")
     return kept[:-1] + bytes((kept[-1] + 1,)) if kept else None
 
 
 def type_range(value: object) -> tuple[bytes, bytes]:
     """The keys [start, stop) of the values that have the type of `value`. Bounds compare within them only."""
-    tag = encode_key_part(value)[0]
-    if tag in (_FALSE, _TRUE):
-        return bytes((_FALSE,)), bytes((_TRUE + 1,))
-    return bytes((tag,)), bytes((tag + 1,))
+    if isinstance(value, bool):
+        return _FALSE, _above(_TRUE)
+    tag = encode_key_part(value)[:1]
+    return tag, _above(tag)
+
+
+def _above(tag: bytes) -> bytes:
+    return bytes((tag[0] + 1,))
 
 
 def _part(value: object, depth: int) -> bytes:
@@ -106,21 +99,21 @@ def _part(value: object, depth: int) -> bytes:
         case float():
             return _float_part(value)
         case None:
-            return b"\x10"
+            return _NULL
         case bool():
-            return b"\x29" if value else b"\x28"
+            return _TRUE if value else _FALSE
         case Int64():
             return _tagged_uint64(_INT64, value + _SIGN)
         case int():
             return _float_part(float_of(value))
         case bytes() | bytearray():
-            return _BYTES_TAG + bytes(value).replace(_END, _ESCAPED) + _END
+            return _BYTES + bytes(value).replace(_END, _ESCAPED) + _END
         case list() | tuple():
             return _array_part(cast("list[object] | tuple[object, ...]", value), depth + 1)
         case Mapping():
             return _object_part(cast("Mapping[str, object]", value), depth + 1)
-        case Undefined():
-            return b"\x08"
+        case Undefined() if depth == 0:
+            return _UNDEFINED
         case _:
             raise InvalidValueError(f"{type(value).__name__} is not a value and has no place in an index key")
 
@@ -138,17 +131,18 @@ def _string_part(text: str) -> bytes:
 
 def _float_part(number: float) -> bytes:
     if number > 0.0:
+        # The bits of a positive number with the sign flipped are the bits of its negative.
         return _tagged_double(_FLOAT, -number)
     if number != number:
         return _NAN_PART
     (bits,) = _unpack_uint64(_pack_double(number))
-    return _tagged_uint64(_FLOAT, _ALL - bits if bits & _SIGN else bits | _SIGN)
+    return _tagged_uint64(_FLOAT, _ALL - bits if bits & _SIGN else _SIGN)
 
 
 def _array_part(items: list[object] | tuple[object, ...], depth: int) -> bytes:
     if depth > MAX_NESTING:
         raise InvalidValueError.too_nested()
-    parts = [_ARRAY_TAG]
+    parts = [_ARRAY]
     try:
         for item in items:
             parts.append(_part(item, depth))
@@ -161,7 +155,8 @@ def _array_part(items: list[object] | tuple[object, ...], depth: int) -> bytes:
 def _object_part(fields: Mapping[str, object], depth: int) -> bytes:
     if depth > MAX_NESTING:
         raise InvalidValueError.too_nested()
-    parts = [_OBJECT_TAG]
+    check_names(fields)
+    parts = [_OBJECT]
     name = ""
     try:
         for name, item in sorted(fields.items()):
@@ -173,8 +168,8 @@ def _object_part(fields: Mapping[str, object], depth: int) -> bytes:
     return b"".join(parts)
 
 
-def _read_part(key: bytes, offset: int) -> tuple[Value | Undefined, int]:
-    tag = key[offset]
+def _read_part(key: bytes, offset: int, depth: int) -> tuple[Value | Undefined, int]:
+    tag = key[offset : offset + 1]
     offset += 1
     if tag == _STRING:
         raw, offset = _read_text(key, offset)
@@ -185,15 +180,19 @@ def _read_part(key: bytes, offset: int) -> tuple[Value | Undefined, int]:
         return _unpack_double(bits.to_bytes(8, "big"))[0], offset + 8
     if tag == _INT64:
         return Int64(_unpack_uint64(key, offset)[0] - _SIGN), offset + 8
-    if tag in _SINGLETONS:
-        return _SINGLETONS[tag], offset
+    if tag in _CONSTANTS:
+        return _CONSTANTS[tag], offset
     if tag == _BYTES:
         return _read_text(key, offset)
+    if depth >= MAX_NESTING:
+        raise InvalidValueError.too_nested()
     if tag == _ARRAY:
-        return _read_array(key, offset)
+        return _read_array(key, offset, depth + 1)
     if tag == _OBJECT:
-        return _read_object(key, offset)
-    raise InvalidValueError(f"byte {offset - 1} of the key {key.hex()} is {tag:02x}, which begins no part")
+        return _read_object(key, offset, depth + 1)
+    raise InvalidValueError(
+        f"no key part begins with {tag.hex() or 'nothing'}, at byte {offset - 1} of {key.hex()}"
+    )
 
 
 def _read_text(key: bytes, offset: int) -> tuple[bytes, int]:
@@ -206,18 +205,26 @@ def _read_text(key: bytes, offset: int) -> tuple[bytes, int]:
     return key[offset:end].replace(_ESCAPED, _END), end + 1
 
 
-def _read_array(key: bytes, offset: int) -> tuple[Value, int]:
+def _read_array(key: bytes, offset: int, depth: int) -> tuple[Value, int]:
     items: list[Value] = []
     while key[offset] != 0:
-        item, offset = _read_part(key, offset)
-        items.append(cast("Value", item))
+        item, offset = _read_value(key, offset, depth)
+        items.append(item)
     return items, offset + 1
 
 
-def _read_object(key: bytes, offset: int) -> tuple[Value, int]:
+def _read_object(key: bytes, offset: int, depth: int) -> tuple[Value, int]:
     fields: dict[str, Value] = {}
     while key[offset] != 0:
-        name, offset = _read_part(key, offset)
-        item, offset = _read_part(key, offset)
-        fields[cast("str", name)] = cast("Value", item)
+        name, offset = _read_value(key, offset, depth)
+        if not isinstance(name, str):
+            raise InvalidValueError(f"a field's name in the key {key.hex()} is no string")
+        fields[name], offset = _read_value(key, offset, depth)
     return fields, offset + 1
+
+
+def _read_value(key: bytes, offset: int, depth: int) -> tuple[Value, int]:
+    value, end = _read_part(key, offset, depth)
+    if isinstance(value, Undefined):
+        raise InvalidValueError(f"UNDEFINED stands inside a container at byte {offset} of {key.hex()}")
+    return value, end
