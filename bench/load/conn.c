@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SCRATCH = 4 << 20, EVENTS = 512 };
+enum { SCRATCH = 4 << 20, EVENTS = 512, CONNECTIONS_PER_ADDRESS = 500 };
 enum opcode { CONTINUATION = 0, TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 
 static int epoll;
@@ -112,6 +112,17 @@ void conn_send_text(struct conn *conn, const char *text, size_t length)
     send_frame(conn, TEXT, text, length);
 }
 
+/* Spread over many loopback addresses: a server bounds its connections per address. */
+static void bind_source(struct conn *conn)
+{
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    int on = 1;
+    source.sin_addr.s_addr = htonl(0x7f000101u + conn->number / CONNECTIONS_PER_ADDRESS);
+    setsockopt(conn->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(conn->fd, (struct sockaddr *)&source, sizeof source))
+        fail("connection %u: bind: %s", conn->number, strerror(errno));
+}
+
 struct conn *conn_open(enum protocol protocol, uint32_t number)
 {
     struct conn *conn = calloc(1, sizeof *conn);
@@ -122,6 +133,7 @@ struct conn *conn_open(enum protocol protocol, uint32_t number)
     conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (conn->fd < 0)
         fail("connection %u: socket: %s", number, strerror(errno));
+    bind_source(conn);
     if (connect(conn->fd, (struct sockaddr *)&address, sizeof address))
         fail("connection %u: cannot connect to %s: %s", number, authority, strerror(errno));
     int on = 1;
