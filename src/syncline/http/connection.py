@@ -74,6 +74,14 @@ class HttpConnection(HttpToolsProtocol):
         if isinstance(cycle, Request) and cycle.sink is not None:
             cycle.sink.lost()
 
+    def release(self) -> None:
+        """Another protocol takes over the transport, and answers for the address that was counted."""
+        self.gateway.wheel.discard(self)
+        self.connections.discard(self)
+        # The parser and its protocol refer to each other: both would wait for the collector, per socket.
+        del self.parser
+        self._drop_cycle()
+
     def shutdown(self) -> None:
         """Finish what is under way, then close. Called by uvicorn at its graceful shutdown."""
         self._leaving = True
