@@ -16,7 +16,7 @@ export function App() {
   };
 
   return (
-    <div className="app">
+    <main className="app">
       <header>
         <h1>
           Syncline <span>chat with React</span>
@@ -27,6 +27,6 @@ export function App() {
       {/* The key gives each channel its own scroll position and draft. */}
       <Messages key={`messages ${channel}`} channel={channel} author={author} />
       <Composer key={`composer ${channel}`} channel={channel} author={author} rename={rename} />
-    </div>
+    </main>
   );
 }

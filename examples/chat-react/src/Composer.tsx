@@ -3,7 +3,7 @@ import { ConvexError } from "convex/values";
 import type { FormEvent } from "react";
 import { useState } from "react";
 import { api } from "./_generated/api";
-import { sendingId } from "./sending";
+import { entryOnItsWay } from "./sending";
 
 interface Props {
   channel: string;
@@ -16,12 +16,12 @@ export function Composer({ channel, author, rename }: Props) {
   const [problem, setProblem] = useState("");
 
   // The message is in the list at once, and is replaced by the stored one in the same step in which that arrives.
-  const send = useMutation(api.messages.send).withOptimisticUpdate((localQueryStore, { channel, author, body }) => {
+  const send = useMutation(api.messages.send).withOptimisticUpdate((localQueryStore, args) => {
     insertAtTop({
       paginatedQuery: api.messages.page,
-      argsToMatch: { channel },
+      argsToMatch: { channel: args.channel },
       localQueryStore,
-      item: { id: sendingId(), author, body, sent_at: Date.now() },
+      item: entryOnItsWay(args),
     });
   });
 

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from syncline import AppError, Id, MutationCtx, Page, PaginationOptions, QueryCtx, mutation, query
 
-from . import channels
+from .channels import create, tidy
 from .schema import Message, Person
 
 
@@ -22,14 +22,14 @@ class Entry(TypedDict):
 @query(name="list")
 def list_messages(ctx: QueryCtx, channel: str, limit: int = 50) -> list[Entry]:
     """The latest messages of a channel, the newest first."""
-    latest = ctx.db.query(Message).where(channel=channel).order("desc").take(limit)
+    latest = ctx.db.query(Message).where(channel=tidy(channel)).order("desc").take(limit)
     return [as_entry(ctx, message) for message in latest]
 
 
 @query
 def page(ctx: QueryCtx, channel: str, options: PaginationOptions) -> Page[Entry]:
     """One page of a channel's history, the newest first. Pages stay live, and adjoin without gaps."""
-    messages = ctx.db.query(Message).where(channel=channel).order("desc").paginate(options)
+    messages = ctx.db.query(Message).where(channel=tidy(channel)).order("desc").paginate(options)
     return messages.map(partial(as_entry, ctx))
 
 
@@ -38,7 +38,7 @@ def send(ctx: MutationCtx, channel: str, author: str, body: str) -> Id[Message]:
     """Stores a message, its author and its channel, and counts it: all in one transaction."""
     if not 1 <= len(body := body.strip()) <= 4000:
         raise AppError({"code": "bad_message", "message": "A message has 1 to 4,000 characters."})
-    place = channels.create(ctx, name=channel)
+    place = create(ctx, name=channel)
     ctx.db.patch(place, messages=place.messages + 1)
     return ctx.db.insert(Message(channel=place.name, author=person_called(ctx, author), body=body))
 
