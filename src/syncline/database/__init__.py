@@ -1,15 +1,46 @@
 """Transactions over the store: read sets, write sets, queries, and the catalog that binds a schema to them."""
 
+from .access import DatabaseReader, DatabaseWriter
+from .activation import Progress, activate, last_creation_time
+from .catalog import Catalog, TableBinding
+from .query import Query
 from .range_index import RangeIndex
-from .read_set import END, CommitRecord, EntryChange, ReadRange, ReadSet, document_index, document_range
+from .read_set import (
+    END,
+    CommitRecord,
+    EntryChange,
+    ReadRange,
+    ReadSet,
+    commit_record,
+    document_index,
+    document_range,
+)
+from .snapshot import CachedSnapshot, KeyCache
+from .transaction import CreationClock, Transaction
+from .write_set import Mark, WriteSet
 
 __all__ = [
     "END",
+    "CachedSnapshot",
+    "Catalog",
     "CommitRecord",
+    "CreationClock",
+    "DatabaseReader",
+    "DatabaseWriter",
     "EntryChange",
+    "KeyCache",
+    "Progress",
+    "Query",
     "RangeIndex",
+    "Mark",
     "ReadRange",
     "ReadSet",
+    "TableBinding",
+    "Transaction",
+    "WriteSet",
+    "activate",
+    "commit_record",
     "document_index",
     "document_range",
+    "last_creation_time",
 ]

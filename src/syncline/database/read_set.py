@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from syncline.store import Commit
+
 #: Above every index key. Keys of the built-in orders start with a creation time or an id of 16 bytes, keys of
 #: other indexes with a type tag below 0xFF.
 END = b"\xff" * 33
@@ -47,6 +49,13 @@ class CommitRecord(NamedTuple):
 
     ts: int
     entries: tuple[EntryChange, ...]
+
+
+def commit_record(commit: Commit) -> CommitRecord:
+    """What invalidation needs to know of a commit."""
+    changes = [EntryChange(-write.table, write.id, (16,)) for write in commit.documents]
+    changes += [EntryChange(write.index, write.key, write.offsets) for write in commit.entries]
+    return CommitRecord(commit.ts, tuple(changes))
 
 
 def document_index(table: int) -> int:

@@ -1,0 +1,116 @@
+"""Syncline: a transactional document database, typed Python functions and live results, in one package.
+
+Everything that applications use is here; see the documentation for what each name means.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from syncline.functions import (
+        ActionCtx,
+        App,
+        MutationCtx,
+        QueryCtx,
+        SyncActionCtx,
+        action,
+        mutation,
+        query,
+    )
+    from syncline.kernel.errors import (
+        AppError,
+        ArgumentError,
+        DocumentError,
+        ForbiddenError,
+        LimitError,
+        NotFoundError,
+        OverloadedError,
+        SideEffectError,
+        SynclineError,
+        UnauthenticatedError,
+        UniqueError,
+    )
+    from syncline.kernel.identity import Identity
+    from syncline.schema import (
+        UNSET,
+        Document,
+        Id,
+        Index,
+        Page,
+        PaginationOptions,
+        between,
+        contains,
+        gt,
+        gte,
+        lt,
+        lte,
+    )
+    from syncline.values import Int64
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "UNSET",
+    "ActionCtx",
+    "App",
+    "AppError",
+    "ArgumentError",
+    "Document",
+    "DocumentError",
+    "ForbiddenError",
+    "Id",
+    "Identity",
+    "Index",
+    "Int64",
+    "LimitError",
+    "MutationCtx",
+    "NotFoundError",
+    "OverloadedError",
+    "Page",
+    "PaginationOptions",
+    "QueryCtx",
+    "SideEffectError",
+    "SyncActionCtx",
+    "SynclineError",
+    "UnauthenticatedError",
+    "UniqueError",
+    "action",
+    "between",
+    "contains",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "mutation",
+    "query",
+]
+
+# Imported when first used: `syncline --help` must not wait for the database.
+_HOMES = {
+    "syncline.functions": (
+        "ActionCtx App MutationCtx QueryCtx SyncActionCtx action mutation query"
+    ),
+    "syncline.kernel.errors": (
+        "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError "
+        "SideEffectError SynclineError UnauthenticatedError UniqueError"
+    ),
+    "syncline.kernel.identity": "Identity",
+    "syncline.schema": "UNSET Document Id Index Page PaginationOptions between contains gt gte lt lte",
+    "syncline.values": "Int64",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'syncline' has no attribute {name!r}")
+    value: object = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

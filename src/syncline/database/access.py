@@ -1,0 +1,203 @@
+"""`ctx.db`: the database as application code sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar, cast
+
+from syncline.kernel.errors import ArgumentError, LimitError, NotFoundError, UniqueError
+from syncline.schema import Document, Id
+from syncline.values import decode_id, encode_id, prefix_end
+
+from .catalog import Catalog, IndexBinding, TableBinding, has_null
+from .query import Query
+from .read_set import END
+from .transaction import Transaction
+
+D = TypeVar("D", bound=Document)
+
+
+class DatabaseReader:
+    """Reads of one snapshot. In a mutation they see its own writes."""
+
+    __slots__ = ("_catalog", "_transaction")
+
+    def __init__(self, transaction: Transaction, catalog: Catalog) -> None:
+        self._transaction = transaction
+        self._catalog = catalog
+
+    def get(self, id: Id[D]) -> D | None:
+        """The document, or None. ArgumentError if `id` is no id at all."""
+        table, internal = self._place(id)
+        if table is None:
+            return None
+        found = self._transaction.get(table.number, internal)
+        return None if found is None else cast("D", table.load(*found))
+
+    def get_many(self, ids: Iterable[Id[D]]) -> list[D | None]:
+        """The documents in the order of `ids`, None where there is none."""
+        return [self.get(id) for id in ids]
+
+    def require(self, id: Id[D]) -> D:
+        """The document, or NotFoundError."""
+        found = self.get(id)
+        if found is None:
+            raise self._missing(id)
+        return found
+
+    def query(self, cls: type[D]) -> Query[D]:
+        """A query on the table of `cls`; see `Query`."""
+        return Query(self._transaction, self._catalog.of(cls))
+
+    def normalize_id(self, cls: type[D], text: str) -> Id[D] | None:
+        """`text` as an id of the table, or None. Does not say whether the document exists."""
+        try:
+            number, _internal = decode_id(text)
+        except ValueError:
+            return None
+        return cast("Id[D]", Id(text)) if number == self._catalog.of(cls).number else None
+
+    def _place(self, id: str) -> tuple[TableBinding | None, bytes]:
+        try:
+            number, internal = decode_id(id)
+        except ValueError as error:
+            raise ArgumentError(f"not a document id: {id!r} ({error})") from None
+        return self._catalog.by_number.get(number), internal
+
+    def _missing(self, id: str) -> NotFoundError:
+        table = self._place(id)[0]
+        return NotFoundError(f"there is no document {id} in {table.name if table is not None else 'any table'}")
+
+
+class DatabaseWriter(DatabaseReader):
+    """Reads and writes of one mutation."""
+
+    __slots__ = ()
+
+    def insert(self, document: D) -> Id[D]:
+        """Store a new document and return its id."""
+        table = self._catalog.of(type(document))
+        codec = table.codec
+        transaction = self._transaction
+        fields = codec.to_fields(document)
+        internal = transaction.new_id()
+        created = transaction.new_creation_time()
+        text = encode_id(table.number, internal)
+        body = codec.encode_body(fields, text, created)
+        self._check_size(table, body)
+        tail = created.to_bytes(8, "big") + internal
+        writes = transaction.writes
+        assert writes is not None
+        for index in table.indexes:
+            for part, offsets in codec.index_keys(index.index, fields):
+                if index.unique:
+                    self._check_unique(index, part, offsets, internal)
+                writes.put_entry(index.id, part + tail, True, offsets)
+        writes.put_entry(table.by_creation, tail, True, ())
+        transaction.put_document(table.number, internal, table.shape, body)
+        return cast("Id[D]", Id(text))
+
+    def insert_many(self, documents: Iterable[D]) -> list[Id[D]]:
+        """Store several documents; their ids in the same order."""
+        return [self.insert(document) for document in documents]
+
+    def patch(self, target: Id[D] | D, /, **changes: object) -> None:
+        """Change some fields; UNSET sets a field back to its default."""
+        table, internal, text, shape, body = self._stored(target)
+        codec = table.codec
+        old_body = table.current(shape, body)
+        before = codec.decode_body(old_body)
+        self._rewrite(table, internal, text, old_body, before, codec.patched(before, changes))
+
+    def replace(self, target: Id[D] | D, document: D) -> None:
+        """Replace all fields; the id and the creation time stay."""
+        table, internal, text, shape, body = self._stored(target)
+        if type(document) is not table.cls:
+            raise ArgumentError(f"replace: {text} is a document of {table.name}, got a {type(document).__name__}")
+        codec = table.codec
+        old_body = table.current(shape, body)
+        self._rewrite(table, internal, text, old_body, codec.decode_body(old_body), codec.to_fields(document))
+
+    def delete(self, target: Id[D] | D) -> None:
+        """Remove a document; NotFoundError if there is none."""
+        table, internal, _text, shape, body = self._stored(target)
+        codec = table.codec
+        current = table.current(shape, body)
+        fields = codec.decode_body(current)
+        tail = codec.created_us(current).to_bytes(8, "big") + internal
+        writes = self._transaction.writes
+        assert writes is not None
+        for index in table.indexes:
+            for part, offsets in codec.index_keys(index.index, fields):
+                writes.put_entry(index.id, part + tail, False, offsets)
+        writes.put_entry(table.by_creation, tail, False, ())
+        self._transaction.put_document(table.number, internal, table.shape, None)
+
+    def _stored(self, target: str | Document) -> tuple[TableBinding, bytes, str, int, bytes]:
+        text = target.id if isinstance(target, Document) else target
+        table, internal = self._place(text)
+        found = self._transaction.get(table.number, internal) if table is not None else None
+        if table is None or found is None:
+            raise self._missing(text)
+        return table, internal, text, *found
+
+    def _rewrite(
+        self,
+        table: TableBinding,
+        internal: bytes,
+        text: str,
+        old_body: bytes,
+        before: dict[str, object],
+        after: dict[str, object],
+    ) -> None:
+        codec = table.codec
+        created = codec.created_us(old_body)
+        body = codec.encode_body(after, text, created)
+        self._check_size(table, body)
+        tail = created.to_bytes(8, "big") + internal
+        writes = self._transaction.writes
+        assert writes is not None
+        for index in table.indexes:
+            self._move_entries(index, codec.index_keys(index.index, before), codec.index_keys(index.index, after), tail)
+        writes.touch_entry(table.by_creation, tail, ())
+        self._transaction.put_document(table.number, internal, table.shape, body)
+
+    def _move_entries(
+        self,
+        index: IndexBinding,
+        before: list[tuple[bytes, tuple[int, ...]]],
+        after: list[tuple[bytes, tuple[int, ...]]],
+        tail: bytes,
+    ) -> None:
+        writes = self._transaction.writes
+        assert writes is not None
+        if before == after:
+            for part, offsets in before:
+                writes.touch_entry(index.id, part + tail, offsets)
+            return
+        kept = {part for part, _ in before} & {part for part, _ in after}
+        for part, offsets in before:
+            if part in kept:
+                writes.touch_entry(index.id, part + tail, offsets)
+            else:
+                writes.put_entry(index.id, part + tail, False, offsets)
+        for part, offsets in after:
+            if part not in kept:
+                if index.unique:
+                    self._check_unique(index, part, offsets, tail[8:])
+                writes.put_entry(index.id, part + tail, True, offsets)
+
+    def _check_unique(self, index: IndexBinding, part: bytes, offsets: tuple[int, ...], internal: bytes) -> None:
+        if has_null(part, offsets):
+            return
+        found = self._transaction.has_entry(index.id, part, prefix_end(part) or END)
+        if found is not None and found[-16:] != internal:
+            raise UniqueError(index.label)
+
+    def _check_size(self, table: TableBinding, body: bytes) -> None:
+        limit = self._transaction.limits.document_bytes
+        if len(body) > limit:
+            raise LimitError(
+                f"document bytes: a document of {table.name} would have {len(body):,}, the limit is {limit:,}. "
+                "Keep large values in files, or split the document."
+            )

@@ -1,0 +1,222 @@
+"""Binding a release's schema to the store: tables numbered, stored documents checked, indexes built.
+
+Runs on start and on reload, before the first function of the release does. Either the whole schema is in force
+afterwards, or SetupError says what does not fit and the old release goes on: numbers given to new tables and
+half-built indexes are all that may remain, and the next attempt uses or removes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from syncline.kernel.errors import SetupError
+from syncline.schema import Index, TableCodec, TableSpec
+from syncline.store import IndexInfo, Reader, ShapeInfo, Store, TableInfo
+
+from .catalog import Catalog, IndexBinding, TableBinding, has_null
+from .read_set import END
+
+_EXAMPLES = 3
+_REPORT_EVERY = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work is: `done` documents of about `total`."""
+
+    what: str  # "building index messages.by_channel", "checking messages"
+    done: int
+    total: int
+
+
+Report = Callable[[Progress], None]
+
+
+def silent(_: Progress) -> None:
+    """A report for those who do not watch."""
+
+
+def activate(
+    store: Store, specs: Sequence[TableSpec], report: Report = silent, *, keep: Catalog | None = None
+) -> Catalog:
+    """The catalog of `specs`, with stored data checked against it and all its indexes complete.
+
+    Nothing else may write meanwhile. `keep` is the catalog still in force: readers of older snapshots use its
+    indexes, so those are removed by a later activation. Raises SetupError when stored documents do not fit.
+    """
+    tables = {spec.name: store.add_table(spec.name) for spec in specs}
+    numbers = {info.name: info.number for info in store.tables()}
+    codecs = {spec.name: TableCodec(spec, numbers) for spec in specs}
+    reader = store.reader()
+    try:
+        reader.begin()
+        shapes = _check_documents(store, reader, specs, tables, codecs, report)
+        bound = [
+            _bind(store, reader, spec, tables[spec.name], codecs[spec.name], shapes[spec.name], report) for spec in specs
+        ]
+    finally:
+        reader.close()
+    _drop_unused(store, bound, keep)
+    return Catalog(bound)
+
+
+def last_creation_time(store: Store, catalog: Catalog) -> int:
+    """The newest creation time of any document, in microseconds; 0 when there are none."""
+    reader = store.reader()
+    try:
+        reader.begin()
+        newest = 0
+        for table in catalog.by_number.values():
+            for key in reader.scan_keys(table.by_creation, b"", END, True):
+                newest = max(newest, int.from_bytes(key[:8], "big"))
+                break
+        return newest
+    finally:
+        reader.close()
+
+
+def _check_documents(
+    store: Store,
+    reader: Reader,
+    specs: Sequence[TableSpec],
+    tables: dict[str, TableInfo],
+    codecs: dict[str, TableCodec],
+    report: Report,
+) -> dict[str, ShapeInfo]:
+    """The shape of each table, after all documents written under other shapes were found to fit it."""
+    known = store.shapes()
+    problems: list[str] = []
+    shapes: dict[str, ShapeInfo] = {}
+    for spec in specs:
+        table = tables[spec.name]
+        text = codecs[spec.name].shape()
+        older = [shape for shape in known if shape.table == table.number]
+        # The newest shape was the one last in force: if it is this one, everything stored was checked against it.
+        if older and older[-1].text != text:
+            problems += _problems(reader, spec, table, codecs[spec.name], text, older, report)
+        shapes[spec.name] = ShapeInfo(0, table.number, text)
+    if problems:
+        raise SetupError(
+            "the stored data does not fit the schema\n" + "\n".join(problems),
+            "keep the field as it was or give it a default, change the documents with a mutation, then change the "
+            "schema. Nothing was changed",
+        )
+    return {spec.name: store.add_shape(tables[spec.name].number, shapes[spec.name].text) for spec in specs}
+
+
+def _problems(
+    reader: Reader,
+    spec: TableSpec,
+    table: TableInfo,
+    codec: TableCodec,
+    text: str,
+    older: list[ShapeInfo],
+    report: Report,
+) -> list[str]:
+    same = next((shape.number for shape in older if shape.text == text), None)
+    total = _count(reader, table)
+    bad = 0
+    examples: list[str] = []
+    for done, (_key, _ts, shape, body) in enumerate(reader.scan(table.by_creation, b"", END)):
+        if done % _REPORT_EVERY == 0:
+            report(Progress(f"checking {spec.name}", done, total))
+        if shape == same:
+            continue
+        found = codec.check_body(body)
+        if found:
+            bad += 1
+            if len(examples) < _EXAMPLES:
+                first = found[0]
+                examples.append(f"    {codec.id_of(body)} at {first.path}: expected {first.expected}, got {first.got}")
+    if not bad:
+        return []
+    noun = "document does" if bad == 1 else "documents do"
+    return [f"  {bad:,} {noun} not fit {spec.name} ({spec.cls.__module__}.{spec.cls.__qualname__}), the first:", *examples]
+
+
+def _count(reader: Reader, table: TableInfo) -> int:
+    return sum(1 for _ in reader.scan_keys(table.by_creation, b"", END))
+
+
+def _bind(
+    store: Store,
+    reader: Reader,
+    spec: TableSpec,
+    table: TableInfo,
+    codec: TableCodec,
+    shape: ShapeInfo,
+    report: Report,
+) -> TableBinding:
+    binding = TableBinding(table.number, spec, codec, shape.number, table.by_creation, ())
+    existing = {(info.name, info.definition): info for info in store.indexes() if info.table == table.number}
+    indexes: list[IndexBinding] = []
+    for index in spec.indexes:
+        definition = _definition(index, codec)
+        info = existing.get((index.name, definition))
+        if info is not None and not info.ready:
+            store.drop_index(info.number)  # Half built when the process ended.
+            info = None
+        if info is None:
+            info = _build(store, reader, binding, index, definition, report)
+        indexes.append(IndexBinding(info.number, index, spec.name))
+    return TableBinding(table.number, spec, codec, shape.number, table.by_creation, indexes)
+
+
+def _definition(index: Index, codec: TableCodec) -> str:
+    """What an index's entries depend on: if this text changes, the index is built anew."""
+    return json.dumps(
+        {
+            "fields": list(index.fields),
+            "unique": index.unique,
+            "each": index.each,
+            # Documents without the field are indexed under its default.
+            "defaults": [codec.field_description(name) for name in index.fields],
+        },
+        sort_keys=True,
+    )
+
+
+def _build(
+    store: Store, reader: Reader, table: TableBinding, index: Index, definition: str, report: Report
+) -> IndexInfo:
+    label = f"{table.name}.{index.name}"
+    info = store.add_index(table.number, index.name, definition)
+    total = sum(1 for _ in reader.scan_keys(table.by_creation, b"", END))
+    duplicates: list[str] = []
+    seen: dict[bytes, bytes] | None = {} if index.unique else None
+
+    def keys() -> Iterator[bytes]:
+        for done, (key, _ts, shape, body) in enumerate(reader.scan(table.by_creation, b"", END)):
+            if done % _REPORT_EVERY == 0:
+                report(Progress(f"building index {label}", done, total))
+            fields = table.codec.decode_body(table.current(shape, body))
+            for part, offsets in table.codec.index_keys(index, fields):
+                if seen is not None and not has_null(part, offsets):
+                    other = seen.setdefault(part, key[-16:])
+                    if other != key[-16:]:
+                        duplicates.append(table.codec.id_of(body))
+                yield part + key
+
+    store.add_entries(info.number, keys())
+    if duplicates:
+        store.drop_index(info.number)
+        raise SetupError(
+            f"{label} is unique, but {len(duplicates):,} stored documents repeat another's key, the first: "
+            + ", ".join(duplicates[:_EXAMPLES]),
+            "change or delete them with a mutation first. Nothing was changed",
+        )
+    store.set_index_ready(info.number)
+    report(Progress(f"building index {label}", total, total))
+    return info
+
+
+def _drop_unused(store: Store, tables: Iterable[TableBinding], keep: Catalog | None) -> None:
+    """Remove indexes that the schema no longer has. Tables that it no longer has keep their documents and indexes."""
+    kept = {binding.id for table in keep.by_number.values() for binding in table.indexes} if keep is not None else set()
+    for table in tables:
+        wanted = kept | {binding.id for binding in table.indexes} | {table.by_creation}
+        for info in store.indexes():
+            if info.table == table.number and info.number not in wanted:
+                store.drop_index(info.number)

@@ -1,0 +1,92 @@
+"""The application's schema bound to the store: numbers for tables, indexes and shapes, and the codecs for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from syncline.kernel.errors import SetupError
+from syncline.schema import Document, Index, TableCodec, TableSpec
+from syncline.values import encode_key_part
+
+
+_NULL = encode_key_part(None)
+
+
+def has_null(part: bytes, offsets: tuple[int, ...]) -> bool:
+    """Whether a field of an encoded key is None: such keys may repeat in a unique index."""
+    start = 0
+    for offset in offsets:
+        if part[start:offset] == _NULL:
+            return True
+        start = offset
+    return False
+
+
+class IndexBinding:
+    """An index of a table, with its number in the store."""
+
+    __slots__ = ("each", "fields", "id", "index", "label", "unique")
+
+    def __init__(self, index_id: int, index: Index, table: str) -> None:
+        self.id = index_id
+        self.index = index
+        self.fields: tuple[str, ...] = tuple(index.fields)
+        self.unique = index.unique
+        self.each = index.each
+        self.label = f"{table}.{index.name}"
+
+    def __repr__(self) -> str:
+        return f"<index {self.label}>"
+
+
+class TableBinding:
+    """A table of the schema, with its numbers in the store and its codec."""
+
+    __slots__ = ("by_creation", "by_index", "cls", "codec", "indexes", "name", "number", "plans", "shape")
+
+    def __init__(
+        self, number: int, spec: TableSpec, codec: TableCodec, shape: int, by_creation: int, indexes: Iterable[IndexBinding]
+    ) -> None:
+        self.number = number
+        self.name = spec.name
+        self.cls: type[Document] = spec.cls
+        self.codec = codec
+        self.shape = shape
+        self.by_creation = by_creation
+        self.indexes = tuple(indexes)
+        self.by_index = {binding.index: binding for binding in self.indexes}
+        self.plans: dict[Any, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"<table {self.name}>"
+
+    def current(self, shape: int, body: bytes) -> bytes:
+        """A stored body in the current shape: an older one with the defaults it lacks."""
+        return body if shape == self.shape else self.codec.upgrade(body)
+
+    def load(self, shape: int, body: bytes) -> Document:
+        return self.codec.load(body if shape == self.shape else self.codec.upgrade(body))
+
+
+class Catalog:
+    """All tables of one release, by number, name and class. Immutable once built."""
+
+    __slots__ = ("by_class", "by_name", "by_number")
+
+    def __init__(self, tables: Iterable[TableBinding]) -> None:
+        self.by_number: Mapping[int, TableBinding] = {table.number: table for table in tables}
+        self.by_name: Mapping[str, TableBinding] = {table.name: table for table in self.by_number.values()}
+        self.by_class: Mapping[type[Document], TableBinding] = {
+            table.cls: table for table in self.by_number.values()
+        }
+
+    def of(self, cls: type[Document]) -> TableBinding:
+        """The table of a document class."""
+        try:
+            return self.by_class[cls]
+        except KeyError:
+            raise SetupError(
+                f"{cls.__module__}.{cls.__qualname__} is not a table of this application",
+                "declare the class in a module of the backend folder, as a subclass of Document",
+            ) from None

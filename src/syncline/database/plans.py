@@ -1,0 +1,118 @@
+"""How a `where` is answered: which index, which part of it, what is left to filter and to sort.
+
+The order of a result does not depend on the index chosen: it is the order of the range field if there is one,
+then of creation. So an index that serves the conditions in that order is preferred to one that narrows further
+but would need a sort, and a plan is made once per table and shape of conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .catalog import IndexBinding, TableBinding
+from .conditions import CREATED
+
+
+Shape = tuple[tuple[str, str], ...]  # (field, kind) of each condition, in order
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Read `index` (None: the order of creation) by equality on `equal`, then the range of `range_field`.
+
+    `order_field` is the field that orders the result before creation does, or None. `sort` says that the index
+    does not give that order.
+    """
+
+    index: IndexBinding | None
+    equal: tuple[str, ...]
+    range_field: str | None
+    filters: tuple[str, ...]
+    order_field: str | None
+    sort: bool
+
+
+def make_plan(table: TableBinding, shape: Shape) -> Plan:
+    """The plan for conditions of `shape` on `table`."""
+    equal = [name for name, kind in shape if kind == "equal"]
+    ranges = [name for name, kind in shape if kind == "range"]
+    contains = [name for name, kind in shape if kind == "contains"]
+    order_field = next((name for name in ranges if name != CREATED), None)
+    if order_field is None and CREATED in ranges:
+        order_field = CREATED
+    best: tuple[tuple[int, int, int], Plan] | None = None
+    for index in (None, *table.indexes):
+        plan = _try_index(index, equal, ranges, contains, order_field)
+        if plan is None:
+            continue
+        # More equalities first, then the range, then an order that needs no sort; ties go to the shorter index.
+        rank = (
+            len(plan.equal) * 2 + (plan.range_field is not None),
+            0 if plan.sort else 1,
+            -len(index.fields) if index is not None else 0,
+        )
+        if best is None or rank > best[0]:
+            best = (rank, plan)
+    assert best is not None  # The order of creation always serves.
+    return best[1]
+
+
+def _try_index(
+    index: IndexBinding | None, equal: list[str], ranges: list[str], contains: list[str], order_field: str | None
+) -> Plan | None:
+    used: list[str] = []
+    range_field: str | None = None
+    fields = index.fields if index is not None else ()
+    if index is not None and index.each:
+        # An entry per element: only one condition on the element finds each document once.
+        if fields[0] not in contains:
+            return None
+        used.append(fields[0])
+    for name in fields[len(used) :]:
+        if name in equal:
+            used.append(name)
+            continue
+        if name in ranges:
+            range_field = name
+        break
+    covered = len(used) + (range_field is not None)
+    if range_field is None and len(used) == len(fields) and CREATED in ranges:
+        range_field = CREATED
+        in_order = order_field == CREATED
+    else:
+        in_order = order_field == range_field and covered == len(fields)
+    if index is not None and not used and range_field is None:
+        return None
+    filters = [name for name in (*equal, *ranges, *contains) if name not in used and name != range_field]
+    if index is not None and index.each and fields[0] in filters:
+        filters.remove(fields[0])
+    return Plan(index, tuple(used), range_field, tuple(filters), order_field, not in_order)
+
+
+def index_plan(index: IndexBinding, shape: Shape) -> Plan | str:
+    """The plan of an explicit `.index(...)`, in that index's own order, or why there is none."""
+    kinds = dict(shape)
+    used: list[str] = []
+    range_field: str | None = None
+    expected = {"contains", "equal"} if index.each else {"equal"}
+    for position, name in enumerate(index.fields):
+        kind = kinds.pop(name, None)
+        if kind is None:
+            break
+        if kind in (expected if position == 0 else {"equal"}):
+            used.append(name)
+        elif kind == "range":
+            range_field = name
+            break
+        else:
+            return f"{index.label}: contains(...) works on an index declared with each=True"
+    if CREATED in kinds and range_field is None and len(used) == len(index.fields):
+        del kinds[CREATED]
+        range_field = CREATED
+    if kinds:
+        names = ", ".join(kinds)
+        return (
+            f"{index.label} ({', '.join(index.fields)}) cannot use {names}: an index is used by equality on its first "
+            "fields, then at most one range on the next. Use .where(...) for the rest"
+        )
+    return Plan(index, tuple(used), range_field, (), None, False)

@@ -1,0 +1,348 @@
+"""One transaction: reads of a snapshot with its own writes over it, and the read set that they leave.
+
+Rules of this file: no I/O but through the snapshot; every read is recorded before it is answered; limits are
+checked where the cost arises.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Protocol, TypeAlias
+
+from syncline.kernel.clock import Entropy
+from syncline.kernel.errors import LimitError
+from syncline.kernel.limits import Limits
+
+from .read_set import ReadRange, ReadSet, document_range
+from .write_set import WriteSet
+
+
+#: A stored document under the index key at which it was found: (key, shape, body).
+Row: TypeAlias = tuple[bytes, int, bytes]
+
+
+class Snapshot(Protocol):
+    """All data as of one timestamp. Belongs to one thread."""
+
+    def get(self, table: int, internal_id: bytes, /) -> tuple[int, int, bytes] | None:
+        """(ts, shape, body) of a document, or None."""
+        ...
+
+    def scan_keys(
+        self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False, /
+    ) -> Iterator[bytes]:
+        """The keys in ``[start, stop)`` of an index, in order, read as consumed. All start with `prefix`."""
+        ...
+
+
+class Scan:
+    """A range being read. Only what was consumed is in the read set: up to and with the last key, or all of it."""
+
+    __slots__ = ("exhausted", "index_id", "last", "prefix", "reverse", "start", "stop")
+
+    def __init__(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool) -> None:
+        self.index_id = index_id
+        self.prefix = prefix
+        self.start = start
+        self.stop = stop
+        self.reverse = reverse
+        self.last: bytes | None = None  # None -> the key last consumed: rows()
+        self.exhausted = False  # False -> True: rows(), when the range ended
+
+    def read_range(self) -> ReadRange | None:
+        if self.exhausted:
+            return ReadRange(self.index_id, self.prefix, self.start, self.stop)
+        if self.last is None:
+            return None
+        if self.reverse:
+            return ReadRange(self.index_id, self.prefix, self.last, self.stop)
+        return ReadRange(self.index_id, self.prefix, self.start, self.last + b"\x00")
+
+
+class Usage:
+    """What a transaction has used of its limits."""
+
+    __slots__ = ("documents_read", "documents_written", "bytes_read", "bytes_written", "ranges")
+
+    def __init__(self) -> None:
+        self.documents_read = 0
+        self.documents_written = 0
+        self.bytes_read = 0
+        self.bytes_written = 0
+        self.ranges = 0
+
+
+class Transaction:
+    """Reads of one snapshot, and writes into a write set over it (None in queries).
+
+    `now_us` is the transaction's time in microseconds since the epoch.
+    """
+
+    __slots__ = (
+        "_entropy",
+        "_points",
+        "_scans",
+        "_usage",
+        "created",
+        "cursor_key",
+        "journal",
+        "limits",
+        "now_us",
+        "paginated",
+        "previous_journal",
+        "snapshot",
+        "writes",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        limits: Limits,
+        *,
+        now_us: int,
+        cursor_key: bytes = b"",
+        writes: WriteSet | None = None,
+        entropy: Entropy | None = None,
+        created: CreationClock | None = None,
+        previous_journal: str | None = None,
+    ) -> None:
+        self.snapshot = snapshot
+        self.limits = limits
+        self.now_us = now_us
+        self.cursor_key = cursor_key
+        self.writes = writes
+        self.created = created
+        self.previous_journal = previous_journal
+        self.journal: str | None = None  # None -> the end of the page: paginate()
+        self.paginated = False
+        self._entropy = entropy
+        self._points: set[tuple[int, bytes]] = set()
+        self._scans: list[Scan] = []
+        self._usage = Usage()
+
+    # Reading
+
+    def get(self, table: int, internal_id: bytes) -> tuple[int, bytes] | None:
+        """(shape, body) of a document, or None."""
+        points = self._points
+        place = (table, internal_id)
+        if place not in points:
+            points.add(place)
+            self._count_range()
+        usage = self._usage
+        usage.documents_read += 1
+        if self.writes is not None:
+            written = self.writes.documents.get(place)
+            if written is not None:
+                return None if written.body is None else (written.shape, written.body)
+        found = self.snapshot.get(table, internal_id)
+        if found is None:
+            return None
+        usage.bytes_read += len(found[2])
+        if usage.documents_read > self.limits.read_documents or usage.bytes_read > self.limits.read_bytes:
+            self._refuse_reads()
+        return found[1], found[2]
+
+    def rows(
+        self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False
+    ) -> Iterator[Row]:
+        """(key, shape, body) of a range with this transaction's own writes, read as consumed."""
+        if start >= stop:
+            return
+        scan = Scan(index_id, prefix, start, stop, reverse)
+        self._scans.append(scan)
+        self._count_range()
+        usage = self._usage
+        limits = self.limits
+        source = self._merged(table, index_id, prefix, start, stop, reverse)
+        for row in source:
+            scan.last = row[0]
+            usage.documents_read += 1
+            usage.bytes_read += len(row[2])
+            if usage.documents_read > limits.read_documents or usage.bytes_read > limits.read_bytes:
+                self._refuse_reads()
+            yield row
+        scan.exhausted = True
+
+    def first_rows(
+        self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool, count: int
+    ) -> list[Row]:
+        """Up to `count` rows of a range at once: `rows` without the cost of stopping at each."""
+        if start >= stop or count <= 0:
+            return []
+        scan = Scan(index_id, prefix, start, stop, reverse)
+        self._scans.append(scan)
+        self._count_range()
+        found = list(islice(self._merged(table, index_id, prefix, start, stop, reverse), count))
+        usage = self._usage
+        usage.documents_read += len(found)
+        usage.bytes_read += sum([len(row[2]) for row in found])
+        if usage.documents_read > self.limits.read_documents or usage.bytes_read > self.limits.read_bytes:
+            self._refuse_reads()
+        if found:
+            scan.last = found[-1][0]
+        scan.exhausted = len(found) < count
+        return found
+
+    def count_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> int:
+        """How many entries a range holds. Reads all of it, without the documents."""
+        if start >= stop:
+            return 0
+        scan = Scan(index_id, prefix, start, stop, False)
+        scan.exhausted = True
+        self._scans.append(scan)
+        self._count_range()
+        overlay = self.writes.overlays.get(index_id) if self.writes is not None else None
+        changed = {key: overlay.present[key] for key in overlay.between(start, stop)} if overlay is not None else {}
+        count = sum(changed.values())
+        usage = self._usage
+        for key in self.snapshot.scan_keys(index_id, prefix, start, stop):
+            if key not in changed:
+                count += 1
+                usage.documents_read += 1
+                if usage.documents_read > self.limits.read_documents:
+                    self._refuse_reads()
+        return count
+
+    def has_entry(self, index_id: int, prefix: bytes, stop: bytes) -> bytes | None:
+        """The first key that starts with `prefix`, or None. `stop` is the end of the prefix."""
+        scan = Scan(index_id, prefix, prefix, stop, False)
+        scan.exhausted = True
+        self._scans.append(scan)
+        self._count_range()
+        overlay = self.writes.overlays.get(index_id) if self.writes is not None else None
+        if overlay is None:
+            return next(iter(self.snapshot.scan_keys(index_id, prefix, prefix, stop)), None)
+        changed = overlay.between(prefix, stop)
+        for key in changed:
+            if overlay.present[key]:
+                return key
+        for key in self.snapshot.scan_keys(index_id, prefix, prefix, stop):
+            if overlay.present.get(key) is not False:
+                return key
+        return None
+
+    def _merged(self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool) -> Iterator[Row]:
+        """The rows of a range as they are with this transaction's writes."""
+        writes = self.writes
+        overlay = writes.overlays.get(index_id) if writes is not None else None
+        keys = self.snapshot.scan_keys(index_id, prefix, start, stop, reverse)
+        if overlay is not None:
+            # Copied now: a loop that inserts into the range it reads ends.
+            changed = {key: overlay.present[key] for key in overlay.between(start, stop)}
+            if changed:
+                keys = _merge(keys, changed, reverse)
+        documents = writes.documents if writes is not None else None
+        get = self.snapshot.get
+        for key in keys:
+            internal_id = key[-16:]
+            if documents:
+                written = documents.get((table, internal_id))
+                if written is not None:
+                    if written.body is not None:
+                        yield key, written.shape, written.body
+                    continue
+            found = get(table, internal_id)
+            if found is not None:
+                yield key, found[1], found[2]
+
+    # Writing
+
+    def put_document(self, table: int, internal_id: bytes, shape: int, body: bytes | None) -> None:
+        writes = self.writes
+        assert writes is not None
+        usage = self._usage
+        usage.documents_written += 1
+        usage.bytes_written += len(body) if body is not None else 0
+        limits = self.limits
+        if usage.documents_written > limits.write_documents or usage.bytes_written > limits.write_bytes:
+            self._refuse_writes()
+        writes.put_document(table, internal_id, shape, body)
+
+    def new_id(self) -> bytes:
+        """A new internal id: 48 bits of time in milliseconds, 80 random bits.
+
+        Ids grow with time so that new documents land at the end of the B-tree.
+        """
+        assert self._entropy is not None
+        return (self.now_us // 1000).to_bytes(6, "big") + self._entropy.bytes(10)
+
+    def new_creation_time(self) -> int:
+        """Microseconds since the epoch: the transaction's time, or as little later as keeps it strictly growing."""
+        assert self.created is not None
+        return self.created.next(self.now_us)
+
+    @contextmanager
+    def nested(self) -> Iterator[None]:
+        """A nested transaction: its writes are dropped, and its reads kept, if the block raises."""
+        writes = self.writes
+        if writes is None:
+            yield
+            return
+        mark = writes.mark()
+        written = self._usage.documents_written, self._usage.bytes_written
+        try:
+            yield
+        except BaseException:
+            writes.undo(mark)
+            self._usage.documents_written, self._usage.bytes_written = written
+            raise
+
+    # The outcome
+
+    @property
+    def usage(self) -> Usage:
+        return self._usage
+
+    def read_set(self) -> ReadSet:
+        """All that was read so far."""
+        ranges = [document_range(table, internal_id) for table, internal_id in self._points]
+        for scan in self._scans:
+            item = scan.read_range()
+            if item is not None:
+                ranges.append(item)
+        return ReadSet(ranges)
+
+    # Limits
+
+    def _count_range(self) -> None:
+        self._usage.ranges += 1
+        if self._usage.ranges > self.limits.read_ranges:
+            raise LimitError(
+                f"read ranges: {self._usage.ranges:,} used, the limit is {self.limits.read_ranges:,} "
+                "(each get and each query counts as one). Read a range of an index instead of single documents."
+            )
+
+    def _refuse_reads(self) -> None:
+        remedy = "Read less: use an index and take(n) or paginate, or keep a count in a document of its own."
+        self.limits.check("read_documents", self._usage.documents_read, remedy)
+        self.limits.check("read_bytes", self._usage.bytes_read, remedy)
+
+    def _refuse_writes(self) -> None:
+        remedy = "Write in several mutations, for example in batches that an action calls one after the other."
+        self.limits.check("write_documents", self._usage.documents_written, remedy)
+        self.limits.check("write_bytes", self._usage.bytes_written, remedy)
+
+
+def _merge(stored: Iterator[bytes], changed: dict[bytes, bool], reverse: bool) -> Iterator[bytes]:
+    """Stored keys with written ones in their places and without removed ones."""
+    added = sorted((key for key, present in changed.items() if present), reverse=reverse)
+    kept = (key for key in stored if key not in changed)
+    return heapq.merge(kept, added, reverse=reverse)
+
+
+class CreationClock:
+    """Creation times of one node: microseconds, strictly increasing, also across restarts (`last` is persisted
+    with the store: no stored document is newer)."""
+
+    __slots__ = ("last",)
+
+    def __init__(self, last: int = 0) -> None:
+        self.last = last
+
+    def next(self, now_us: int) -> int:
+        self.last = max(self.last + 1, now_us)
+        return self.last

@@ -1,0 +1,83 @@
+"""What the engine is asked for and what it answers: calls in, outcomes and invalidations out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from syncline.database import CommitRecord, ReadSet
+from syncline.kernel.identity import ANONYMOUS, Caller
+
+from .outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MutationCall:
+    """A mutation to run. With `session` (16 bytes) and `request` it runs once, however often it is sent.
+
+    `done` is called on the event loop's thread with the outcome and, after a success, the commit timestamp.
+    """
+
+    path: str
+    args: bytes
+    caller: Caller
+    done: Callable[[Outcome, int | None], None]
+    session: bytes | None = None
+    request: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActionCall:
+    """An action to run. `done` is called on the event loop's thread."""
+
+    path: str
+    args: bytes
+    caller: Caller
+    done: Callable[[Outcome], None]
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryJob:
+    """A query to run in a round. `token` comes back with the result."""
+
+    token: object
+    path: str
+    args: bytes
+    caller: Caller = ANONYMOUS
+    journal: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryResult:
+    """What a query gave, and all that it depends on."""
+
+    token: object
+    outcome: Outcome
+    journal: str | None
+    read_set: ReadSet
+    used_identity: bool
+    used_now: bool
+    tick_ns: int | None  # when a ctx.clock that it used changes, in nanoseconds since the epoch
+    seconds: float
+
+
+class EngineListener(Protocol):
+    """Hears what the engine does: on the event loop's thread, in order."""
+
+    def on_batch(
+        self, commits: Sequence[CommitRecord], mutations: Sequence[tuple[MutationCall, Outcome, int | None]]
+    ) -> None:
+        """A batch is durable: its commits by timestamp, then the outcome of each mutation (None: no commit)."""
+        ...
+
+    def on_results(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
+        """Results of a round's queries, all of the snapshot `ts`; a round may answer in several parts."""
+        ...
+
+    def on_release(self, ts: int) -> None:
+        """New code answers from `ts` on: every earlier result is stale."""
+        ...

@@ -1,0 +1,201 @@
+"""The engine: one node's lane, readers and actions behind a thread-safe face.
+
+The event loop asks through methods that return at once, and hears through one listener, whose methods are called
+on the loop's thread: one wake-up per batch, never one per call.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import Protocol
+
+from syncline.database import CommitRecord, CreationClock, KeyCache, Progress, activate, last_creation_time
+from syncline.database.activation import silent
+from syncline.kernel.clock import Clock, Entropy
+from syncline.schema import TableSpec
+from syncline.store import Commit, DocumentCache, Store
+
+from .actions import ActionRunner
+from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
+from .lane import Lane, Settled
+from .node import ActiveRelease, Node
+from .outcomes import Outcome
+from .readers import ReaderThread
+from .registry import Registry
+from .run import RunSettings
+
+#: Hands a call to the event loop's thread, in order: `loop.call_soon_threadsafe`.
+Post = Callable[..., object]
+
+
+class LoadedRelease(Protocol):
+    """A version of the application's code as the loader gives it."""
+
+    @property
+    def registry(self) -> Registry: ...
+
+    @property
+    def schema(self) -> Sequence[TableSpec]: ...
+
+
+class Engine:
+    """Runs an application's functions on one store. `start` it on the event loop's thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        release: LoadedRelease,
+        settings: RunSettings,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        report: Callable[[Progress], None] = silent,
+        on_fatal: Callable[[BaseException], None] = lambda error: None,
+    ) -> None:
+        """Bind the release's schema to the store. Raises SetupError when stored data does not fit it."""
+        catalog = activate(store, release.schema, report)
+        limits = settings.limits
+        self._node = Node(
+            store=store,
+            clock=clock,
+            entropy=entropy,
+            settings=settings,
+            documents=DocumentCache(limits.document_cache_bytes, store.head),
+            keys=KeyCache(applied_ts=store.head),
+            created=CreationClock(last_creation_time(store, catalog)),
+            cursor_key=store.secret("cursors"),
+            releases=(ActiveRelease(1, release.registry, catalog, store.head),),
+        )
+        self._report = report
+        self._on_fatal = on_fatal
+        self._lane = Lane(self._node, self._publish, self._fatal)
+        self._readers = (ReaderThread(self._node, "1", self._answer), ReaderThread(self._node, "slow", self._answer))
+        self._rounds: dict[int, ReaderThread] = {}
+        self._numbers = count(1)
+        self._post: Post | None = None
+        self._listener: EngineListener | None = None
+        self.actions = ActionRunner(self)
+
+    # Facts
+
+    @property
+    def node(self) -> Node:
+        return self._node
+
+    @property
+    def release(self) -> ActiveRelease:
+        """The release in force."""
+        return self._node.release
+
+    @property
+    def head_ts(self) -> int:
+        """The newest commit's timestamp. The listener may not have heard of it yet."""
+        return self._node.store.head
+
+    # Life
+
+    def start(self, post: Post, listener: EngineListener) -> None:
+        """Start the threads. All of `listener`'s methods will be called through `post`."""
+        self._post = post
+        self._listener = listener
+        self._lane.start()
+        for reader in self._readers:
+            reader.start()
+
+    def stop(self) -> None:
+        """Finish what is queued and end the threads. Blocks for as long as that takes."""
+        self.actions.stop()
+        self._lane.stop()
+        for reader in self._readers:
+            reader.stop()
+
+    def reload(self, release: LoadedRelease, done: Callable[[BaseException | None], None]) -> None:
+        """Put new code in force: between two batches, with its schema bound and its indexes built.
+
+        `done` is called on the loop's thread, with the error that kept the old release in force or None.
+        """
+
+        def switch() -> None:
+            node = self._node
+            store = node.store
+            try:
+                catalog = activate(store, release.schema, self._report, keep=node.release.catalog)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with new code, the old goes on
+                self._call(done, error)
+                return
+            # A commit of its own marks the switch: every snapshot belongs to one release, and those of the new one
+            # hold its new indexes whole.
+            commit = Commit(store.next_ts())
+            store.append([commit])
+            node.documents.apply_all([commit])
+            node.keys.apply_all([commit])
+            old = node.release
+            node.releases = (ActiveRelease(old.number + 1, release.registry, catalog, commit.ts), old)
+            assert self._listener is not None
+            self._call(self._listener.on_batch, [CommitRecord(commit.ts, ())], [])
+            self._call(self._listener.on_release, commit.ts)
+            self._call(done, None)
+
+        self._lane.exclusively(switch)
+
+    # Calls, from any thread
+
+    def mutate(self, call: MutationCall) -> None:
+        """Queue a mutation; its outcome comes with the batch that makes it durable. OverloadedError when full."""
+        self._lane.submit(call)
+
+    def act(self, call: ActionCall) -> None:
+        """Start an action. OverloadedError when too many run and wait."""
+        self.actions.submit(call)
+
+    def query_once(self, job: QueryJob, done: Callable[[QueryResult], None]) -> None:
+        """Run one query on the newest snapshot; `done` is called on the reader's thread."""
+        self._readers[0].once(job, done)
+
+    # Rounds, from the loop's thread
+
+    def start_round(self, slow: bool) -> int:
+        """A new round, in the reader for slow queries or in the other one."""
+        number = next(self._numbers)
+        self._rounds[number] = self._readers[1 if slow else 0]
+        return number
+
+    def run_queries(self, round: int, jobs: Sequence[QueryJob]) -> None:
+        """Run queries on the round's snapshot; results come to `on_results`. No jobs: only its timestamp comes."""
+        self._rounds[round].run(round, jobs)
+
+    def end_round(self, round: int) -> None:
+        """Let the round's snapshot go."""
+        self._rounds.pop(round).end(round)
+
+    # From the engine's threads to the loop's
+
+    def _publish(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
+        assert self._listener is not None
+        self._call(self._deliver, records, settled)
+
+    def _deliver(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
+        assert self._listener is not None
+        self._listener.on_batch(records, settled)
+
+    def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
+        assert self._listener is not None
+        self._call(self._listener.on_results, round, ts, results)
+
+    def _call(self, function: Callable[..., object], *args: object) -> None:
+        assert self._post is not None
+        try:
+            self._post(function, *args)
+        except RuntimeError:
+            # The loop is closed: nobody is left to hear, and what was committed stays committed.
+            if threading.main_thread().is_alive():
+                return
+            raise
+
+    def _fatal(self, error: BaseException) -> None:
+        self._call(self._on_fatal, error)
+
+
+__all__ = ["Engine", "LoadedRelease", "Outcome", "Post"]
