@@ -11,6 +11,7 @@ export function setUpChannels(client, api, { opened, made }) {
   // Messages seen per channel. Null until the first list arrives: a first visit starts with everything seen.
   let seen = JSON.parse(sessionStorage.getItem(SEEN) ?? "null");
   let channels = [];
+  let arrived = false;
 
   const unread = (channel) => Math.max(0, channel.messages - (seen?.[channel.name] ?? 0));
 
@@ -40,7 +41,7 @@ export function setUpChannels(client, api, { opened, made }) {
   }
 
   const refresh = () => {
-    if (channels.length > 0) markSeen();
+    if (arrived) markSeen();
     show();
   };
 
@@ -49,6 +50,7 @@ export function setUpChannels(client, api, { opened, made }) {
     {},
     (rows) => {
       channels = rows;
+      arrived = true;
       refresh();
     },
     (error) => console.error(error),
@@ -89,7 +91,11 @@ function setUpForm(client, api, made) {
   };
 
   button.addEventListener("click", () => toggle(form.hidden));
-  field.addEventListener("keydown", (event) => event.key === "Escape" && toggle(false));
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    toggle(false);
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     try {

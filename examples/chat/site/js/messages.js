@@ -4,20 +4,24 @@ import { myName } from "./names.js";
 
 const PAGE = 30;
 
+// What the server refused, by channel: it waits there to be sent again or discarded. {id, author, body, sent_at, problem}
+const refused = new Map();
+let count = 0;
+
 /**
  * Follows a channel. `show(entries, status)` gets the entries from the oldest to the newest, and the status of the
- * official paginated query: LoadingFirstPage, CanLoadMore, LoadingMore or Exhausted.
+ * official paginated query (LoadingFirstPage, CanLoadMore, LoadingMore or Exhausted), or Failed.
  *
  * The pages are ordinary live queries over adjoining intervals, so they never overlap or leave a gap, however much
  * is written between them.
  */
 export function followChannel(client, api, channel, show) {
   let live = { results: [], status: "LoadingFirstPage", loadMore: () => false };
-  // Messages that the server refused: {id, author, body, sent_at, problem}.
-  let refused = [];
-  let count = 0;
+  let followed = true;
 
-  const publish = () => show([...live.results.toReversed(), ...refused], live.status);
+  function publish() {
+    if (followed) show([...live.results.toReversed(), ...(refused.get(channel) ?? [])], live.status);
+  }
 
   const subscription = client.onPaginatedUpdate_experimental(
     api.messages.page,
@@ -27,7 +31,11 @@ export function followChannel(client, api, channel, show) {
       live = result;
       publish();
     },
-    (error) => console.error(error),
+    (error) => {
+      console.error(error);
+      live = { ...live, status: "Failed" };
+      publish();
+    },
   );
 
   async function send(body) {
@@ -43,13 +51,15 @@ export function followChannel(client, api, channel, show) {
         { optimisticUpdate: (store) => putFirst(store, api, channel, entry) },
       );
     } catch (error) {
-      refused.push({ ...entry, sending: false, problem: error.data?.message ?? "The server could not take it." });
+      const problem = error.data?.message ?? "The server could not take it.";
+      refused.set(channel, [...(refused.get(channel) ?? []), { ...entry, sending: false, problem }]);
       publish();
     }
   }
 
   function discard(id) {
-    refused = refused.filter((entry) => entry.id !== id);
+    const kept = refused.get(channel).filter((entry) => entry.id !== id);
+    refused.set(channel, kept);
     publish();
   }
 
@@ -57,12 +67,15 @@ export function followChannel(client, api, channel, show) {
     send,
     discard,
     sendAgain(id) {
-      const entry = refused.find((other) => other.id === id);
+      const { body } = refused.get(channel).find((entry) => entry.id === id);
       discard(id);
-      return send(entry.body);
+      return send(body);
     },
     loadOlder: () => live.status === "CanLoadMore" && live.loadMore(PAGE),
-    stop: () => subscription.unsubscribe(),
+    stop() {
+      followed = false;
+      subscription.unsubscribe();
+    },
   };
 }
 

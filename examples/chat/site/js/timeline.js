@@ -9,6 +9,11 @@ const TOGETHER = 5 * 60_000;
 // Closer to the end than this (px) counts as reading the end; closer to the top than this asks for older messages.
 const NEAR_END = 80;
 const NEAR_TOP = 700;
+// What stands above the oldest message, when it is not that more is on its way.
+const EDGE = {
+  Exhausted: "This is where the channel begins.",
+  Failed: "The messages could not be loaded. The console of the browser says why.",
+};
 
 const isStored = (entry) => !entry.sending && entry.problem === undefined;
 
@@ -66,9 +71,9 @@ export function createTimeline({ loadOlder, sendAgain, discard }) {
     byId("skeleton").hidden = !loading;
     byId("empty").hidden = loading || entries.length > 0 || status !== "Exhausted";
     const older = byId("older");
-    older.hidden = loading || entries.length === 0;
-    older.textContent = status === "Exhausted" ? "This is where the channel begins." : "Loading older messages";
-    older.classList.toggle("busy", status !== "Exhausted");
+    older.hidden = loading || (entries.length === 0 && status !== "Failed");
+    older.textContent = EDGE[status] ?? "Loading older messages";
+    older.classList.toggle("busy", EDGE[status] === undefined);
   }
 
   function draw(entries) {
