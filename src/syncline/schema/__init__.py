@@ -1,1 +1,47 @@
+"""Documents, indexes and signatures: from Python classes and hints to bytes."""
 
+from msgspec import UNSET, UnsetType
+
+from .arguments import ArgumentsCodec, Parameter
+from .bounds import Bound, Edge, between, contains, gt, gte, lt, lte
+from .document import Document, body_of, created_us_of, stored_id
+from .ids import Id
+from .index import Index
+from .mismatch import Problem
+from .nodes import TableNumbers, TypeNode
+from .pagination import Page, PaginationOptions
+from .results import ResultCodec
+from .table_codec import TableCodec
+from .tables import FieldSpec, TableSpec, collect, table_of
+
+__all__ = [
+    "UNSET",
+    "ArgumentsCodec",
+    "Bound",
+    "Document",
+    "Edge",
+    "FieldSpec",
+    "Id",
+    "Index",
+    "Page",
+    "PaginationOptions",
+    "Parameter",
+    "Problem",
+    "ResultCodec",
+    "TableCodec",
+    "TableNumbers",
+    "TableSpec",
+    "TypeNode",
+    "UnsetType",
+    "between",
+    "body_of",
+    "collect",
+    "contains",
+    "created_us_of",
+    "gt",
+    "gte",
+    "lt",
+    "lte",
+    "stored_id",
+    "table_of",
+]

@@ -1,0 +1,222 @@
+"""Documents to bodies, keys and back, for one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, cast
+
+import msgspec
+
+from syncline.kernel.errors import DocumentError
+from syncline.values import (
+    Json,
+    Value,
+    decode_canonical,
+    encode_key_part,
+    encode_value,
+)
+
+from .document import MISSING, Document, load_document, no_such_field
+from .index import Index
+from .mismatch import Mismatch, Problem, did_you_mean, show
+from .nodes import Binding, Decoder, Encoder, TableNumbers
+from .signature_nodes import encode_stored
+from .tables import FieldSpec, TableSpec, element_of
+
+#: An index entry: the encoded fields, and the offset behind each of them.
+IndexKey = tuple[bytes, tuple[int, ...]]
+
+_SYSTEM_FIELDS: Final = frozenset({"_id", "_creationTime"})
+
+
+class TableCodec:
+    """Everything between a document in Python and its bytes in the store.
+
+    `fields` below always means the stored fields by name in wire form: complete, defaults written out, without
+    `_id` and `_creationTime`. Made once per table and set of table numbers.
+    """
+
+    def __init__(self, spec: TableSpec, tables: TableNumbers) -> None:
+        self.spec = spec
+        self.tables = tables
+        self._cls = spec.cls
+        stored = Binding(tables=tables, stored=True)
+        self._encoders: dict[str, Encoder] = {field.name: field.node.encoder(stored) for field in spec.fields}
+        self._sorted = sorted(self._encoders.items())
+        checked = Binding(tables=tables)
+        self._decoders: dict[str, Decoder] = {
+            field.name: field.node.decoder(checked) for field in spec.fields
+        }
+        self._parts: dict[str, Encoder] = {
+            field.name: field.node.bare().encoder(stored) for field in spec.fields
+        }
+        self._elements: dict[str, Encoder] = {
+            field.name: element.encoder(stored)
+            for field in spec.fields
+            if (element := element_of(field.node)) is not None
+        }
+        self._each = {index.name: spec.each_field(index) for index in spec.indexes}
+
+    # Writing
+
+    def to_fields(self, document: Document) -> dict[str, Value]:
+        """The fields of a document, checked. Raises DocumentError: `messages.likes`: expected int, got ..."""
+        if type(document) is not self._cls:
+            raise DocumentError(
+                f"`{self.spec.name}` holds documents of {self._cls.__name__}, got {show(document)}"
+            )
+        fields: dict[str, Value] = {}
+        name = ""
+        try:
+            for name, encode in self._sorted:
+                fields[name] = encode(getattr(document, name))
+        except Mismatch as mismatch:
+            raise self._error(mismatch.within(f".{name}")) from None
+        return fields
+
+    def patched(self, fields: Mapping[str, Value], changes: Mapping[str, object]) -> dict[str, Value]:
+        """`fields` with `changes` made; UNSET sets a field back to its default. Raises DocumentError."""
+        result = dict(fields)
+        for name, value in changes.items():
+            encode = self._encoders.get(name)
+            if encode is None:
+                raise no_such_field(self._cls, name)
+            if value is msgspec.UNSET:
+                result[name] = self._default_of(name)
+                continue
+            try:
+                result[name] = encode(value)
+            except Mismatch as mismatch:
+                raise self._error(mismatch.within(f".{name}")) from None
+        return result
+
+    def encode_body(self, fields: Mapping[str, Value], id: str, created_us: int) -> bytes:
+        """The document as it is stored and as it goes to clients. `created_us` is in microseconds."""
+        return encode_stored(cast("dict[str, Value]", fields), id, created_us)
+
+    # Reading
+
+    def load(self, body: bytes, id: str | None = None, created_us: int | None = None) -> Document:
+        """The document with this (current) body, decoded when a field is looked at.
+
+        Id and creation time are in the body too; pass them only if they are at hand.
+        """
+        return load_document(self._cls, body, id, created_us)
+
+    def decode_body(self, body: bytes) -> dict[str, Value]:
+        """The fields in a (current) body."""
+        fields = cast("dict[str, Value]", decode_canonical(body))
+        del fields["_id"], fields["_creationTime"]
+        return fields
+
+    def upgrade(self, body: bytes) -> bytes:
+        """A body written under an older shape of the table as one of the current shape: defaults filled in.
+
+        Raises DocumentError if it does not fit (`check_body` says so before a schema goes live).
+        """
+        tree = cast("dict[str, Value]", decode_canonical(body))
+        created, text = cast("float", tree.pop("_creationTime")), cast("str", tree.pop("_id"))
+        fields: dict[str, Value] = {}
+        for field in self.spec.fields:
+            try:
+                fields[field.name] = self._upgraded(field, tree)
+            except Mismatch as mismatch:
+                raise self._error(mismatch) from None
+        if surplus := tree.keys() - fields.keys():
+            raise no_such_field(self._cls, min(surplus))
+        return encode_stored(fields, text, round(created * 1000))
+
+    def _upgraded(self, field: FieldSpec, tree: Mapping[str, Value]) -> Value:
+        name = field.name
+        if name not in tree:
+            if field.default is MISSING:
+                raise Mismatch.missing(name, field.node.describe(), tree)
+            return field.default
+        try:
+            # There and back: classes in the field fill in the defaults of theirs.
+            return self._encoders[name](self._decoders[name](tree[name]))
+        except Mismatch as mismatch:
+            raise mismatch.within(f".{name}")
+
+    def check_body(self, body: bytes) -> list[Problem]:
+        """What keeps a stored body from being a document of this table; empty if it is one."""
+        tree = cast("dict[str, Value]", decode_canonical(body))
+        problems: list[Problem] = []
+        for field in self.spec.fields:
+            try:
+                self._upgraded(field, tree)
+            except Mismatch as mismatch:
+                problems.append(Problem(self.spec.name + mismatch.full_path, mismatch.expected, mismatch.got))
+        for name in sorted(tree.keys() - self._encoders.keys() - _SYSTEM_FIELDS):
+            expected = f"no field `{name}`{did_you_mean(name, self._encoders)}"
+            problems.append(Problem(f"{self.spec.name}.{name}", expected, show(tree[name])))
+        return problems
+
+    # Indexes
+
+    def index_keys(self, index: Index, fields: Mapping[str, Value]) -> list[IndexKey]:
+        """The entries of a document in an index, without creation time and id; one per element if `each`."""
+        each = self._each[index.name]
+        if each is not None:
+            return self._each_keys(index, each, fields)
+        parts = [encode_key_part(fields[name]) for name in index.fields]
+        return [_joined(parts)]
+
+    def _each_keys(self, index: Index, each: str, fields: Mapping[str, Value]) -> list[IndexKey]:
+        elements = cast("list[Value] | None", fields[each])
+        if not elements:
+            return []
+        position = index.fields.index(each)
+        parts = [b"" if name == each else encode_key_part(fields[name]) for name in index.fields]
+        keys: list[IndexKey] = []
+        # An element that is there twice has one entry: it is about which documents hold it.
+        for part in dict.fromkeys(map(encode_key_part, elements)):
+            parts[position] = part
+            keys.append(_joined(parts))
+        return keys
+
+    def key_part(self, field: str, value: object, *, element: bool = False) -> bytes:
+        """A value to compare `field` with, as a part of an index key. Raises DocumentError if it has another type.
+
+        `element`: the value is compared with the elements of the field, which is a list.
+        """
+        encode = (self._elements if element else self._parts).get(field)
+        if encode is None:
+            if element and field in self._parts:
+                raise DocumentError(
+                    f"`{self.spec.name}.{field}` is not a list, so it contains nothing: compare it itself"
+                )
+            raise no_such_field(self._cls, field)
+        try:
+            return encode_key_part(encode(value))
+        except Mismatch as mismatch:
+            raise self._error(mismatch.within(f".{field}[]" if element else f".{field}")) from None
+
+    # Schema
+
+    def shape(self) -> str:
+        """A description of fields, types and defaults. Bodies written under the same text need no upgrade."""
+        fields: dict[str, Json] = {}
+        for field in self.spec.fields:
+            fields[field.name] = [field.node.shape()]
+            if field.default is not MISSING:
+                fields[field.name] = [field.node.shape(), encode_value(field.default)]
+        return msgspec.json.encode(fields, order="sorted").decode()
+
+    def _default_of(self, name: str) -> Value:
+        field = self.spec.by_name[name]
+        if field.default is MISSING:
+            raise DocumentError(f"`{self.spec.name}.{name}` has no default to set it back to")
+        return field.default
+
+    def _error(self, mismatch: Mismatch) -> DocumentError:
+        return DocumentError(mismatch.sentence(self.spec.name))
+
+
+def _joined(parts: list[bytes]) -> IndexKey:
+    offsets: list[int] = []
+    end = 0
+    for part in parts:
+        end += len(part)
+        offsets.append(end)
+    return b"".join(parts), tuple(offsets)

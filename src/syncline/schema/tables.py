@@ -1,0 +1,144 @@
+"""Tables: what the document classes of an application say, understood and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from types import ModuleType
+from typing import cast
+from weakref import WeakKeyDictionary
+
+from syncline.kernel.errors import SetupError
+from syncline.values import Value
+
+from .containers import ListNode, UnionNode
+from .document import MISSING, Document, DocumentMeta, Missing
+from .hints import document_fields
+from .index import Index
+from .mismatch import Mismatch
+from .nodes import Binding, TypeNode
+from .reading import DocumentReader
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """A field of a table. `default` is what is stored for it when a document does not say, in wire form."""
+
+    name: str
+    node: TypeNode
+    default: Value | Missing
+
+    @property
+    def required(self) -> bool:
+        return self.default is MISSING
+
+
+class TableSpec:
+    """One document class as a table.
+
+    Hints are read when `fields` is first used, since they may name classes that are defined further down; what is
+    wrong with them is a SetupError then (or in `collect`).
+    """
+
+    def __init__(self, cls: type[Document]) -> None:
+        definition = cls.__definition__
+        self.cls = cls
+        self.name = definition.table
+        self.indexes: tuple[Index, ...] = definition.indexes
+
+    @cached_property
+    def fields(self) -> tuple[FieldSpec, ...]:
+        """The fields in the order of the class. Raises SetupError naming class, field and type."""
+        nodes = document_fields(self.cls)
+        fields = tuple(FieldSpec(name, node, self._default(name, node)) for name, node in nodes)
+        for index in self.indexes:
+            self._check_index(index, dict(nodes))
+        self.cls.__reader__ = DocumentReader(self.cls, nodes)
+        return fields
+
+    @cached_property
+    def by_name(self) -> dict[str, FieldSpec]:
+        return {field.name: field for field in self.fields}
+
+    def index(self, name: str) -> Index | None:
+        return next((index for index in self.indexes if index.name == name), None)
+
+    def each_field(self, index: Index) -> str | None:
+        """The list whose elements an `each` index has entries for; None for other indexes."""
+        if not index.each:
+            return None
+        return next(name for name in index.fields if element_of(self.by_name[name].node) is not None)
+
+    def _default(self, name: str, node: TypeNode) -> Value | Missing:
+        defaults = self.cls.__definition__.defaults
+        if name not in defaults:
+            return MISSING
+        try:
+            return node.encoder(Binding(stored=True))(defaults[name])
+        except Mismatch as mismatch:
+            raise SetupError(
+                f"{self.cls.__name__}.{name}: its default does not fit: expected {mismatch.expected}, got {mismatch.got}",
+                "defaults are constants of the field's type; for None write ... | None",
+            ) from None
+
+    def _check_index(self, index: Index, nodes: dict[str, TypeNode]) -> None:
+        lists = [name for name in index.fields if element_of(nodes[name]) is not None]
+        where = f"{self.cls.__name__}.{index.name}"
+        if index.each and len(lists) != 1:
+            found = "none of its fields is a list" if not lists else f"{' and '.join(lists)} are lists"
+            raise SetupError(
+                f"{where}: each=True needs one field that is a list, but {found}", "index one list at a time"
+            )
+
+    def __repr__(self) -> str:
+        return f"TableSpec({self.name!r}, {self.cls.__module__}.{self.cls.__name__})"
+
+
+_specs: WeakKeyDictionary[type[Document], TableSpec] = WeakKeyDictionary()
+
+
+def table_of(cls: type[Document]) -> TableSpec:
+    """The table of a document class."""
+    spec = _specs.get(cls)
+    if spec is None:
+        if not isinstance(cls, DocumentMeta) or cls is Document:
+            raise SetupError(f"{cls!r} is not a document class", "write class ...(Document)")
+        spec = _specs[cls] = TableSpec(cls)
+    return spec
+
+
+def collect(modules: Iterable[ModuleType]) -> tuple[TableSpec, ...]:
+    """The tables of all document classes found in `modules`, by name, each read and checked.
+
+    Raises SetupError for a type that cannot be stored, and for a table or an id that two classes claim.
+    """
+    classes: dict[type[Document], None] = {}
+    for module in modules:
+        for value in list(vars(module).values()):
+            if isinstance(value, DocumentMeta) and value is not Document:
+                classes[cast("type[Document]", value)] = None
+    specs: dict[str, TableSpec] = {}
+    for cls in classes:
+        spec = table_of(cls)
+        other = specs.setdefault(spec.name, spec)
+        if other is not spec:
+            raise SetupError(
+                f"two documents have the table {spec.name!r}: {_place(other.cls)} and {_place(cls)}",
+                'give one of them another name: class ...(Document, table="...")',
+            )
+    for spec in specs.values():
+        _ = spec.fields
+    return tuple(sorted(specs.values(), key=lambda spec: spec.name))
+
+
+def element_of(node: TypeNode) -> TypeNode | None:
+    """The type of the elements if the field is a list (or None); None if it is not."""
+    bare = node.bare()
+    if isinstance(bare, UnionNode) and len(bare.members) == 1:
+        bare = bare.members[0]
+    return bare.item if isinstance(bare, ListNode) else None
+
+
+def _place(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
