@@ -71,7 +71,7 @@ def test_the_code_of_the_pages_passes_mypy(folders: dict[Path, Path], tmp_path: 
         assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("page", [*PAGES, *sorted(ROOT.glob("*.md"))], ids=name_of)
+@pytest.mark.parametrize("page", sorted({*PAGES, *ROOT.glob("*.md")}), ids=name_of)
 def test_links_lead_to_files(page: Path) -> None:
     for target, _anchor in LINK.findall(page.read_text()):
         if "://" not in target and not target.startswith("mailto:"):
