@@ -29,7 +29,7 @@ def check_names(fields: Mapping[str, object]) -> None:
 def _check_name(name: object) -> None:
     # Callers hand on what users wrote, whatever its type.
     if not isinstance(name, str):
-        raise InvalidValueError(f"a field's name must be a string, got {type(name).__name__}: {name!r}")
+        raise InvalidValueError(f"a field's name must be a string, got {type(name).__name__}")
     if name.startswith("$"):
         raise InvalidValueError(f"a field's name must not start with '$': {shortened(name)}")
     if not (name.isascii() and name.isprintable()):
