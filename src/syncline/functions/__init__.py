@@ -1,1 +1,65 @@
+"""Functions of applications: declaring, loading and running them."""
 
+from .actions import ActionRunner
+from .app import App
+from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
+from .contexts import ActionCtx, MutationCtx, QueryCtx, SyncActionCtx
+from .deadline import WATCHDOG, Deadline, DeadlineInterrupt
+from .decorators import Action, Function, Mutation, Query, SyncAction, action, mutation, query
+from .definitions import FunctionDefinition, define
+from .failures import make_failure, new_request_id, request_id_for
+from .heartbeat import Heartbeat, Pulse, Running
+from .invoke import invoke
+from .kinds import Kind
+from .loader import Release, load_application
+from .outcomes import ErrorFacts, Failure, Frame, Outcome, Success
+from .registry import Registry
+from .run import Auth, Environment, Execution, RunSettings, TransactionRun
+
+__all__ = [
+    "WATCHDOG",
+    "Action",
+    "ActionCall",
+    "ActionCtx",
+    "ActionRunner",
+    "App",
+    "Auth",
+    "Deadline",
+    "DeadlineInterrupt",
+    "EngineListener",
+    "Environment",
+    "ErrorFacts",
+    "Execution",
+    "Failure",
+    "Frame",
+    "Function",
+    "FunctionDefinition",
+    "Heartbeat",
+    "Kind",
+    "Mutation",
+    "MutationCall",
+    "MutationCtx",
+    "Outcome",
+    "Pulse",
+    "Query",
+    "QueryCtx",
+    "QueryJob",
+    "QueryResult",
+    "Registry",
+    "Release",
+    "RunSettings",
+    "Running",
+    "Success",
+    "SyncAction",
+    "SyncActionCtx",
+    "TransactionRun",
+    "action",
+    "define",
+    "invoke",
+    "load_application",
+    "make_failure",
+    "mutation",
+    "new_request_id",
+    "query",
+    "request_id_for",
+]

@@ -41,10 +41,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """On whose behalf a function runs. `admin` callers hold the admin key and may call internal functions."""
+    """On whose behalf a function runs.
+
+    Internal functions may be called by `admin` callers, who hold the admin key, and by the application's own code
+    (`backend`), which acts for whoever called it.
+    """
 
     identity: Identity | None = None
     admin: bool = False
+    backend: bool = False
 
 
 ANONYMOUS = Caller()

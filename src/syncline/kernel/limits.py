@@ -31,6 +31,7 @@ class Limits:
     call_depth: int = 8
     run_seconds: float = 1.0
     action_seconds: float = 600.0
+    action_step_seconds: float = 5.0  # without awaiting, in an `async def`: it holds up all others
     log_lines: int = 256
     log_line_bytes: int = 32_768
 

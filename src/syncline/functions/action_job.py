@@ -1,0 +1,97 @@
+"""An action on its way: answered once, by whoever is first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from syncline.kernel.errors import LimitError, ResultError, SynclineError
+
+from .action_run import ActionRun
+from .failures import make_failure
+from .logs import EMPTY, encode_lines
+from .outcomes import Outcome, Success
+
+
+class Job:
+    """An action on its way. Its time limit, its end and a shutdown race to answer it."""
+
+    __slots__ = ("_answered", "_done", "_lock", "_raw_args", "run")
+
+    def __init__(self, run: ActionRun, raw_args: bytes, done: Callable[[Outcome], None]) -> None:
+        self.run = run
+        self._raw_args = raw_args
+        self._done = done
+        self._answered = False
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """Its time limit."""
+        timeout = self.run.definition.timeout
+        return self.run.settings.limits.action_seconds if timeout is None else timeout
+
+    def arguments(self) -> dict[str, object] | None:
+        """The decoded arguments, or None: then the job is answered."""
+        try:
+            return self.run.definition.arguments.decode(self._raw_args)
+        except SynclineError as error:
+            self.fail(error, raised_by_function=False)
+            return None
+
+    def succeed(self, value: bytes) -> None:
+        run = self.run
+        limit = run.settings.limits.result_bytes
+        if len(value) > limit:
+            self.fail(
+                LimitError(
+                    f"result bytes: the result of {run.definition.path} has {len(value):,}, the limit is {limit:,}. "
+                    "Store what is large and return its id."
+                ),
+                raised_by_function=False,
+            )
+            return
+        lines = run.log_lines()
+        self._answer(Success(value, EMPTY if run.settings.redact else encode_lines(lines), tuple(lines)))
+
+    def fail(self, error: BaseException, *, raised_by_function: bool | None = None) -> None:
+        run = self.run
+        if raised_by_function is None:
+            raised_by_function = not isinstance(error, ResultError)
+        self._answer(
+            make_failure(
+                error,
+                request_id=run.request_id,
+                redact=run.settings.redact,
+                lines=list(run.log_lines()),
+                raised_by_function=raised_by_function,
+            )
+        )
+
+    def time_is_up(self) -> None:
+        """The action ran past its limit."""
+        self.fail(
+            LimitError(
+                f"action seconds: {self.run.definition.path} was stopped after {self.seconds:g} s, its time limit. "
+                "Give it more with @action(timeout=...), or do the work in several actions."
+            ),
+            raised_by_function=False,
+        )
+
+    def held_the_loop(self) -> None:
+        """The action kept the loop from all others for too long."""
+        limit = self.run.settings.limits.action_step_seconds
+        self.fail(
+            LimitError(
+                f"action step seconds: {self.run.definition.path} computed for {limit:g} s without awaiting anything; "
+                "no other `async def` action can run meanwhile. Write it with plain `def`: then it runs in a thread."
+            ),
+            raised_by_function=False,
+        )
+
+    def _answer(self, outcome: Outcome) -> None:
+        with self._lock:
+            if self._answered:
+                return
+            self._answered = True
+        self._done(outcome)

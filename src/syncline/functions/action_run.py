@@ -1,0 +1,113 @@
+"""One run of an action, and its way to queries and mutations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from queue import SimpleQueue
+from random import Random
+from typing import Protocol
+
+from syncline.kernel.identity import Caller
+
+from .calls import MutationCall, QueryJob, QueryResult
+from .contexts import utc
+from .definitions import FunctionDefinition
+from .kinds import Kind
+from .node import Node
+from .outcomes import Failure, Outcome
+from .run import Run
+
+_Done = Callable[[Outcome], None]
+
+
+class ActionHost(Protocol):
+    """What actions need of the engine."""
+
+    @property
+    def node(self) -> Node: ...
+
+    def mutate(self, call: MutationCall) -> None:
+        """Queue a mutation; `call.done` gets its outcome once it is durable. OverloadedError when full."""
+        ...
+
+    def query_once(self, job: QueryJob, done: Callable[[QueryResult], None]) -> None:
+        """Run a query on the newest snapshot; `done` gets its result on some thread."""
+        ...
+
+    def post(self, function: Callable[..., object], *args: object) -> None:
+        """Call a function on the event loop's thread."""
+        ...
+
+
+class ActionRun(Run):
+    """One run of an action."""
+
+    request_id: str
+
+    def __init__(
+        self, definition: FunctionDefinition, caller: Caller, host: ActionHost, request_id: str, seed: bytes
+    ) -> None:
+        super().__init__(definition, caller, host.node.settings, request_id)
+        self._host = host
+        self._seed = seed
+
+    def now(self) -> datetime:
+        """The time now."""
+        return utc(self._host.node.clock.wall_ns())
+
+    @property
+    def random(self) -> Random:
+        if self._random is None:
+            self._random = Random(self._seed)  # noqa: S311 - like ctx.random of queries: not for secrets
+        return self._random
+
+    async def call(self, definition: FunctionDefinition, values: dict[str, object]) -> object:
+        """Run a query or mutation and wait for it without holding up the loop."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Outcome] = loop.create_future()
+
+        def settle(outcome: Outcome) -> None:
+            if not answer.done():  # The action may have been cancelled meanwhile.
+                answer.set_result(outcome)
+
+        def done(outcome: Outcome) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, outcome)
+
+        self._start(definition, values, done)
+        return _unwrap(definition, await answer)
+
+    def call_and_wait(self, definition: FunctionDefinition, values: dict[str, object]) -> object:
+        """Run a query or mutation and block this thread until it is done."""
+        answers: SimpleQueue[Outcome] = SimpleQueue()
+        self._start(definition, values, answers.put)
+        return _unwrap(definition, answers.get())
+
+    def _start(self, definition: FunctionDefinition, values: dict[str, object], done: _Done) -> None:
+        arguments = definition.arguments
+        raw_args = arguments.encode(arguments.check(values))
+        # The backend calls itself here: internal functions are open to it.
+        caller = replace(self.caller, backend=True)
+        if definition.kind is Kind.QUERY:
+            job = QueryJob(None, definition.path, raw_args, caller, request_id=self.request_id)
+            self._host.query_once(job, lambda result: done(result.outcome))
+        else:
+            self._host.mutate(
+                MutationCall(
+                    definition.path,
+                    raw_args,
+                    caller,
+                    lambda outcome, ts: done(outcome),
+                    request_id=self.request_id,
+                )
+            )
+
+
+def _unwrap(definition: FunctionDefinition, outcome: Outcome) -> object:
+    """The result as a Python value; errors arrive as they were raised."""
+    if isinstance(outcome, Failure):
+        raise outcome.exception from None
+    return definition.result.decode(outcome.value)

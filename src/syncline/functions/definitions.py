@@ -1,0 +1,85 @@
+"""Function definitions: what the registry knows about each function, with the codecs of its signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from syncline.kernel.errors import SetupError
+from syncline.schema import ArgumentsCodec, ResultCodec, TableNumbers
+from syncline.schema.hints import evaluate
+
+from .decorators import Action, Function
+from .kinds import Kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FunctionDefinition:
+    """A function as it can be called. `path` is canonical: "admin/users:ban"."""
+
+    path: str
+    kind: Kind
+    internal: bool
+    anonymous: bool
+    arguments: ArgumentsCodec
+    result: ResultCodec
+    fn: Callable[..., Any]
+    module: str
+    file: str
+    line: int
+    timeout: float | None  # seconds, for actions that say so
+    is_async: bool
+    parameters: tuple[str, ...]
+    #: `path` as the heartbeat holds it.
+    label: bytes
+
+    def bind(self, tables: TableNumbers) -> FunctionDefinition:
+        """The same function, checking that ids are of the right tables."""
+        return replace(self, arguments=self.arguments.bind(tables), result=self.result.bind(tables))
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.decorator} {self.path}>"
+
+
+def define(function: Function[..., Any], path: str | None = None) -> FunctionDefinition:
+    """The definition of a function, made once. Without `path` its module's last name is the module on the wire.
+
+    Raises SetupError when a hint is missing or of a type that cannot be sent.
+    """
+    known = function.definition
+    if known is not None and path in (None, known.path):
+        return known
+    if path is None:
+        path = f"{function.__module__.rpartition('.')[2]}:{function.name}"
+    arguments, result = _codecs(function, path)
+    made = FunctionDefinition(
+        path=path,
+        kind=function.kind,
+        internal=function.internal,
+        anonymous=function.anonymous,
+        arguments=arguments,
+        result=result,
+        fn=function.fn,
+        module=function.__module__,
+        file=function.file,
+        line=function.line,
+        timeout=function.timeout,
+        is_async=isinstance(function, Action),
+        parameters=function.parameters,
+        label=path.encode(),
+    )
+    function.definition = made
+    return made
+
+
+def _codecs(function: Function[..., Any], path: str) -> tuple[ArgumentsCodec, ResultCodec]:
+    fn = function.fn
+    arguments = ArgumentsCodec.from_signature(fn, path=path)
+    if "return" not in fn.__annotations__:
+        raise SetupError(
+            f"{path}: the return hint is missing",
+            f"write def {fn.__name__}(...) -> None: if it returns nothing; results are checked and typed by the hint",
+        )
+    hint = evaluate(fn.__annotations__["return"], f"{path}, its result", fn.__globals__, {})
+    return arguments, ResultCodec(hint, where=f"{path}, its result")

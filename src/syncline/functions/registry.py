@@ -1,0 +1,86 @@
+"""The functions of one release, by path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from syncline.kernel.errors import FunctionNotFoundError, SetupError
+from syncline.kernel.identity import ANONYMOUS, Caller
+from syncline.schema import TableNumbers
+
+from .decorators import Function
+from .definitions import FunctionDefinition, define
+from .kinds import Kind
+
+
+class Registry:
+    """An immutable map from canonical paths ("admin/users:ban") to definitions."""
+
+    __slots__ = ("_by_path",)
+
+    def __init__(self, definitions: Iterable[FunctionDefinition] = ()) -> None:
+        self._by_path: dict[str, FunctionDefinition] = {}
+        for definition in definitions:
+            other = self._by_path.setdefault(definition.path, definition)
+            if other is not definition:
+                raise SetupError(
+                    f"two functions are called {definition.path}:\n"
+                    f"  {other.file}:{other.line}  {other.fn.__qualname__}\n"
+                    f"  {definition.file}:{definition.line}  {definition.fn.__qualname__}",
+                    f'give one of them another name on the wire: @{definition.kind.decorator}(name="...")',
+                )
+
+    @classmethod
+    def of(cls, *functions: Function[..., Any], module: str | None = None) -> Registry:
+        """A registry of the given functions. `module` is their module on the wire, their own if absent."""
+        return cls(
+            define(item, f"{module}:{item.name}" if module is not None else None) for item in functions
+        )
+
+    def bind(self, tables: TableNumbers) -> Registry:
+        """The same functions, checking that ids in arguments and results are of the right tables."""
+        return Registry(item.bind(tables) for item in self)
+
+    @property
+    def definitions(self) -> Mapping[str, FunctionDefinition]:
+        return self._by_path
+
+    def __iter__(self) -> Iterator[FunctionDefinition]:
+        return iter(self._by_path.values())
+
+    def __len__(self) -> int:
+        return len(self._by_path)
+
+    def get(self, path: str) -> FunctionDefinition | None:
+        return self._by_path.get(path)
+
+    def find(self, path: str, kind: Kind | None, caller: Caller = ANONYMOUS) -> FunctionDefinition:
+        """The function at `path` if `caller` may call it as a `kind` (None: as whatever it is).
+
+        Raises FunctionNotFoundError. An internal function looks exactly like a missing one to those who do not
+        hold the admin key.
+        """
+        found = self._by_path.get(path)
+        if found is None or (found.internal and not (caller.admin or caller.backend)):
+            shown = _shown(path)
+            if kind is None:
+                raise FunctionNotFoundError(
+                    f"Could not find function for '{shown}'. Did you forget to run `syncline dev`?"
+                )
+            raise FunctionNotFoundError(f"Could not find public function for '{shown}'.")
+        if kind is not None and found.kind is not kind:
+            raise FunctionNotFoundError(
+                f"Trying to execute {wire_form(path)} as {kind.value}, but it is defined as {found.kind.value}."
+            )
+        return found
+
+
+def _shown(path: str) -> str:
+    return path.removesuffix(":default")
+
+
+def wire_form(path: str) -> str:
+    """A path as the protocol's error texts write it: "messages.js:list"."""
+    module, _, name = path.rpartition(":")
+    return f"{module}.js:{name}"

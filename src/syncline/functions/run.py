@@ -1,0 +1,225 @@
+"""One run of a function: who called it, what it may use, and what it was seen to use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING
+
+from syncline.kernel.clock import Entropy, SystemEntropy
+from syncline.kernel.errors import LimitError, SideEffectError, UnauthenticatedError
+from syncline.kernel.identity import Caller, Identity
+from syncline.kernel.limits import Limits
+
+from .deadline import Deadline
+from .definitions import FunctionDefinition
+from .guards import install_guards
+from .logs import LogLines
+
+if TYPE_CHECKING:
+    from syncline.database import Catalog, Transaction
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What all runs of a process share."""
+
+    limits: Limits = field(default_factory=Limits)
+    env: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: Production: clients see neither messages of unexpected errors nor log lines.
+    redact: bool = False
+    #: Development: every query runs a second time, and a difference is reported.
+    run_twice: bool = False
+
+
+class Execution:
+    """What all transactions on one thread share. Make it on the thread that will run them."""
+
+    __slots__ = ("deadline", "entropy", "limits", "settings")
+
+    def __init__(self, settings: RunSettings, entropy: Entropy | None = None) -> None:
+        install_guards()
+        self.settings = settings
+        self.limits = settings.limits
+        self.entropy: Entropy = SystemEntropy() if entropy is None else entropy
+        self.deadline = Deadline()
+
+    def close(self) -> None:
+        """The thread runs nothing any more."""
+        self.deadline.close()
+
+
+class Run:
+    """One run of any function. Only what is used is made: most runs log nothing and need no chance."""
+
+    # Class attributes are the initial values: an attribute that is never set costs nothing per run.
+    used_identity: bool = False
+    #: A forbidden side effect. Fails the run even if the function swallowed the error.
+    violation: SideEffectError | None = None
+    _env: Environment | None = None
+    _logs: LogLines | None = None
+    _random: Random | None = None
+
+    def __init__(
+        self, definition: FunctionDefinition, caller: Caller, settings: RunSettings, request_id: str | None
+    ) -> None:
+        self.definition = definition
+        self.caller = caller
+        self.settings = settings
+        self.request_id = request_id
+
+    @property
+    def identity(self) -> Identity | None:
+        self.used_identity = True
+        return self.caller.identity
+
+    @property
+    def env(self) -> Environment:
+        if self._env is None:
+            self._env = Environment(self.settings.env)
+        return self._env
+
+    @property
+    def env_names(self) -> frozenset[str]:
+        """The variables that were read; `*` stands for all of them."""
+        return frozenset() if self._env is None else frozenset(self._env.names)
+
+    @property
+    def logs(self) -> LogLines:
+        if self._logs is None:
+            self._logs = LogLines(self.settings.limits)
+        return self._logs
+
+    def log_lines(self) -> list[str]:
+        return [] if self._logs is None else self._logs.close()
+
+    def violate(self, error: SideEffectError) -> SideEffectError:
+        """Note a forbidden side effect; the first one is reported."""
+        if self.violation is None:
+            self.violation = error
+        return error
+
+
+class TransactionRun(Run):
+    """One run of a query or a mutation."""
+
+    used_now: bool = False
+    #: The next nanosecond at which a `ctx.clock` of this run changes.
+    tick_ns: int | None = None
+    #: Paths of the functions that run inside one another, the outermost first; empty while there is only one.
+    path: tuple[str, ...] = ()
+    _now: datetime | None = None
+    _seed: bytes | None = None
+
+    def __init__(
+        self,
+        definition: FunctionDefinition,
+        caller: Caller,
+        execution: Execution,
+        transaction: Transaction,
+        catalog: Catalog,
+        request_id: str | None = None,
+    ) -> None:
+        self.definition = definition
+        self.caller = caller
+        self.settings = execution.settings
+        self.request_id = request_id
+        self.execution = execution
+        self.transaction = transaction
+        self.catalog = catalog
+
+    @property
+    def now(self) -> datetime:
+        """The time of the transaction."""
+        self.used_now = True
+        return self._moment()
+
+    def clock(self, period: timedelta) -> datetime:
+        """The time of the transaction, rounded down to a multiple of `period` since the epoch."""
+        moment = self._moment() - _EPOCH
+        rounded = moment - moment % period
+        tick_ns = (rounded + period) // timedelta(microseconds=1) * 1000
+        if self.tick_ns is None or tick_ns < self.tick_ns:
+            self.tick_ns = tick_ns
+        return _EPOCH + rounded
+
+    def _moment(self) -> datetime:
+        if self._now is None:
+            self._now = _EPOCH + timedelta(microseconds=self.transaction.now_us)
+        return self._now
+
+    @property
+    def random(self) -> Random:
+        if self._random is None:
+            if self._seed is None:
+                self._seed = self.execution.entropy.bytes(16)
+            self._random = Random(self._seed)  # noqa: S311 - reproducible on purpose
+        return self._random
+
+    def enter(self, definition: FunctionDefinition) -> tuple[str, ...]:
+        """Note that a nested function begins; returns what to put back into `path` when it ends."""
+        before = self.path or (self.definition.path,)
+        limit = self.settings.limits.call_depth
+        if len(before) > limit:
+            chain = " -> ".join([*before, definition.path])
+            raise LimitError(
+                f"call depth: {len(before)} used, the limit is {limit}. Functions called each other with ctx.run: "
+                f"{chain}. End the circle if it is one; or call some of them as plain functions: fn(ctx, ...)."
+            )
+        self.path = (*before, definition.path)
+        return before
+
+    def again(self, transaction: Transaction) -> TransactionRun:
+        """The same run on another transaction of the same snapshot: with the same time and the same chance."""
+        twin = TransactionRun(
+            self.definition, self.caller, self.execution, transaction, self.catalog, self.request_id
+        )
+        twin._seed = self._seed
+        return twin
+
+
+class Environment(Mapping[str, str]):
+    """Environment variables, noting which were read."""
+
+    __slots__ = ("_source", "names")
+
+    def __init__(self, source: Mapping[str, str]) -> None:
+        self._source = source
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self._source[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.names.add("*")
+        return iter(self._source)
+
+    def __len__(self) -> int:
+        self.names.add("*")
+        return len(self._source)
+
+
+class Auth:
+    """`ctx.auth`: who is calling."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    @property
+    def identity(self) -> Identity | None:
+        """The signed-in caller, or None."""
+        return self._run.identity
+
+    def require(self) -> Identity:
+        """The signed-in caller; UnauthenticatedError if there is none."""
+        identity = self._run.identity
+        if identity is None:
+            raise UnauthenticatedError
+        return identity
