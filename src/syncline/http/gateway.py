@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from uvicorn.server import ServerState
 
+from syncline.kernel.clock import Clock
 from syncline.kernel.limits import Limits
 
 from .replies import Refusal, status_line
-from .request import Endpoint
+from .request import Endpoint, Request
 from .wheel import Wheel
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 class Gateway:
     """The table of hot endpoints, limits, counts of connections, and the wheel."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, clock: Clock) -> None:
         self.limits = limits
-        self.wheel = Wheel()
+        self.wheel = Wheel(clock)
         #: No new requests on a connection after the one at hand; /readyz says no.
         self.draining = False
         self._exact: dict[tuple[bytes, bytes], Endpoint] = {}
-        self._prefixes: list[tuple[bytes, bytes, Endpoint]] = []
+        self._paths: dict[bytes, dict[bytes, Endpoint]] = {}
+        self._prefixes: dict[bytes, dict[bytes, Endpoint]] = {}
         self._any: dict[bytes, Endpoint] = {}
         self._upgrade: Callable[[HttpConnection, bytes], None] | None = None
         self._defaults: list[tuple[bytes, bytes]] | None = None
@@ -35,13 +37,20 @@ class Gateway:
         self._addresses: dict[str, int] = {}
 
     def add(self, method: str, path: str, endpoint: Endpoint) -> None:
-        """A path that ends in `/` takes everything below it; the method `*` any path."""
-        if path == "*":
-            self._any[method.encode()] = endpoint
-        elif path.endswith("/"):
-            self._prefixes.append((method.encode(), path.encode(), endpoint))
-        else:
-            self._exact[method.encode(), path.encode()] = endpoint
+        """A path that ends in `/` takes everything below it, the path `*` everything. GET includes HEAD.
+
+        Of two paths that take a URL the longer one counts; the method `*` is any.
+        """
+        verbs = [b"GET", b"HEAD"] if method == "GET" else [method.encode()]
+        for verb in verbs:
+            if path == "*":
+                self._any[verb] = endpoint
+            elif path.endswith("/"):
+                self._prefixes.setdefault(path.encode(), {})[verb] = endpoint
+            else:
+                self._paths.setdefault(path.encode(), {})[verb] = endpoint
+                self._exact[verb, path.encode()] = endpoint
+        self._prefixes = dict(sorted(self._prefixes.items(), key=lambda item: -len(item[0])))
 
     def set_upgrade(self, upgrade: Callable[[HttpConnection, bytes], None]) -> None:
         """`upgrade(connection, rest)` takes over a WebSocket; `rest` is what followed the head. May raise Refusal."""
@@ -51,14 +60,18 @@ class Gateway:
         endpoint = self._exact.get((method, url))
         if endpoint is not None:
             return endpoint
+        endpoint = self._any.get(method)
+        if endpoint is not None:
+            return endpoint
         path = url_path(url)
-        endpoint = self._exact.get((method, path))
-        if endpoint is None:
-            for wanted, prefix, candidate in self._prefixes:
-                if wanted == method and path.startswith(prefix):
-                    return candidate
-            endpoint = self._any.get(method)
-        return endpoint
+        methods = self._paths.get(path)
+        if methods is None:
+            methods = next(
+                (found for prefix, found in self._prefixes.items() if path.startswith(prefix)), None
+            )
+        if methods is None:
+            return None
+        return methods.get(method) or methods.get(b"*") or _refuse_method(methods)
 
     def upgrade(self, connection: HttpConnection, rest: bytes) -> None:
         if self._upgrade is None:
@@ -105,6 +118,15 @@ def url_path(url: bytes) -> bytes:
     """The path of a request target, without the query and without the doubled slash that a base URL may leave."""
     path = url.partition(b"?")[0]
     return path[1:] if path.startswith(b"//") else path
+
+
+def _refuse_method(methods: Iterable[bytes]) -> Endpoint:
+    allowed = b", ".join(methods).decode()
+
+    def refuse(request: Request) -> None:
+        raise Refusal(405, "MethodNotAllowed", f"this endpoint takes {allowed}", allow=allowed)
+
+    return refuse
 
 
 def _is_near(address: str) -> bool:

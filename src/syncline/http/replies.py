@@ -18,21 +18,21 @@ _STATUS_LINES: Final = {
 class Refusal(Exception):
     """An infrastructure failure: the request never reached a function. `code` is stable and CamelCase."""
 
-    def __init__(self, status: int, code: str, message: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, status: int, code: str, message: str, retry_after: float | None = None, allow: str = ""
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
-        self.retry_after = retry_after
+        #: Extra header lines, each ended by CRLF.
+        self.headers = b"" if retry_after is None else b"retry-after: %d\r\n" % max(1, round(retry_after))
+        if allow:
+            self.headers += b"allow: %b\r\n" % allow.encode()
 
     @property
     def body(self) -> bytes:
         return error_body(self.code, self.message)
-
-    @property
-    def headers(self) -> bytes:
-        """Extra header lines, each ended by CRLF."""
-        return b"" if self.retry_after is None else b"retry-after: %d\r\n" % max(1, round(self.retry_after))
 
 
 def internal_error() -> Refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ParamSpec, Protocol
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .connection import HttpConnection
 
 logger = logging.getLogger("syncline.http")
+
+P = ParamSpec("P")
 
 # uvicorn sets the event of the current cycle when the client leaves. Nobody waits for ours.
 _NOBODY_WAITS = asyncio.Event()
@@ -70,7 +72,8 @@ class Request(RequestResponseCycle):
         if self.response_complete or self.disconnected:
             return
         head = self._head(status, content_type, extra)
-        self.connection.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        sent = b"" if self.method == b"HEAD" else body
+        self.connection.transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), sent))
         self._complete()
 
     def refuse(self, refusal: Refusal) -> None:
@@ -117,9 +120,12 @@ class Request(RequestResponseCycle):
         self.received = True
 
     def run(self) -> None:
-        """Call the endpoint. What it raises is answered here, so that one request never hurts another."""
+        self.guarded(self.endpoint, self)
+
+    def guarded(self, function: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call a part of the endpoint. What it raises is answered here: one request never hurts another."""
         try:
-            self.endpoint(self)
+            function(*args, **kwargs)
         except Refusal as refusal:
             self.refuse(refusal)
         except ProtocolError as error:

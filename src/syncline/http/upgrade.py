@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from syncline.protocol import ClientVersion, ProtocolError, resolve_client
+from syncline.sync import Services, Session
 
 from .gateway import Gateway, url_path
 from .replies import Refusal
-from .websocket import SocketSession, WebSocketConnection
+from .websocket import WebSocketConnection
 
 if TYPE_CHECKING:
     from .connection import HttpConnection
-
-OpenSession = Callable[[WebSocketConnection, ClientVersion | None], SocketSession]
 
 
 class SyncSockets:
     """Turns HTTP connections into sync sockets: `/api/{version}/sync` and `/api/sync`."""
 
-    def __init__(self, gateway: Gateway, open_session: OpenSession) -> None:
+    def __init__(self, gateway: Gateway, services: Services) -> None:
         self._gateway = gateway
-        self._open_session = open_session
+        self._services = services
 
     def upgrade(self, connection: HttpConnection, rest: bytes) -> None:
         """Take over `connection`. Raises Refusal, before anything was written, if it may not become a socket."""
@@ -34,7 +32,7 @@ class SyncSockets:
             raise Refusal(503, "ServerRestart", "the server is restarting; connect again", retry_after=1)
         connections: set[object] = connection.connections  # type: ignore[assignment]  # uvicorn calls `shutdown` only
         socket = WebSocketConnection(self._gateway, connection.transport, connection.address)
-        session = self._open_session(socket, client)
+        session = Session(socket, self._services, client)
         connection.release()
         socket.start(key, rest, session, connections)
 

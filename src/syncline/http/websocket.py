@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Protocol
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
+
+from syncline.sync import Session
 
 from .frames import (
     PING_FRAME,
@@ -49,20 +50,6 @@ _TEXT = WSMsgType.TEXT
 _CONTINUATION = WSMsgType.CONTINUATION
 
 
-class SocketSession(Protocol):
-    """What a connection asks of its session. All calls come on the loop's thread."""
-
-    @property
-    def busy(self) -> bool:
-        """A mutation or action of this client is running, or its response was not followed by a transition yet."""
-        ...
-
-    def receive(self, message: bytes) -> None: ...
-    def drained(self) -> None: ...
-    def tick(self, now: float) -> None: ...
-    def closed(self) -> None: ...
-
-
 class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
     """One socket, from the handshake on. It is the session's port: `send`, `close`, `unsent_bytes`."""
 
@@ -88,7 +75,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         self._transport = transport
         self._address = address
         self._parser: Parser | None = None
-        self._session: SocketSession | None = None
+        self._session: Session | None = None
         self._connections: set[object] = set()
         #: Bytes of a message that is not complete, as they are in the parser's buffer.
         self._pending = 0
@@ -100,11 +87,11 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         self._heard = True
         self._large = False
         self._state = _OPEN
-        #: The loop's time when the client was last heard of, or when the close frame was sent.
+        #: The wheel's time when the client was last heard of, or when the close frame was sent.
         self._since = gateway.wheel.now
         self.slot = -1
 
-    def start(self, key: bytes, rest: bytes, session: SocketSession, connections: set[object]) -> None:
+    def start(self, key: bytes, rest: bytes, session: Session, connections: set[object]) -> None:
         """Answer the handshake and take over the transport. `rest` is what the client sent behind its request."""
         self._session = session
         self._connections = connections
@@ -125,7 +112,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
 
     # The session's port
 
-    def send(self, *messages: bytes) -> None:
+    def send(self, messages: list[bytes]) -> None:
         """Write messages, each in a frame, together."""
         if self._state == _CLOSING:
             return
@@ -141,7 +128,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         else:
             self._transport.writelines(parts)
 
-    def close(self, code: int | None, reason: str = "") -> None:
+    def close(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake. Without a code the client sees 1005."""
         if self._state != _CLOSING:
             self._transport.write(close_frame(code, reason))
@@ -175,9 +162,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         elif now - self._since > _SILENCE_SECONDS:
             self._transport.abort()
             return
-        if not self._connected and now - self._since > self._gateway.limits.connect_seconds:
-            self.close(1000, "NoConnectMessage")
-        elif self._session is not None:
+        if self._session is not None:
             if not self._transport.get_write_buffer_size():
                 self._transport.write(PING_FRAME)
             self._guarded(self._session.tick, now)
@@ -218,7 +203,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         if parser is not None:
             parser.connection_lost(exc)
         if session is not None:
-            self._guarded(session.closed)
+            self._guarded(session.disconnected)
 
     # Called by the parser
 
@@ -240,8 +225,8 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
                 self._transport.write(pong_frame(frame.get_payload_as_bytes()))
         elif kind == WSMsgType.CLOSE:
             self._answer_close(frame)
-        elif kind == WSMsgType.BINARY:
-            self.close(1003, "messages are text frames with one JSON object each")
+        elif kind == WSMsgType.BINARY and self._session is not None:
+            self._guarded(self._session.receive_binary)
 
     def _take(self, message: bytes) -> None:
         if not message.isascii():
@@ -290,7 +275,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         self._since = self._gateway.wheel.now
         session, self._session = self._session, None
         if session is not None:
-            self._guarded(session.closed)
+            self._guarded(session.disconnected)
 
     def _guarded(self, method: Callable[..., None], *arguments: object) -> None:
         """Call the session. An error in it is ours: it ends this socket, and the client comes back."""

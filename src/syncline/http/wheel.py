@@ -6,6 +6,8 @@ import asyncio
 import logging
 from typing import Protocol
 
+from syncline.kernel.clock import Clock
+
 logger = logging.getLogger("syncline.http")
 
 #: Every connection is visited once in this time.
@@ -22,16 +24,17 @@ class Visited(Protocol):
     slot: int
 
     def visit(self, now: float) -> None:
-        """`now` is the loop's time in seconds. Called about every `PERIOD_SECONDS`."""
+        """`now` is monotonic seconds. Called about every `PERIOD_SECONDS`."""
         ...
 
 
 class Wheel:
     """Visits each member once per period, a fiftieth of them at a time. Belongs to the event loop's thread."""
 
-    def __init__(self) -> None:
-        #: The loop's time at the last turn: at most a tenth of a second old, and free to read.
-        self.now = 0.0
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        #: The monotonic time of the last turn: at most a tenth of a second old, and free to read.
+        self.now = clock.monotonic()
         self._slots: list[set[Visited]] = [set() for _ in range(_SLOTS)]
         self._turn = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -39,6 +42,7 @@ class Wheel:
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.now = self._clock.monotonic()
         self._arm(loop)
 
     def stop(self) -> None:
@@ -69,10 +73,9 @@ class Wheel:
                 self.discard(member)
 
     def _arm(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.now = loop.time()
         self._timer = loop.call_later(PERIOD_SECONDS / _SLOTS, self._fire)
 
     def _fire(self) -> None:
         if self._loop is not None:
-            self.turn(self._loop.time())
+            self.turn(self._clock.monotonic())
             self._arm(self._loop)

@@ -1,0 +1,120 @@
+"""Who an HTTP request is from: its credentials, checked."""
+
+from __future__ import annotations
+
+import binascii
+import hmac
+from collections.abc import Callable
+from typing import Any, Final, assert_never
+from urllib.parse import parse_qs
+
+import msgspec
+
+from syncline.kernel.identity import ANONYMOUS, Caller
+from syncline.sync import Rejected, Services, Unavailable, Verdict, Verified, acting_identity, no_providers
+
+from .replies import Refusal
+from .request import Request
+
+_decode_attributes: Final = msgspec.json.Decoder(dict[str, Any]).decode
+
+#: A token longer than this is refused before anybody looks into it.
+_TOKEN_BYTES = 8 * 1024
+
+Then = Callable[[Caller], None]
+
+#: Also gets when the caller's token ends, in nanoseconds of the wall clock; None: it does not.
+ThenUntil = Callable[[Caller, int | None], None]
+
+
+def check_key(candidate: str, key: str) -> bool:
+    """Whether `candidate` is the admin key, in a time that does not tell how much of it is right.
+
+    A deployment type before the instance's name (`dev:`, `prod:`) is not part of the key.
+    """
+    name, bar, secret = candidate.partition("|")
+    return hmac.compare_digest(
+        f"{name.rpartition(':')[2]}{bar}{secret}".encode(errors="replace"), key.encode()
+    )
+
+
+class Callers:
+    """Resolves the credentials of requests. A wrong credential fails the request; it never makes it anonymous."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def resolve(self, request: Request, then: Then) -> None:
+        """Call `then` with the caller, now or later. Raises Refusal, or refuses the request later."""
+        if b"authorization" not in request.headers and b"adminKey=" not in request.url:
+            then(ANONYMOUS)
+        else:
+            self.resolve_until(request, lambda caller, expires_ns: then(caller))
+
+    def resolve_until(self, request: Request, then: ThenUntil) -> None:
+        """The same for requests that last: `then` also learns how long the caller is who he is."""
+        authorization = request.headers.get(b"authorization")
+        if authorization is not None:
+            self._resolve_header(request, authorization, then)
+        elif b"adminKey=" in request.url:
+            query = request.url.partition(b"?")[2].decode("latin-1")
+            then(self._admin(parse_qs(query).get("adminKey", [""])[-1]), None)
+        else:
+            then(ANONYMOUS, None)
+
+    def require_admin(self, caller: Caller) -> None:
+        if not caller.admin:
+            raise Refusal(
+                403, "BadDeployKey", 'this needs the admin key: send "Authorization: Convex KEY" with it'
+            )
+
+    def _resolve_header(self, request: Request, header: bytes, then: ThenUntil) -> None:
+        scheme, _, credential = header.decode("latin-1").strip().partition(" ")
+        credential = credential.strip()
+        match scheme.lower():
+            case "convex":
+                then(self._admin(credential), None)
+            case "bearer" if 0 < len(credential) <= _TOKEN_BYTES:
+                self._services.verify_user(credential, lambda verdict: self._verified(request, verdict, then))
+            case "bearer":
+                raise Refusal(
+                    401, "InvalidAuthHeader", f"the token is empty or longer than {_TOKEN_BYTES:,} bytes"
+                )
+            case _:
+                raise Refusal(
+                    401,
+                    "InvalidAuthHeader",
+                    'the header Authorization must be "Bearer TOKEN" or "Convex ADMIN_KEY"',
+                )
+
+    def _admin(self, credential: str) -> Caller:
+        """The holder of an admin key `NAME|SECRET`, or of `NAME|SECRET:IDENTITY` acting as that user."""
+        name, bar, rest = credential.partition("|")
+        secret, colon, encoded = rest.partition(":")
+        if not self._services.check_admin_key(f"{name}{bar}{secret}"):
+            raise Refusal(
+                403,
+                "BadDeployKey",
+                "this is not the admin key of this deployment. It is in the data folder, unless the environment sets it.",
+            )
+        if not colon:
+            return Caller(admin=True)
+        try:
+            attributes = _decode_attributes(binascii.a2b_base64(encoded))
+            return Caller(acting_identity(attributes), admin=True)
+        except (ValueError, RecursionError) as error:
+            raise Refusal(
+                400, "InvalidIdentity", f"the identity to act as must be a JSON object in base64: {error}"
+            ) from None
+
+    def _verified(self, request: Request, verdict: Verdict, then: ThenUntil) -> None:
+        match verdict:
+            case Verified(identity, expires_ns):
+                request.guarded(then, Caller(identity), expires_ns)
+            case Rejected(message):
+                code = "NoAuthProvider" if self._services.verify_user is no_providers else "Unauthenticated"
+                request.refuse(Refusal(401, code, message))
+            case Unavailable(message):
+                request.refuse(Refusal(503, "AuthProviderUnavailable", message, retry_after=1))
+            case _:
+                assert_never(verdict)
