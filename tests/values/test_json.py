@@ -149,7 +149,7 @@ def test_of_equal_names_the_last_one_counts() -> None:
         ({"é": 1}, "a field's name must be printable ASCII: 'é'"),
         (
             {"a" * 1025: 1},
-            "a field's name is too long (1025 > maximum length 1024): 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…'",
+            "a field's name is too long (1025 > maximum length 1024): '" + "a" * 60 + "…'",
         ),
         (
             {"a": ["x\ud800"]},

@@ -165,3 +165,8 @@ class SetupError(SynclineError):
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(f"{message}\n  help: {hint}" if hint else message)
         self.hint = hint
+
+
+def quoted(text: str, length: int = 60) -> str:
+    """`text` in quotes and cut if it is long, for the text of an error: what users sent can have any size."""
+    return repr(text if len(text) <= length else text[:length] + "…")

@@ -23,7 +23,9 @@ def argument_object(args: bytes | msgspec.Raw) -> bytes:
         return raw
     try:
         parts = _split(raw)
-    except (RecursionError, ValueError) as error:
+    except RecursionError:
+        raise ArgumentError("the arguments are too deeply nested") from None
+    except ValueError as error:
         raise ArgumentError(f"the arguments are not JSON: {error}") from None
     if len(parts) != 1:
         raise ArgumentError(f"a function takes one object with its arguments, got an array of {len(parts)}")

@@ -8,6 +8,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
+from syncline.kernel.errors import quoted
+
 from .errors import ProtocolError
 from .formats import ValueFormat
 
@@ -107,7 +109,7 @@ def resolve_client(header: str | None, path_version: str | None = None) -> Clien
         version = Version.parse(path_version)
         if version is None:
             raise ProtocolError(
-                f"{path_version[:50]!r} in the path is not a version such as 1.48.0", "InvalidClientVersion"
+                f"{quoted(path_version)} in the path is not a version such as 1.48.0", "InvalidClientVersion"
             )
         client = ClientVersion("npm", version)
     else:
@@ -130,6 +132,6 @@ def _parse_header(header: str) -> ClientVersion:
         step, dash, rest = rest.partition("-")
         name = f"{name}-{step}"
     raise ProtocolError(
-        f"The header Convex-Client is {header[:50]!r}; it must be NAME-VERSION, such as npm-1.48.0",
+        f"The header Convex-Client is {quoted(header)}; it must be NAME-VERSION, such as npm-1.48.0",
         "InvalidClientVersion",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from syncline.kernel.errors import quoted
 from syncline.values import to_clean_json, to_export_json
 
 from .errors import ProtocolError
@@ -24,7 +25,7 @@ class ValueFormat(Enum):
         except ValueError:
             known = ", ".join(f.value for f in cls)
             raise ProtocolError(
-                f"There is no format {text[:50]!r}; use one of {known}.", "BadFormat"
+                f"There is no format {quoted(text)}; use one of {known}.", "BadFormat"
             ) from None
 
     def render(self, encoded: bytes) -> bytes:

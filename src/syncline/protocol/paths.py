@@ -10,6 +10,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from syncline.kernel.errors import quoted
+
 from .errors import PathError
 
 _MAX_LENGTH: Final = 64
@@ -26,14 +28,16 @@ def parse_path(text: str) -> str:
         module, export = text, "default"
     if len(export) > _MAX_LENGTH or _IDENTIFIER(export) is None:
         raise _invalid(
-            text, f"{export!r} is not an identifier of at most {_MAX_LENGTH} letters, digits and _"
+            text, f"{quoted(export)} is not an identifier of at most {_MAX_LENGTH} letters, digits and _"
         )
+    module = _without_extension(module, text)
     for component in module.split("/"):
         if len(component) > _MAX_LENGTH or _COMPONENT(component) is None:
             raise _invalid(
-                text, f"{component!r} is not a module name of at most {_MAX_LENGTH} letters, digits and _"
+                text,
+                f"{quoted(component)} is not a module name of at most {_MAX_LENGTH} letters, digits and _",
             )
-    return f"{_without_extension(module, text)}:{export}"
+    return f"{module}:{export}"
 
 
 def display_path(canonical: str) -> str:
@@ -59,7 +63,7 @@ def _without_extension(module: str, text: str) -> str:
 
 
 def _invalid(text: str, reason: str) -> PathError:
-    shown = text if len(text) <= 120 else text[:120] + "…"
     return PathError(
-        f"{shown!r} is not a function path: {reason}. Write it as 'module:function' or 'folder/module:function'."
+        f"{quoted(text)} is not a function path: {reason}. "
+        "Write it as 'module:function' or 'folder/module:function'."
     )

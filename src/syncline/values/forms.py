@@ -8,7 +8,9 @@ from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable
 from typing import Final
 
-from .types import Int64, InvalidValueError, Json, Value, shortened
+from syncline.kernel.errors import quoted
+
+from .types import Int64, InvalidValueError, Json, Value
 
 _INT64: Final = struct.Struct("<q")
 _DOUBLE: Final = struct.Struct("<d")
@@ -68,7 +70,7 @@ def _decode_base64(content: Json, form: str, size: int | None = None) -> bytes:
         raw = None
     # Comparing with the canonical text refuses whatever the lenient decoder let through.
     if raw is None or encode_base64(raw) != content:
-        raise InvalidValueError(f"{form} holds padded standard base64, got {shortened(content)}")
+        raise InvalidValueError(f"{form} holds padded standard base64, got {quoted(content)}")
     if size is not None and len(raw) != size:
         raise InvalidValueError(f"{form} holds {size} bytes, got {len(raw)}")
     return raw

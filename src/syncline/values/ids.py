@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import accumulate
 from typing import Final
 
+from syncline.kernel.errors import quoted
+
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _CHARACTERS: Final = _ALPHABET.encode().ljust(256, b"~")
 # Our alphabet onto the digits that int(digits, 32) reads, and everything else onto what it refuses.
@@ -55,8 +57,7 @@ def decode_id(text: str) -> tuple[int, bytes]:
 
 
 def _not_an_id(text: str, reason: str) -> ValueError:
-    shown = text if len(text) <= 50 else text[:50] + "…"
-    return ValueError(f"{shown!r} is not an id: {reason}")
+    return ValueError(f"{quoted(text)} is not an id: {reason}")
 
 
 @lru_cache(1024)

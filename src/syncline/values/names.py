@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from .types import InvalidValueError, shortened
+from syncline.kernel.errors import quoted
+
+from .types import InvalidValueError
 
 _MAX_LENGTH: Final = 1024
 # Names that passed. An application has few and sends them all the time: looking them up is several times cheaper
@@ -31,10 +33,10 @@ def _check_name(name: object) -> None:
     if not isinstance(name, str):
         raise InvalidValueError(f"a field's name must be a string, got {type(name).__name__}")
     if name.startswith("$"):
-        raise InvalidValueError(f"a field's name must not start with '$': {shortened(name)}")
+        raise InvalidValueError(f"a field's name must not start with '$': {quoted(name)}")
     if not (name.isascii() and name.isprintable()):
-        raise InvalidValueError(f"a field's name must be printable ASCII: {shortened(name)}")
+        raise InvalidValueError(f"a field's name must be printable ASCII: {quoted(name)}")
     if len(name) > _MAX_LENGTH:
         raise InvalidValueError(
-            f"a field's name is too long ({len(name)} > maximum length {_MAX_LENGTH}): {shortened(name)}"
+            f"a field's name is too long ({len(name)} > maximum length {_MAX_LENGTH}): {quoted(name)}"
         )

@@ -7,6 +7,8 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from typing import Final
 
+from syncline.kernel.errors import quoted
+
 _MAX: Final = 2**63 - 1
 _pack: Final = struct.Struct("<Q").pack
 _unpack: Final = struct.Struct("<Q").unpack
@@ -26,6 +28,7 @@ def decode_ts(text: str) -> int:
     except (Base64Error, struct.error, ValueError):
         ts = -1
     if not 0 <= ts <= _MAX or encode_ts(ts) != text:
-        shown = text if len(text) <= 20 else text[:20] + "…"
-        raise ValueError(f"{shown!r} is not a timestamp: it must be 8 bytes, little endian, in padded base64")
+        raise ValueError(
+            f"{quoted(text)} is not a timestamp: it must be 8 bytes, little endian, in padded base64"
+        )
     return ts

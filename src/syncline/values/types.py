@@ -85,8 +85,3 @@ def float_of(value: int) -> float:
 def step_to(name: object) -> str:
     """The step of a path into the field `name`."""
     return f".{name}" if isinstance(name, str) and name.isidentifier() else f"[{name!r}]"
-
-
-def shortened(text: str, length: int = 40) -> str:
-    """`text` quoted, and cut if it is long: error texts are for reading."""
-    return repr(text if len(text) <= length else text[:length] + "…")
