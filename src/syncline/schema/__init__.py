@@ -4,7 +4,9 @@ from msgspec import UNSET, UnsetType
 
 from .arguments import ArgumentsCodec, Parameter
 from .bounds import Bound, Edge, between, contains, gt, gte, lt, lte
+from .definition import MISSING, Missing
 from .document import Document, body_of, created_us_of, stored_id
+from .hints import evaluate
 from .ids import Id
 from .index import Index
 from .mismatch import Problem
@@ -15,6 +17,7 @@ from .table_codec import TableCodec
 from .tables import FieldSpec, TableSpec, collect, table_of
 
 __all__ = [
+    "MISSING",
     "UNSET",
     "ArgumentsCodec",
     "Bound",
@@ -23,6 +26,7 @@ __all__ = [
     "FieldSpec",
     "Id",
     "Index",
+    "Missing",
     "Page",
     "PaginationOptions",
     "Parameter",
@@ -38,6 +42,7 @@ __all__ = [
     "collect",
     "contains",
     "created_us_of",
+    "evaluate",
     "gt",
     "gte",
     "lt",

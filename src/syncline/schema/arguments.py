@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,8 @@ import msgspec
 from syncline.kernel.errors import ArgumentError, SetupError
 from syncline.values import InvalidValueError, Json, Value, decode_json, encode_json
 
-from .document import MISSING, Missing, fresh_default
+from .definition import MISSING, Missing
+from .document import default_factory
 from .hints import HintReader, evaluate
 from .mismatch import Mismatch, did_you_mean, show
 from .native import is_ready, native_type
@@ -170,7 +170,8 @@ class ArgumentsCodec:
     def _with_defaults(self, arguments: dict[str, object]) -> dict[str, object]:
         for name, default in self._defaults.items():
             if name not in arguments:
-                arguments[name] = fresh_default(default)
+                make = default_factory(default)
+                arguments[name] = default if make is None else make()
         return arguments
 
     def _error(self, mismatch: Mismatch) -> ArgumentError:
@@ -249,10 +250,8 @@ def _parameter(
 
 
 def _row_default(parameter: Parameter) -> Any:
-    default = parameter.default
-    if fresh_default(default) is default:
-        return default
-    return msgspec.field(default_factory=lambda: copy.deepcopy(default))
+    make = default_factory(parameter.default)
+    return parameter.default if make is None else msgspec.field(default_factory=make)
 
 
 def _raw_step(decode: Encoder, default: object) -> Callable[[Any], object]:

@@ -25,6 +25,7 @@ from .ids import Id
 from .nodes import AnyNode, BoolNode, BytesNode, FloatNode, Int64Node, IntNode, NullNode, StrNode, TypeNode
 from .objects import RecordField, RecordNode
 from .pagination import Page, PaginationOptions
+from .reading import field_reader
 from .scalars import (
     Constant,
     DateNode,
@@ -278,15 +279,18 @@ class HintReader:
 
 
 def document_fields(cls: type[Document]) -> tuple[tuple[str, TypeNode], ...]:
-    """The fields of a document class with their types. Raises SetupError naming class, field and type."""
-    definition = cls.__definition__
+    """The fields of a document class with their types, read once. Raises SetupError naming class, field and type."""
+    known = cast("tuple[tuple[str, TypeNode], ...] | None", vars(cls).get("__fields__"))
+    if known is not None:
+        return known
     reader = HintReader("field")
     module = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
     fields: list[tuple[str, TypeNode]] = []
-    for name, annotation in definition.annotations.items():
+    for name, annotation in cls.__definition__.annotations.items():
         where = f"{cls.__name__}.{name}"
-        hint = evaluate(annotation, where, module, {cls.__name__: cls})
-        fields.append((name, reader.read(hint, where)))
+        fields.append((name, reader.read(evaluate(annotation, where, module, {cls.__name__: cls}), where)))
+    type.__setattr__(cls, "__fields__", tuple(fields))
+    cls.__reader__ = field_reader(cls, fields)
     return tuple(fields)
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from syncline.kernel.errors import SetupError
 
-#: The two orders that every table has anyway.
-RESERVED_INDEX_NAMES = frozenset({"by_id", "by_creation", "by_creation_time"})
-
 
 class Index:
     """An index over `fields`, in this order: `by_author = Index("author", "channel")`.

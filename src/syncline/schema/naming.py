@@ -8,6 +8,8 @@ _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 
 RESERVED_FIELDS = frozenset({"id", "created_at", "access"})
+#: The two orders that every table has anyway.
+RESERVED_INDEXES = frozenset({"by_id", "by_creation", "by_creation_time"})
 
 
 def table_name_of(class_name: str) -> str:

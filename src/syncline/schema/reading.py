@@ -10,7 +10,7 @@ import msgspec
 
 from syncline.values import Value, decode_canonical
 
-from .document import Document, row_of, set_row, setter_of, touch
+from .document import Document, FieldReader, body_of, no_such_attribute, row_of, set_row, setter_of, touch
 from .native import is_lax, is_ready, native_type
 from .nodes import Binding, TypeNode
 
@@ -19,7 +19,7 @@ _astuple = msgspec.structs.astuple
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """How one field gets from the row into its slot."""
+    """How one field gets from the row into its slot: decoded as `native`, then converted if need be."""
 
     name: str
     native: Any
@@ -28,76 +28,93 @@ class _Step:
     frozen: bool
 
 
-class DocumentReader:
-    """Reads documents of one class whose bodies are current. Nothing is checked: we wrote them."""
+def field_reader(cls: type[Document], fields: Sequence[tuple[str, TypeNode]]) -> FieldReader:
+    """The reader of a class whose bodies are current. Nothing is checked: we wrote them.
 
-    def __init__(self, cls: type[Document], fields: Sequence[tuple[str, TypeNode]]) -> None:
-        binding = Binding(trusted=True)
-        ints = all(is_lax(node) for _, node in fields if native_type(node) is not None)
-        steps = [_step(cls, name, node, binding, ints) for name, node in fields]
-        # Scalars that come out of the decoder ready, scalars to convert, and what is made when it is looked at.
-        plain = [step for step in steps if step.frozen and step.convert is None]
-        converted = [step for step in steps if step.frozen and step.convert is not None]
-        later = [step for step in steps if not step.frozen]
-        row = msgspec.defstruct("Row", [(step.name, step.native) for step in (*plain, *converted, *later)])
-        self._decode_row = msgspec.json.Decoder(row, strict=not ints).decode
-        self._set_plain = [step.set_field for step in plain]
-        self._set_converted = [
-            (position, step.convert, step.set_field)
-            for position, step in enumerate(converted, len(plain))
-            if step.convert is not None
-        ]
-        self._later = {step.name: step for step in later}
-        self._whole = [(name, node.decoder(binding), setter_of(cls, name)) for name, node in fields]
+    The first look decodes the body with a typed decoder and fills all scalars. What can be changed in place is made
+    when it is looked at, so that a document of which only scalars were read can still be spliced.
+    """
+    ints = all(is_lax(node) for _, node in fields if native_type(node) is not None)
+    steps = [_step(cls, name, node, ints) for name, node in fields]
+    plain = [step for step in steps if step.frozen and step.convert is None]
+    converted = [step for step in steps if step.frozen and step.convert is not None]
+    later = {step.name: step for step in steps if not step.frozen}
+    row_type = msgspec.defstruct("Row", [(step.name, step.native) for step in (*plain, *converted, *later.values())])
+    decode_row = msgspec.json.Decoder(row_type, strict=not ints).decode
+    set_plain = [step.set_field for step in plain]
+    set_converted = [
+        (position, step.convert, step.set_field)
+        for position, step in enumerate(converted, len(plain))
+        if step.convert is not None
+    ]
+    fill_whole = _whole_filler(cls, fields)
+    scalars = frozenset(step.name for step in (*plain, *converted))
 
-    def fill(self, document: Document) -> object:
-        """Set the scalar fields. Gives, and remembers, what the others are made from; None if all fields are set."""
-        body = document._body
+    def fill(document: Document) -> Any:
+        """Set all scalars; gives what the other fields are made from, or None if they are set too."""
+        body = body_of(document)
         assert body is not None
         try:
-            row = self._decode_row(body)
+            row = decode_row(body)
         except msgspec.ValidationError:
             # NaN and the infinities have a form that the typed decoder does not know.
-            self._fill_whole(document, body)
+            fill_whole(document, body)
             return None
         values = _astuple(row)
-        for set_field, value in zip(self._set_plain, values, strict=False):
+        for set_field, value in zip(set_plain, values, strict=False):
             set_field(document, value)
-        for position, convert, set_field in self._set_converted:
+        for position, convert, set_field in set_converted:
             set_field(document, convert(values[position]))
-        if self._later:
+        if later:
             set_row(document, row)
         return row
 
-    def read(self, document: Document, name: str) -> object:
-        """The value of a field whose slot is empty."""
-        step = self._later.get(name)
+    def read(document: Document, name: str) -> object:
+        if name in scalars:
+            fill(document)
+            return getattr(document, name)
+        step = later.get(name)
         if step is None:
-            self.fill(document)
+            raise no_such_attribute(document, name)
+        row = row_of(document) or fill(document)
+        if row is None:
             return getattr(document, name)
-        row = row_of(document) or self.fill(document)
-        if row is None:  # It had to be decoded as a whole.
-            return getattr(document, name)
-        value = getattr(row, name)
+        value: object = getattr(row, name)
         if step.convert is not None:
             value = step.convert(value)
         touch(document)
         step.set_field(document, value)
         return value
 
-    def _fill_whole(self, document: Document, body: bytes) -> None:
+    return read
+
+
+def _whole_filler(
+    cls: type[Document], fields: Sequence[tuple[str, TypeNode]]
+) -> Callable[[Document, bytes], None]:
+    """Fills all fields by way of the whole tree: slower, and knows every form of a value."""
+    binding = Binding(trusted=True)
+    plan = [(name, node.decoder(binding), setter_of(cls, name)) for name, node in fields]
+
+    def fill_whole(document: Document, body: bytes) -> None:
         tree = cast("dict[str, Value]", decode_canonical(body))
         touch(document)
-        for name, decode, set_field in self._whole:
+        for name, decode, set_field in plan:
             set_field(document, decode(tree[name]))
 
+    return fill_whole
 
-def _step(cls: type[Document], name: str, node: TypeNode, binding: Binding, ints: bool) -> _Step:
+
+def _step(cls: type[Document], name: str, node: TypeNode, ints: bool) -> _Step:
     native = native_type(node, ints=ints)
-    decode = node.decoder(binding)
-    convert: Callable[[Any], object] | None
+    decode = node.decoder(Binding(trusted=True))
+    convert: Callable[[Any], object] | None = decode
     if native is None:
-        native, convert = msgspec.Raw, lambda raw: decode(decode_canonical(bytes(raw)))
-    else:
-        convert = None if is_ready(node, ints=ints) else decode
+        native = msgspec.Raw
+
+        def convert(raw: Any) -> object:
+            return decode(decode_canonical(bytes(raw)))
+
+    elif is_ready(node, ints=ints):
+        convert = None
     return _Step(name, native, convert, setter_of(cls, name), node.frozen)

@@ -16,7 +16,8 @@ from syncline.values import (
     encode_value,
 )
 
-from .document import MISSING, Document, load_document, no_such_field
+from .definition import MISSING
+from .document import Document, loader_of, no_such_field
 from .index import Index
 from .mismatch import Mismatch, Problem, did_you_mean, show
 from .nodes import Binding, Decoder, Encoder, TableNumbers
@@ -40,6 +41,8 @@ class TableCodec:
         self.spec = spec
         self.tables = tables
         self._cls = spec.cls
+        #: The document with this (current) body, decoded when a field is looked at.
+        self.load: Callable[[bytes], Document] = loader_of(spec.cls)
         stored = Binding(tables=tables, stored=True)
         self._encoders: dict[str, Encoder] = {field.name: field.node.encoder(stored) for field in spec.fields}
         self._sorted = sorted(self._encoders.items())
@@ -95,13 +98,6 @@ class TableCodec:
         return encode_stored(cast("dict[str, Value]", fields), id, created_us)
 
     # Reading
-
-    def load(self, body: bytes, id: str | None = None, created_us: int | None = None) -> Document:
-        """The document with this (current) body, decoded when a field is looked at.
-
-        Id and creation time are in the body too; pass them only if they are at hand.
-        """
-        return load_document(self._cls, body, id, created_us)
 
     def decode_body(self, body: bytes) -> dict[str, Value]:
         """The fields in a (current) body."""

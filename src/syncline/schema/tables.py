@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
 from typing import cast
-from weakref import WeakKeyDictionary
 
 from syncline.kernel.errors import SetupError
 from syncline.values import Value
 
 from .containers import ListNode, UnionNode
-from .document import MISSING, Document, DocumentMeta, Missing
+from .definition import MISSING, Missing
+from .document import Document, DocumentMeta
 from .hints import document_fields
 from .index import Index
 from .mismatch import Mismatch
 from .nodes import Binding, TypeNode
-from .reading import DocumentReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +53,6 @@ class TableSpec:
         fields = tuple(FieldSpec(name, node, self._default(name, node)) for name, node in nodes)
         for index in self.indexes:
             self._check_index(index, dict(nodes))
-        self.cls.__reader__ = DocumentReader(self.cls, nodes)
         return fields
 
     @cached_property
@@ -95,16 +93,15 @@ class TableSpec:
         return f"TableSpec({self.name!r}, {self.cls.__module__}.{self.cls.__name__})"
 
 
-_specs: WeakKeyDictionary[type[Document], TableSpec] = WeakKeyDictionary()
-
-
 def table_of(cls: type[Document]) -> TableSpec:
     """The table of a document class."""
-    spec = _specs.get(cls)
+    # Kept on the class, so that it goes when a reload drops the class.
+    spec = cast("TableSpec | None", vars(cls).get("__table__"))
     if spec is None:
         if not isinstance(cls, DocumentMeta) or cls is Document:
             raise SetupError(f"{cls!r} is not a document class", "write class ...(Document)")
-        spec = _specs[cls] = TableSpec(cls)
+        spec = TableSpec(cls)
+        type.__setattr__(cls, "__table__", spec)
     return spec
 
 
