@@ -56,6 +56,7 @@ class Limits:
     cache_bytes: int = 128 * MiB
     document_cache_bytes: int = 128 * MiB
     commit_window_bytes: int = 64 * MiB
+    commit_window_seconds: float = 3600.0
     read_pin_seconds: float = 30.0
     read_pins: int = 16
 

@@ -6,13 +6,16 @@ from .cache import CacheEntry, DocumentCache
 from .commit_log import CommitLog
 from .errors import (
     CorruptDataError,
+    DamagedDataError,
     FolderLockedError,
     FolderUnusableError,
     LogTrimmedError,
     NewerDataError,
     QueryInterrupted,
+    StoreBusyError,
     StoreFailedError,
     StoreFullError,
+    WriteRefusedError,
     WrongKeyError,
 )
 from .layout import FIRST_USER_TABLE
@@ -41,6 +44,7 @@ __all__ = [
     "Commit",
     "CommitLog",
     "CorruptDataError",
+    "DamagedDataError",
     "DocumentCache",
     "DocumentWrite",
     "EntryWrite",
@@ -55,10 +59,12 @@ __all__ = [
     "Row",
     "ShapeInfo",
     "Store",
+    "StoreBusyError",
     "StoreFailedError",
     "StoreFullError",
     "StoredBody",
     "TableInfo",
     "Timestamp",
+    "WriteRefusedError",
     "WrongKeyError",
 ]

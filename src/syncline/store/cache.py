@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from .types import Commit, StoredBody, Timestamp
+from .types import ID_BYTES, Commit, Row, StoredBody, Timestamp
 
 CacheEntry: TypeAlias = StoredBody | tuple[Timestamp, int, None]
 """(ts, shape, body); a body of None says that there is no such document from `ts` on."""
@@ -53,11 +53,49 @@ class DocumentCache:
                 return None
         return entry if entry[0] <= ts else None
 
+    def rows(
+        self, table: int, keys: Sequence[tuple[bytes]], ts: Timestamp
+    ) -> tuple[list[Row | None], list[int]]:
+        """Rows for the documents at which index keys point, and the positions of those that it cannot tell.
+
+        One call per chunk of a scan: a call per row would cost as much as SQLite.
+        """
+        rows: list[Row | None] = []
+        missing: list[int] = []
+        if self.applied_ts < ts:
+            return [None] * len(keys), list(range(len(keys)))
+        find = self._young.get
+        old = self._old
+        for position, (key,) in enumerate(keys):
+            place = (table, key[-ID_BYTES:])
+            entry = find(place)
+            if entry is None and place in old:
+                entry = self._promote(place)
+            if entry is not None and entry[0] <= ts and (body := entry[2]) is not None:
+                rows.append((key, entry[0], entry[1], body))
+            else:
+                rows.append(None)
+                missing.append(position)
+        return rows, missing
+
     def put(self, table: int, id: bytes, entry: StoredBody | None, ts: Timestamp) -> None:
         """Remember what a reader found in the snapshot `ts`; None: no document. Ignored unless `ts` is current."""
+        if ts != self.applied_ts:
+            return
         with self._lock:
             if ts == self.applied_ts:
                 self._set((table, id), (ts, 0, None) if entry is None else entry)
+
+    def put_many(
+        self, table: int, found: Iterable[tuple[bytes, Timestamp, int, bytes]], ts: Timestamp
+    ) -> None:
+        """Remember several documents, as (id, ts, shape, body), found in the snapshot `ts`."""
+        if ts != self.applied_ts:
+            return
+        with self._lock:
+            if ts == self.applied_ts:
+                for id, written, shape, body in found:
+                    self._set((table, id), (written, shape, body))
 
     def apply(self, commit: Commit) -> None:
         """Follow one commit. Commits must come in order and without gaps."""

@@ -3,67 +3,84 @@
 from __future__ import annotations
 
 from .layout import FIRST_USER_TABLE
+from .side import Side
 from .sqlite import Connection
 from .types import IndexInfo, ShapeInfo, TableInfo
 
 BY_CREATION = "by_creation"
 
+_TABLES = "SELECT number, name, by_creation FROM tables"
+_NEXT_TABLE = "SELECT coalesce(max(number) + 1, ?) FROM tables"
+_INDEXES = "SELECT number, tbl, name, definition, ready FROM indexes ORDER BY number"
+_ADD_INDEX = "INSERT INTO indexes(tbl, name, definition, ready) VALUES (?, ?, ?, ?) RETURNING number"
+_SHAPES = "SELECT number, tbl, text FROM shapes ORDER BY number"
+_FIND_SHAPE = "SELECT number FROM shapes WHERE tbl = ? AND text = ?"
+_ADD_SHAPE = "INSERT INTO shapes(tbl, text) VALUES (?, ?) RETURNING number"
+
 
 class Catalog:
-    """The catalog on one connection. The caller holds the store's write lock and opens the transactions."""
+    """The catalog, on the side connection. Every change is a durable transaction of its own."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._execute = connection.execute
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        #: Index number -> table number. Readers hold on to it, so it is changed in place.
+        self.tables_of_indexes = {index.number: index.table for index in self.indexes()}
 
     def tables(self) -> list[TableInfo]:
-        rows = self._execute("SELECT number, name, by_creation FROM tables ORDER BY number").fetchall()
-        return [TableInfo(*row) for row in rows]
+        with self._side.reading() as connection:
+            return [TableInfo(*row) for row in connection.execute(f"{_TABLES} ORDER BY number").fetchall()]
 
     def add_table(self, name: str) -> TableInfo:
-        """The table of that name, made with its built-in index on creation time if it is new."""
-        row = self._execute("SELECT number, name, by_creation FROM tables WHERE name = ?", (name,)).fetchone()
-        if row is not None:
-            return TableInfo(*row)
-        (number,) = self._execute(
-            "SELECT max(coalesce(max(number) + 1, 0), ?) FROM tables", (FIRST_USER_TABLE,)
-        ).fetchone()
-        # A new table has no documents, so its index is complete from the start.
-        index = self.add_index(number, BY_CREATION, "", ready=True)
-        self._execute("INSERT INTO tables VALUES (?, ?, ?)", (number, name, index.number))
-        return TableInfo(number, name, index.number)
+        """The table of that name; if it is new, numbered and given its built-in index on creation time."""
+        with self._side.reading() as connection:
+            known = connection.execute(f"{_TABLES} WHERE name = ?", (name,)).fetchall()
+            if known:
+                return TableInfo(*known[0])
+            with self._side.writing():
+                number: int = connection.execute(_NEXT_TABLE, (FIRST_USER_TABLE,)).fetchall()[0][0]
+                # A new table has no documents, so its index is complete from the start.
+                index = _insert_index(connection, number, BY_CREATION, "", ready=True)
+                connection.execute("INSERT INTO tables VALUES (?, ?, ?)", (number, name, index.number))
+            self.tables_of_indexes[index.number] = number
+            return TableInfo(number, name, index.number)
 
     def indexes(self) -> list[IndexInfo]:
-        rows = self._execute(
-            "SELECT number, tbl, name, definition, ready FROM indexes ORDER BY number"
-        ).fetchall()
+        with self._side.reading() as connection:
+            rows = connection.execute(_INDEXES).fetchall()
         return [
             IndexInfo(number, table, name, text, bool(ready)) for number, table, name, text, ready in rows
         ]
 
-    def add_index(self, table: int, name: str, definition: str, *, ready: bool = False) -> IndexInfo:
-        rows = self._execute(
-            "INSERT INTO indexes(tbl, name, definition, ready) VALUES (?, ?, ?, ?) RETURNING number",
-            (table, name, definition, ready),
-        ).fetchall()
-        return IndexInfo(rows[0][0], table, name, definition, ready)
+    def add_index(self, table: int, name: str, definition: str) -> IndexInfo:
+        with self._side.writing() as connection:
+            index = _insert_index(connection, table, name, definition, ready=False)
+        self.tables_of_indexes[index.number] = table
+        return index
 
     def set_ready(self, index: int) -> None:
-        self._execute("UPDATE indexes SET ready = 1 WHERE number = ?", (index,))
+        with self._side.writing() as connection:
+            connection.execute("UPDATE indexes SET ready = 1 WHERE number = ?", (index,))
 
     def remove_index(self, index: int) -> None:
-        self._execute("DELETE FROM indexes WHERE number = ?", (index,))
+        with self._side.writing() as connection:
+            connection.execute("DELETE FROM indexes WHERE number = ?", (index,))
 
     def shapes(self) -> list[ShapeInfo]:
-        return [
-            ShapeInfo(*row)
-            for row in self._execute("SELECT number, tbl, text FROM shapes ORDER BY number").fetchall()
-        ]
+        with self._side.reading() as connection:
+            return [ShapeInfo(*row) for row in connection.execute(_SHAPES).fetchall()]
 
     def add_shape(self, table: int, text: str) -> ShapeInfo:
-        """The shape of that text, numbered if it is new."""
-        row = self._execute("SELECT number FROM shapes WHERE tbl = ? AND text = ?", (table, text)).fetchone()
-        if row is None:
-            row = self._execute(
-                "INSERT INTO shapes(tbl, text) VALUES (?, ?) RETURNING number", (table, text)
-            ).fetchone()
-        return ShapeInfo(row[0], table, text)
+        """The shape of that text for the table, numbered if it is new."""
+        with self._side.reading() as connection:
+            rows = connection.execute(_FIND_SHAPE, (table, text)).fetchall()
+            if not rows:
+                with self._side.writing():
+                    rows = connection.execute(_ADD_SHAPE, (table, text)).fetchall()
+        return ShapeInfo(rows[0][0], table, text)
+
+
+def _insert_index(
+    connection: Connection, table: int, name: str, definition: str, *, ready: bool
+) -> IndexInfo:
+    rows = connection.execute(_ADD_INDEX, (table, name, definition, ready)).fetchall()
+    return IndexInfo(rows[0][0], table, name, definition, ready)

@@ -35,16 +35,34 @@ class WrongKeyError(SetupError):
     code = "wrong_key"
 
 
-class StoreFullError(SynclineError):
-    """The disk is full. Nothing of the write was applied; the store goes on, and the write may be tried again."""
+class WriteRefusedError(SynclineError):
+    """Nothing of a write was applied, and the store goes on: the write may be tried again."""
+
+    code = "write_refused"
+
+
+class StoreFullError(WriteRefusedError):
+    """The disk is full."""
 
     code = "disk_full"
+
+
+class StoreBusyError(WriteRefusedError):
+    """A program that is not Syncline holds a lock on the database file."""
+
+    code = "store_busy"
 
 
 class StoreFailedError(SynclineError):
     """A write failed in a way after which memory and disk may disagree. Exit, and start again from the disk."""
 
     code = "store_failed"
+
+
+class DamagedDataError(SynclineError):
+    """Stored data contradicts itself."""
+
+    code = "damaged_data"
 
 
 class LogTrimmedError(SynclineError):

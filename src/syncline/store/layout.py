@@ -6,12 +6,15 @@ from pathlib import Path
 
 import apsw
 
+from syncline.kernel.errors import SetupError
+
 from .errors import CorruptDataError, FolderUnusableError, NewerDataError, WrongKeyError
 from .sqlite import Connection, open_connection
 
 APPLICATION_ID = 0x53594E43  # "SYNC": marks the file as ours
 FORMAT = 1
-KEY_BYTES = 32
+# How long to wait for a program that has the file open and locked; our own processes never wait here.
+BUSY_TIMEOUT_MS = 5_000
 FIRST_USER_TABLE = 10_001
 
 _PLAIN_HEADER = b"SQLite format 3\0"
@@ -27,12 +30,12 @@ CREATE TABLE documents(
 CREATE TABLE entries(
     idx INTEGER NOT NULL, key BLOB NOT NULL,
     PRIMARY KEY(idx, key)) WITHOUT ROWID;
-CREATE TABLE commits(ts INTEGER PRIMARY KEY, total INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE commits(
+    ts INTEGER PRIMARY KEY, previous INTEGER NOT NULL, total INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE requests(
     session BLOB NOT NULL, request INTEGER NOT NULL, ts INTEGER NOT NULL, identity TEXT,
     result BLOB NOT NULL, log_lines BLOB NOT NULL,
     PRIMARY KEY(session, request)) WITHOUT ROWID;
-CREATE TABLE meta(name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;
 CREATE TABLE tables(number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, by_creation INTEGER NOT NULL);
 CREATE TABLE indexes(
     number INTEGER PRIMARY KEY AUTOINCREMENT, tbl INTEGER NOT NULL, name TEXT NOT NULL,
@@ -50,7 +53,7 @@ def connect(path: Path, key: bytes | None, *, durable: bool, vfs: str | None = N
         # A raw key skips the derivation of a key from a passphrase, which costs 70 ms per connection.
         connection.pragma("cipher", "aegis")
         connection.pragma("key", f"raw:{key.hex()}")
-    connection.set_busy_timeout(10_000)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("page_size", PAGE_SIZE)
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", "full" if durable else "off")
@@ -84,32 +87,32 @@ def prepare(connection: Connection, path: Path) -> None:
     connection.execute("COMMIT")
 
 
-def explain_unreadable(path: Path, key: bytes | None, error: apsw.Error) -> Exception:
-    """The error to raise when SQLite cannot make sense of the file."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(len(_PLAIN_HEADER))
-    except OSError as refused:
+def explain_unusable(path: Path, key: bytes | None, error: apsw.Error) -> SetupError:
+    """The error to raise when a file cannot be opened."""
+    if not isinstance(error, apsw.NotADBError | apsw.CorruptError):
         return FolderUnusableError(
-            f"{path} cannot be read: {refused.strerror}", "check who owns the data folder"
+            f"{path} cannot be opened: {error}",
+            "check that the disk is not full and that this user may write to it",
         )
+    with path.open("rb") as file:
+        header = file.read(len(_PLAIN_HEADER))
     plain = header == _PLAIN_HEADER
     if key is not None and plain:
         return WrongKeyError(
             f"{path} is not encrypted, but an encryption key was given",
-            "start without the key, or restore the data into a new folder with the key",
+            "start without the key, or restore a backup into a new folder with the key",
         )
     if key is not None:
         return WrongKeyError(
             f"{path} does not open with this encryption key",
-            "give the key that the data was made with (SYNCLINE_ENCRYPTION_KEY); there is no way in without it",
+            "give the key that the data was made with; without it the data cannot be read. If the key is right, the "
+            "first page of the file is damaged: restore the newest backup",
         )
-    if not plain and header:
-        return CorruptDataError(
-            f"{path} is encrypted, or damaged in its first bytes",
-            "give the encryption key (SYNCLINE_ENCRYPTION_KEY) if there is one; otherwise restore a backup",
+    if not plain:
+        return WrongKeyError(
+            f"{path} is encrypted, or damaged at its start",
+            "give the encryption key; if the data was never encrypted, restore the newest backup",
         )
     return CorruptDataError(
-        f"{path} is damaged ({error})",
-        "keep a copy of the folder, then restore the newest backup",
+        f"{path} is damaged ({error})", "keep a copy of the data folder, then restore the newest backup"
     )

@@ -2,71 +2,74 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
-from .errors import QueryInterrupted
-from .sqlite import Connection
+from .cache import DocumentCache
+from .errors import DamagedDataError, QueryInterrupted
+from .sqlite import Connection, array
 from .types import ID_BYTES, RequestRecord, Row, StoredBody, Timestamp
 
 _GET = "SELECT ts, shape, body FROM documents WHERE tbl = ? AND id = ?"
+# CROSS JOIN fixes the order of the loops, and with it the order of the rows: that of the ids given.
+_GET_MANY = "SELECT id, ts, shape, body FROM carray(?) CROSS JOIN documents ON tbl = ? AND id = value"
 _HEAD = "SELECT ts FROM commits ORDER BY ts DESC LIMIT 1"
 _REQUEST = "SELECT ts, identity, result, log_lines FROM requests WHERE session = ? AND request = ?"
 
-# One statement per direction and kind of end. The join goes by the last 16 bytes of the key, the document's id;
-# CROSS JOIN keeps SQLite from turning the loops around.
-_ROWS = (
-    "SELECT e.key, d.ts, d.shape, d.body FROM entries e CROSS JOIN documents d "
-    "ON d.tbl = ? AND d.id = substr(e.key, -16) WHERE e.idx = ? AND e.key {start} ? AND e.key < ? "
-    "ORDER BY e.key {order} LIMIT ?"
-)
-_ROWS_UP = _ROWS.format(start=">=", order="ASC")
-_ROWS_UP_AFTER = _ROWS.format(start=">", order="ASC")
-_ROWS_DOWN = _ROWS.format(start=">=", order="DESC")
 _KEYS = "SELECT key FROM entries WHERE idx = ? AND key {start} ? AND key < ? ORDER BY key {order} LIMIT ?"
 _KEYS_UP = _KEYS.format(start=">=", order="ASC")
 _KEYS_UP_AFTER = _KEYS.format(start=">", order="ASC")
 _KEYS_DOWN = _KEYS.format(start=">=", order="DESC")
-_BY_ID = "SELECT id, ts, shape, body FROM documents WHERE tbl = ? AND id {start} ? AND id < ? ORDER BY id {order} LIMIT ?"
-_BY_ID_UP = _BY_ID.format(start=">=", order="ASC")
-_BY_ID_UP_AFTER = _BY_ID.format(start=">", order="ASC")
-_BY_ID_DOWN = _BY_ID.format(start=">=", order="DESC")
+_IDS = "SELECT id FROM documents WHERE tbl = ? AND id {start} ? AND id < ? ORDER BY id {order} LIMIT ?"
+_IDS_UP = _IDS.format(start=">=", order="ASC")
+_IDS_UP_AFTER = _IDS.format(start=">", order="ASC")
+_IDS_DOWN = _IDS.format(start=">=", order="DESC")
+_COUNT = "SELECT count(*) FROM entries WHERE idx = ? AND key >= ? AND key < ?"
+_COUNT_IDS = "SELECT count(*) FROM documents WHERE tbl = ? AND id >= ? AND id < ?"
 
-# A key that is above all others: no encoded field starts with 0xff.
+# Above all keys: no encoded field starts with 0xff, and an id of sixteen 0xff is still below.
 _END = b"\xff" * (ID_BYTES + 1)
 
 _FIRST_CHUNK = 16
 _LAST_CHUNK = 1024
-_STEPS_BETWEEN_CHECKS = 5_000
+# A long scan must not push everything else out of the cache.
+_REMEMBERED_ROWS = 400
+# So many documents are read one by one sooner than by a join with an array.
+_FEW = 3
+# About a millisecond: each check takes the interpreter's lock.
+_STEPS_BETWEEN_CHECKS = 10_000
 
 
 class Reader:
-    """Reads on a connection of its own. Belongs to one thread.
+    """Reads on a connection of its own, and from the cache where it can answer. Belongs to one thread.
 
-    Between `begin` and `end` everything read is as of one commit, whatever is written meanwhile.
+    Between `begin` and `end` everything read is as of one commit, whatever is written meanwhile. A snapshot held
+    for long keeps the write-ahead log from being reused, so it grows.
     """
 
     def __init__(
         self,
         connection: Connection,
         tables: Mapping[int, int],
-        monotonic: Callable[[], float] = time.monotonic,
+        cache: DocumentCache,
+        monotonic: Callable[[], float],
     ) -> None:
         self._connection = connection
         self._tables = tables  # index number -> table number; shared with the store, which adds to it
+        self._cache = cache
         self._monotonic = monotonic
         self._deadline: float | None = None
         cursor = connection.cursor()
         self._execute = cursor.execute
-        self._fetchone = cursor.fetchone
+        self._fetchall = cursor.fetchall
         self.ts: Timestamp = 0
 
     def begin(self) -> Timestamp:
         """Take a snapshot of the newest commit; returns its timestamp (0: nothing was ever committed)."""
         self._execute("BEGIN")
         self._execute(_HEAD)
-        row = self._fetchone()
-        self.ts = row[0] if row else 0
+        rows = self._fetchall()
+        self.ts = rows[0][0] if rows else 0
         return self.ts
 
     def end(self) -> None:
@@ -76,95 +79,152 @@ class Reader:
 
     def get(self, table: int, id: bytes) -> StoredBody | None:
         """(ts, shape, body) of a document, or None."""
+        ts = self.ts
+        entry = self._cache.get(table, id, ts)
+        if entry is not None:
+            return None if entry[2] is None else entry
         self._execute(_GET, (table, id))
-        row: StoredBody | None = self._fetchone()
-        return row
+        # All rows, although there is one at most: a statement that is not run to its end keeps its snapshot.
+        rows = self._fetchall()
+        found: StoredBody | None = rows[0] if rows else None
+        self._cache.put(table, id, found, ts)
+        return found
 
-    def scan(self, index: int, start: bytes, stop: bytes | None, reverse: bool = False) -> Iterator[Row]:
+    def scan(
+        self, index: int, start: bytes, stop: bytes | None, reverse: bool = False, limit: int | None = None
+    ) -> Iterator[Row]:
         """(key, ts, shape, body) for the keys in [start, stop) of an index, in order; `stop` None: to the end.
 
         `index` is a number of the catalog, or minus a table's number for the order by id (then keys are ids).
-        Rows are read as they are consumed, in chunks that grow. An iterator must not outlive its snapshot.
+        Rows are read as they are consumed, in chunks that grow; `limit` ends the scan after so many rows and makes
+        the first chunk as large. An iterator must not outlive its snapshot.
         """
-        if index < 0:
-            up, after, down = _BY_ID_UP, _BY_ID_UP_AFTER, _BY_ID_DOWN
-            head: tuple[int, ...] = (-index,)
-        else:
-            up, after, down = _ROWS_UP, _ROWS_UP_AFTER, _ROWS_DOWN
-            head = (self._tables[index], index)
-        end = _END if stop is None else stop
-        chunk = _FIRST_CHUNK
-        statement = down if reverse else up
-        execute = self._connection.execute
-        while True:
-            rows: list[Row] = execute(statement, (*head, start, end, chunk)).fetchall()
-            yield from rows
-            if len(rows) < chunk:
-                return
-            if reverse:
-                end = rows[-1][0]
-            else:
-                start, statement = rows[-1][0], after
-            chunk = min(chunk * 4, _LAST_CHUNK)
+        table = -index if index < 0 else self._tables[index]
+        seen = 0
+        for keys in self._chunks(index, start, stop, reverse, limit):
+            rows, missing = self._cache.rows(table, keys, self.ts)
+            if missing:
+                self._fill(table, keys, rows, missing, remember=seen < _REMEMBERED_ROWS)
+            seen += len(keys)
+            yield from cast(list[Row], rows)
 
     def scan_keys(
-        self, index: int, start: bytes, stop: bytes | None, reverse: bool = False
+        self, index: int, start: bytes, stop: bytes | None, reverse: bool = False, limit: int | None = None
     ) -> Iterator[bytes]:
-        """The keys in [start, stop) of an index alone. Cheaper than `scan` when the documents do not matter."""
-        end = _END if stop is None else stop
-        if index < 0:
-            for row in self.scan(index, start, stop, reverse):
-                yield row[0]
-            return
-        chunk = _FIRST_CHUNK
-        statement = _KEYS_DOWN if reverse else _KEYS_UP
-        execute = self._connection.execute
-        while True:
-            rows: list[tuple[bytes]] = execute(statement, (index, start, end, chunk)).fetchall()
-            for (key,) in rows:
+        """The keys in [start, stop) of an index alone, without the documents."""
+        for keys in self._chunks(index, start, stop, reverse, limit):
+            for (key,) in keys:
                 yield key
-            if len(rows) < chunk:
-                return
-            if reverse:
-                end = rows[-1][0]
-            else:
-                start, statement = rows[-1][0], _KEYS_UP_AFTER
-            chunk = min(chunk * 4, _LAST_CHUNK)
+
+    def count(self, index: int, start: bytes, stop: bytes | None) -> int:
+        """How many keys of an index are in [start, stop). Walks them, without handing them out."""
+        statement = _COUNT_IDS if index < 0 else _COUNT
+        self._execute(statement, (abs(index), start, _END if stop is None else stop))
+        count: int = self._fetchall()[0][0]
+        return count
 
     def request(self, session: bytes, request: int) -> tuple[Timestamp, RequestRecord] | None:
         """The kept outcome of a client's request and the timestamp of its commit, or None."""
         self._execute(_REQUEST, (session, request))
-        row: tuple[Timestamp, str | None, bytes, bytes] | None = self._fetchone()
-        if row is None:
+        rows: list[tuple[Timestamp, str | None, bytes, bytes]] = self._fetchall()
+        if not rows:
             return None
-        ts, identity, result, log_lines = row
+        ts, identity, result, log_lines = rows[0]
         return ts, RequestRecord(session, request, identity, result, log_lines)
 
     def set_deadline(self, deadline: float | None) -> None:
         """Stop statements that run past `deadline` (seconds of the monotonic clock) with QueryInterrupted."""
-        self._deadline = deadline
         if deadline is None:
-            self._connection.set_progress_handler(None)
-        else:
+            if self._deadline is not None:
+                self._connection.set_progress_handler(None)
+        elif self._deadline is None:
             self._connection.set_progress_handler(self._check_deadline, _STEPS_BETWEEN_CHECKS)
+        self._deadline = deadline
+
+    def close(self) -> None:
+        """Close the connection. A reader that was closed cannot be used again."""
+        self._connection.close()
+
+    def _chunks(
+        self, index: int, start: bytes, stop: bytes | None, reverse: bool, limit: int | None
+    ) -> Iterator[list[tuple[bytes]]]:
+        if index < 0:
+            first, after = (_IDS_DOWN, _IDS_DOWN) if reverse else (_IDS_UP, _IDS_UP_AFTER)
+        else:
+            first, after = (_KEYS_DOWN, _KEYS_DOWN) if reverse else (_KEYS_UP, _KEYS_UP_AFTER)
+        number = abs(index)
+        end = _END if stop is None else stop
+        left = limit if limit is not None else 1 << 62
+        chunk = _FIRST_CHUNK if limit is None else min(limit, _LAST_CHUNK)
+        statement = first
+        # Several scans of one reader may be under way at once, so each statement is read to its end at once.
+        execute, fetchall = self._execute, self._fetchall
+        while chunk > 0:
+            execute(statement, (number, start, end, chunk))
+            keys: list[tuple[bytes]] = fetchall()
+            if keys:
+                yield keys
+            if len(keys) < chunk:
+                return
+            if reverse:
+                end = keys[-1][0]
+            else:
+                start, statement = keys[-1][0], after
+            left -= chunk
+            chunk = min(chunk * 4, _LAST_CHUNK, left)
+
+    def _fill(
+        self,
+        table: int,
+        keys: list[tuple[bytes]],
+        rows: list[Row | None],
+        missing: Sequence[int],
+        *,
+        remember: bool,
+    ) -> None:
+        """Read the documents at the positions `missing` of a chunk into `rows`."""
+        ids = tuple([keys[position][0][-ID_BYTES:] for position in missing])
+        found: list[tuple[bytes, Timestamp, int, bytes]] = []
+        if len(ids) > _FEW:
+            self._execute(_GET_MANY, (array(ids), table))
+            found = self._fetchall()
+        else:
+            for id in ids:
+                self._execute(_GET, (table, id))
+                found += [(id, *row) for row in self._fetchall()]
+        if len(found) != len(ids):
+            lost = next(id for id in ids if id not in {row[0] for row in found})
+            raise DamagedDataError(
+                f"an index points to document {lost.hex()} of table {table}, which does not exist. Stop the server, "
+                "keep a copy of the data folder and run `syncline check`, which names all damage."
+            )
+        for position, (_id, ts, shape, body) in zip(missing, found, strict=True):
+            rows[position] = (keys[position][0], ts, shape, body)
+        if remember:
+            self._cache.put_many(table, found, self.ts)
 
     def _check_deadline(self) -> bool:
         if self._deadline is not None and self._monotonic() > self._deadline:
             raise QueryInterrupted
         return False
 
-    def close(self) -> None:
-        self.end()
-        self._connection.close()
-
 
 class WriterReader(Reader):
     """Reads on the writer's own connection, always the newest state. For the thread that appends."""
 
+    def __init__(
+        self,
+        connection: Connection,
+        tables: Mapping[int, int],
+        cache: DocumentCache,
+        monotonic: Callable[[], float],
+        head: Timestamp,
+    ) -> None:
+        super().__init__(connection, tables, cache, monotonic)
+        self.ts = head  # the store moves it with every append
+
     def begin(self) -> Timestamp:
-        self._execute(_HEAD)
-        row = self._fetchone()
-        self.ts = row[0] if row else 0
+        """The newest commit's timestamp; nothing is pinned, since nobody else writes."""
         return self.ts
 
     def end(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 import apsw
 
-Bindings: TypeAlias = Sequence[int | str | bytes | None]
+Bindings: TypeAlias = Sequence[object]
 
 
 class Cursor(Protocol):
@@ -26,6 +26,9 @@ class Connection(Protocol):
     def pragma(self, name: str, value: int | str | None = None) -> Any: ...
     def set_busy_timeout(self, milliseconds: int) -> None: ...
     def set_progress_handler(self, callable: Callable[[], bool] | None, nsteps: int = 100) -> None: ...
+    def set_wal_hook(self, callable: Callable[[Any, str, int], int] | None) -> None: ...
+    def wal_checkpoint(self, *, mode: int) -> tuple[int, int]: ...
+    def changes(self) -> int: ...
     def close(self) -> None: ...
 
 
@@ -33,3 +36,12 @@ def open_connection(path: Path, vfs: str | None) -> Connection:
     """A bare connection; the file is made if it is not there."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     return cast(Connection, apsw.Connection(str(path), flags=flags, vfs=vfs, statementcachesize=64))
+
+
+# apsw's stub takes any buffer, which no type checker knows before Python 3.12.
+_carray = cast(Callable[[tuple[bytes, ...]], object], apsw.carray)  # pyright: ignore[reportUnknownMemberType]
+
+
+def array(values: tuple[bytes, ...]) -> object:
+    """Bindings for carray(?): a table of these values, in their order."""
+    return _carray(values)

@@ -8,89 +8,112 @@ import threading
 import weakref
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
 import apsw
 import msgspec
 
 from syncline.kernel.clock import Clock
+from syncline.kernel.limits import Limits
 
+from .cache import DocumentCache
 from .catalog import Catalog
-from .errors import LogTrimmedError, StoreFailedError, StoreFullError
+from .checkpoints import Checkpoints
+from .errors import LogTrimmedError
 from .folder import DATABASE, FolderLock, make_folder
-from .layout import connect, explain_unreadable, prepare
+from .indexing import Progress, drop_some, fill
+from .layout import BUSY_TIMEOUT_MS, connect, explain_unusable, prepare
 from .reader import Reader, WriterReader
+from .retention import Retention
+from .side import Side
 from .sqlite import Connection
-from .types import Commit, DocumentWrite, IndexInfo, ShapeInfo, TableInfo, Timestamp
+from .types import Commit, IndexInfo, ShapeInfo, TableInfo, Timestamp
+from .upkeep import Upkeep
+from .writing import Writes, write_batch
 
-_PUT = (
-    "INSERT INTO documents VALUES (?, ?, ?, ?, ?) "
-    "ON CONFLICT DO UPDATE SET ts = excluded.ts, shape = excluded.shape, body = excluded.body"
-)
-_DELETE = "DELETE FROM documents WHERE tbl = ? AND id = ?"
-_ADD_ENTRY = "INSERT OR IGNORE INTO entries VALUES (?, ?)"
-_REMOVE_ENTRY = "DELETE FROM entries WHERE idx = ? AND key = ?"
-_LOG = "INSERT INTO commits VALUES (?, ?, ?)"
-_ADD_REQUEST = "INSERT OR REPLACE INTO requests VALUES (?, ?, ?, ?, ?, ?)"
+_NEWEST = "SELECT ts, total FROM commits ORDER BY ts DESC LIMIT 1"
+_LOG_START = "SELECT previous FROM commits ORDER BY ts LIMIT 1"
+_COMMITS_AFTER = "SELECT body FROM commits WHERE ts > ? ORDER BY ts"
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Commit]).decode
 
 
 class Store:
-    """All data of one node. Open it with `Store.open(folder)` or `Store.memory()`.
+    """All data of one node. Open it with `Store.open(folder, ...)` or `Store.memory(clock)`.
 
     One thread, the lane, calls `append` and reads through `writer_reader()`. Other threads read through a
-    `reader()` of their own. The catalog and the other writers may be called from any thread: they wait for
-    each other and for `append`.
+    `reader()` of their own. Everything else may be called from any thread: the writes among it wait for each other
+    and for `append`.
     """
 
     def __init__(
-        self, path: Path, *, clock: Clock, key: bytes | None, durable: bool, vfs: str | None = None
+        self,
+        path: Path,
+        *,
+        clock: Clock,
+        limits: Limits,
+        key: bytes | None = None,
+        durable: bool = True,
+        vfs: str | None = None,
     ) -> None:
         self._path = path
         self._key = key
         self._durable = durable
         self._vfs = vfs
         self._clock = clock
-        self._failed: BaseException | None = None
         self._folder_lock: FolderLock | None = None
         self._write_lock = threading.RLock()
+        self._writes = Writes(path)
         self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
         try:
             self._connection = self._connect()
             prepare(self._connection, path)
-            # A connection of its own for all that is not the lane's, so that no thread waits inside another's statement.
-            self._side = self._connect()
-            row = self._connection.execute(
-                "SELECT ts, total FROM commits ORDER BY ts DESC LIMIT 1"
-            ).fetchone()
-            start = self._connection.execute("SELECT value FROM meta WHERE name = 'log_start'").fetchone()
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            raise explain_unreadable(path, key, error)
-        self._head: Timestamp = row[0] if row else 0
-        self._total: int = row[1] if row else 0
-        self._log_start: Timestamp = start[0] if start else 0
+            self._side = Side(self._connect(), self._write_lock, self._writes)
+            newest = self._connection.execute(_NEWEST).fetchall()
+            self._catalog = Catalog(self._side)
+        except apsw.Error as error:
+            raise explain_unusable(path, key, error)
+        self._head: Timestamp = newest[0][0] if newest else 0
+        self._total: int = newest[0][1] if newest else 0
         self._last_given = self._head
-        self._catalog = Catalog(self._side)
-        self._tables_of_indexes = {index.number: index.table for index in self._catalog.indexes()}
-        self._writer_reader = WriterReader(self._connection, self._tables_of_indexes, clock.monotonic)
+        #: Encoded documents as of the newest commits. Readers use it by themselves.
+        self.cache = DocumentCache(limits.document_cache_bytes, self._head)
+        self._checkpoints = Checkpoints(self._connection, self._writes, BUSY_TIMEOUT_MS)
+        self._retention = Retention(limits)
+        self._upkeep = Upkeep(
+            self._side,
+            self._catalog,
+            self._retention,
+            self._checkpoints,
+            clock,
+            limits,
+            lambda: (self._head, self._total),
+        )
+        self._writer_reader = WriterReader(
+            self._connection, self._catalog.tables_of_indexes, self.cache, clock.monotonic, self._head
+        )
 
     @classmethod
     def open(
-        cls, folder: Path | str, *, clock: Clock, key: bytes | None = None, create: bool = True
+        cls,
+        folder: Path | str,
+        *,
+        clock: Clock,
+        key: bytes | None = None,
+        create: bool = True,
+        limits: Limits | None = None,
     ) -> Store:
-        """Open the data folder, making it if `create`. `key`: 32 bytes, to keep the data encrypted.
+        """Open the data folder, making it if `create`. `key`: 32 bytes with which the data is encrypted.
 
-        Raises the SetupErrors of `syncline.store.errors`: locked, not a folder, no permission, damaged, newer,
-        wrong key.
+        Raises the SetupErrors of `syncline.store`: FolderLockedError, FolderUnusableError, CorruptDataError,
+        NewerDataError, WrongKeyError.
         """
         folder = Path(folder)
         make_folder(folder, create=create)
         lock = FolderLock(folder)
         try:
-            store = cls(folder / DATABASE, clock=clock, key=key, durable=True)
+            store = cls(folder / DATABASE, clock=clock, key=key, limits=limits or Limits())
         except BaseException:
             lock.release()
             raise
@@ -98,21 +121,21 @@ class Store:
         return store
 
     @classmethod
-    def memory(cls, clock: Clock) -> Store:
-        """A store for tests, gone when it is closed: the same code on a temporary file that is never flushed."""
+    def memory(cls, clock: Clock, limits: Limits | None = None) -> Store:
+        """A store for tests, gone when it is closed: the same code on a temporary file that is never flushed.
+
+        SQLite's own in-memory databases have no write-ahead log, so a reader would block the writer.
+        """
         folder = tempfile.mkdtemp(prefix="syncline-")
-        store = cls(Path(folder) / DATABASE, clock=clock, key=None, durable=False)
+        store = cls(Path(folder) / DATABASE, clock=clock, durable=False, limits=limits or Limits())
         weakref.finalize(store, shutil.rmtree, folder, ignore_errors=True)
         return store
-
-    def _connect(self) -> Connection:
-        return connect(self._path, self._key, durable=self._durable, vfs=self._vfs)
 
     # Reading
 
     def reader(self) -> Reader:
-        """A reader on a connection of its own, for one thread. Close it, or leave that to `close`."""
-        reader = Reader(self._connect(), self._tables_of_indexes, self._clock.monotonic)
+        """A reader on a connection of its own, for one thread."""
+        reader = Reader(self._connect(), self._catalog.tables_of_indexes, self.cache, self._clock.monotonic)
         self._readers.add(reader)
         return reader
 
@@ -141,96 +164,101 @@ class Store:
     def append(self, commits: Sequence[Commit]) -> None:
         """Make the commits durable in one SQLite transaction: all of them, or none.
 
-        Must not run while an asynchronous exception may arrive in this thread (a function's time limit): one
-        between COMMIT and its return would leave the outcome unknown.
-        Raises StoreFullError when the disk is full (nothing applied, try again later) and StoreFailedError when
-        writing failed (nothing acknowledged, all later writes refused: exit and recover).
+        Must not run where an asynchronous exception may arrive in this thread (a function's time limit, armed):
+        one between COMMIT and its return would leave the outcome unknown, and the store would refuse to go on.
+        Raises WriteRefusedError (disk full, file locked) when nothing was applied and a later try may succeed, and
+        StoreFailedError when writing failed for good: acknowledge nothing, exit, recover from the disk.
         """
         if not commits:
             return
-        ts = self._head
+        head = self._head
         for commit in commits:
-            if commit.ts <= ts:
-                raise ValueError(f"commit timestamps must rise: {commit.ts} after {ts}")
-            ts = commit.ts
+            if commit.ts <= head:
+                raise ValueError(f"commit timestamps must rise: {commit.ts} after {head}")
+            head = commit.ts
         body = _encode(commits)
         total = self._total + len(body)
-        with self._write_lock, self._transaction(self._connection):
-            self._write(commits, ts, total, body)
-        self._head, self._total = ts, total
+        requests = [record for commit in commits for record in commit.requests]
+        with self._write_lock:
+            with self._writes.transaction(self._connection):
+                write_batch(self._connection, commits, self._head, total, body)
+                self._retention.after_append(self._connection, head, total, requests)
+            self._head, self._total = head, total
+            self._last_given = max(self._last_given, head)
+            self.cache.apply_all(commits)
+            self._writer_reader.ts = head
+            self._checkpoints.after_commit()
 
     def commits_after(self, ts: Timestamp) -> list[Commit]:
         """All commits above `ts`, in order. LogTrimmedError when some of them are no longer kept."""
-        if ts < self._log_start:
-            raise LogTrimmedError(ts, self._log_start)
-        with self._write_lock:
-            rows = self._side.execute("SELECT body FROM commits WHERE ts > ? ORDER BY ts", (ts,)).fetchall()
+        with self._side.reading() as connection:
+            start = connection.execute(_LOG_START).fetchall()
+            if start and ts < start[0][0]:
+                raise LogTrimmedError(ts, start[0][0])
+            rows = connection.execute(_COMMITS_AFTER, (ts,)).fetchall()
         return [commit for (body,) in rows for commit in _decode(body) if commit.ts > ts]
 
     # The catalog
 
     def tables(self) -> list[TableInfo]:
-        with self._write_lock:
-            return self._catalog.tables()
+        return self._catalog.tables()
 
     def add_table(self, name: str) -> TableInfo:
         """The table of that name, numbered (and given its index on creation time) if it is new."""
-        with self._changing_catalog():
-            return self._catalog.add_table(name)
+        return self._catalog.add_table(name)
 
     def indexes(self) -> list[IndexInfo]:
-        with self._write_lock:
-            return self._catalog.indexes()
+        return self._catalog.indexes()
 
     def add_index(self, table: int, name: str, definition: str) -> IndexInfo:
         """A new index, not ready: fill it with `add_entries`, then call `set_index_ready`."""
-        with self._changing_catalog():
-            return self._catalog.add_index(table, name, definition)
+        return self._catalog.add_index(table, name, definition)
 
     def set_index_ready(self, index: int) -> None:
-        with self._changing_catalog():
-            self._catalog.set_ready(index)
+        self._catalog.set_ready(index)
 
-    def drop_index(self, index: int) -> None:
-        """Remove an index and its entries."""
-        with self._changing_catalog():
-            self._catalog.remove_index(index)
-            self._side.execute("DELETE FROM entries WHERE idx = ?", (index,))
+    def add_entries(self, index: int, keys: Iterable[bytes], progress: Progress | None = None) -> int:
+        """Add keys to an index being built, in durable steps; returns how many. `progress` is told after each step.
 
-    def add_entries(self, index: int, keys: Iterable[bytes]) -> int:
-        """Add keys to an index being built; returns how many."""
-        count = 0
-        keys = iter(keys)
-        while chunk := [(index, key) for key in islice(keys, 2000)]:
-            with self._write_lock, self._transaction(self._side):
-                self._side.executemany(_ADD_ENTRY, chunk)
-            count += len(chunk)
-        return count
+        The keys must be those of the documents as they are: build while nothing else writes to the table.
+        """
+        return fill(self._side, index, keys, progress)
+
+    def drop_index(self, index: int, progress: Progress | None = None) -> None:
+        """Remove an index, then its entries in steps; `progress` is told how many are gone.
+
+        Numbers of indexes are not used again, so a crash in between leaves entries that nobody reads;
+        `maintain` removes them.
+        """
+        self._catalog.remove_index(index)
+        gone = 0
+        while count := drop_some(self._side, index):
+            gone += count
+            if progress is not None:
+                progress(gone)
 
     def shapes(self) -> list[ShapeInfo]:
-        with self._write_lock:
-            return self._catalog.shapes()
+        """All shapes, oldest first."""
+        return self._catalog.shapes()
 
     def add_shape(self, table: int, text: str) -> ShapeInfo:
         """The shape of that text for the table, numbered if it is new."""
-        with self._changing_catalog():
-            return self._catalog.add_shape(table, text)
+        return self._catalog.add_shape(table, text)
 
-    @contextmanager
-    def _changing_catalog(self) -> Generator[None]:
-        with self._write_lock:
-            with self._transaction(self._side):
-                yield
-            known = {index.number: index.table for index in self._catalog.indexes()}
-            self._tables_of_indexes.update(known)
+    # Upkeep and the end
 
-    # Closing
+    def maintain(self) -> bool:
+        """A few milliseconds of upkeep, for idle moments of any thread; returns whether there is more to do.
+
+        Trims the commit log, forgets old request outcomes, removes leftovers, empties the write-ahead log.
+        """
+        return self._upkeep.step()
 
     def close(self) -> None:
-        """Close everything, readers too. The store and its readers cannot be used afterwards."""
+        """Close everything, readers too. Nothing can be used afterwards; closing twice is harmless."""
         for reader in list(self._readers):
             reader.close()
-        self._side.close()
+        self._side.connection.close()
         self._connection.close()
         if self._folder_lock is not None:
             self._folder_lock.release()
@@ -241,60 +269,5 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    # Writing
-
-    @contextmanager
-    def _transaction(self, connection: Connection) -> Generator[None]:
-        if self._failed is not None:
-            raise StoreFailedError(
-                f"the store failed earlier ({self._failed}): restart to recover from the disk"
-            )
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.execute("COMMIT")
-        except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if isinstance(error, apsw.FullError):
-                raise StoreFullError(
-                    f"the disk with {self._path.parent} is full: nothing was written. Free some space, then try again."
-                )
-            if isinstance(error, apsw.Error):
-                self._failed = error
-                raise StoreFailedError(
-                    f"writing to {self._path} failed ({error}): restart to recover from the disk"
-                )
-            raise
-
-    def _write(self, commits: Sequence[Commit], ts: Timestamp, total: int, body: bytes) -> None:
-        puts: dict[tuple[int, bytes], tuple[Timestamp, DocumentWrite]] = {}
-        entries: dict[tuple[int, bytes], bool] = {}
-        requests: list[tuple[bytes, int, Timestamp, str | None, bytes, bytes]] = []
-        for commit in commits:
-            for document in commit.documents:
-                puts[document.table, document.id] = (commit.ts, document)
-            for entry in commit.entries:
-                if entry.present is not None:
-                    entries[entry.index, entry.key] = entry.present
-            for record in commit.requests:
-                requests.append(
-                    (
-                        record.session,
-                        record.request,
-                        commit.ts,
-                        record.identity,
-                        record.result,
-                        record.log_lines,
-                    )
-                )
-        many = self._connection.executemany
-        many(
-            _PUT,
-            [(w.table, w.id, at, w.shape, w.body) for at, w in puts.values() if w.body is not None],
-        )
-        many(_DELETE, [(w.table, w.id) for _, w in puts.values() if w.body is None])
-        many(_REMOVE_ENTRY, [key for key, present in entries.items() if not present])
-        many(_ADD_ENTRY, [key for key, present in entries.items() if present])
-        many(_ADD_REQUEST, requests)
-        self._connection.execute(_LOG, (ts, total, body))
+    def _connect(self) -> Connection:
+        return connect(self._path, self._key, durable=self._durable, vfs=self._vfs)
