@@ -113,6 +113,7 @@ def test_the_bytes_of_keys_never_change(value: object, key: str) -> None:
 
 @given(st.binary(max_size=6), st.binary(max_size=8))
 @example(b"a\xff", b"b")
+@example(b"a", b"a\xff\xff")
 @example(b"\xff", b"\xff\xff")
 def test_prefix_end_is_above_the_keys_with_that_prefix_and_nothing_else(prefix: bytes, key: bytes) -> None:
     stop = prefix_end(prefix)

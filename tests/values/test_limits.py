@@ -127,6 +127,14 @@ def test_a_document_counts_with_its_system_fields() -> None:
     )
 
 
+def test_zeros_count_for_more_than_their_json() -> None:
+    fields: dict[str, object] = {"zeros": [0.0] * 130}
+    limits = replace(LIMITS, document_bytes=61 + 2 * len(encode_json(fields)))
+
+    with pytest.raises(LimitError, match="Value is too large"):
+        check_document(fields, limits, encode_json(fields))
+
+
 @given(objects)
 def test_measuring_by_the_encoded_form_gives_the_same_verdict(fields: dict[str, Value]) -> None:
     limits = replace(LIMITS, document_bytes=150)
