@@ -1,0 +1,34 @@
+"""Arguments as cache keys: equal calls have equal bytes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import cast
+
+from syncline.values import InvalidValueError, Value, decode_json, encode_json
+
+_CACHED_BYTES = 1024
+
+
+def canonical_arguments(args: bytes) -> bytes:
+    """One JSON object of arguments in canonical form, without the cache-buster of `usePaginatedQuery`.
+
+    What cannot be decoded is returned as it is: running the function says what is wrong with it.
+    """
+    # Most arguments are short and repeat.
+    return _remembered(args) if len(args) <= _CACHED_BYTES else _canonical(args)
+
+
+def _canonical(args: bytes) -> bytes:
+    try:
+        value = decode_json(args)
+        if isinstance(value, dict):
+            options = value.get("paginationOpts")
+            if isinstance(options, dict) and "id" in options:
+                value["paginationOpts"] = {name: item for name, item in options.items() if name != "id"}
+        return encode_json(cast("Value", value))
+    except InvalidValueError:
+        return args
+
+
+_remembered = lru_cache(4096)(_canonical)

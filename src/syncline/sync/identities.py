@@ -1,0 +1,93 @@
+"""Who a socket's caller is: admin keys, acting as a user, and the port to whoever verifies tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Protocol, TypeAlias
+
+from syncline.kernel.identity import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The token is right until `expires_ns` (wall clock; None: it does not expire)."""
+
+    identity: Identity
+    expires_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The token is wrong. `message` goes to the client, which fetches another one."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Nobody can say now: the provider cannot be reached. The client keeps its token and comes back."""
+
+    message: str
+
+
+Verdict: TypeAlias = Verified | Rejected | Unavailable
+
+
+class TokenVerifier(Protocol):
+    """Looks at the token of a user. `done` is called once, on the loop thread, now or later."""
+
+    def __call__(self, token: str, done: Callable[[Verdict], None]) -> None: ...
+
+
+def no_providers(token: str, done: Callable[[Verdict], None]) -> None:
+    """The verifier of a deployment without auth providers."""
+    done(
+        Rejected(
+            "No auth provider found matching the given token: this deployment has no auth providers configured."
+        )
+    )
+
+
+_CAMEL = {
+    "givenName": "given_name",
+    "familyName": "family_name",
+    "preferredUsername": "preferred_username",
+    "profileUrl": "profile_url",
+    "pictureUrl": "picture_url",
+    "websiteUrl": "website_url",
+    "emailVerified": "email_verified",
+    "phoneNumber": "phone_number",
+    "phoneNumberVerified": "phone_number_verified",
+    "updatedAt": "updated_at",
+}
+_ATTRIBUTES = {field.name for field in fields(Identity)} - {"subject", "issuer", "claims"}
+
+
+def acting_identity(attributes: Mapping[str, object]) -> Identity:
+    """The user whom an admin acts as, from the attributes that clients and the command line send.
+
+    `issuer` and `subject`, or `tokenIdentifier` ("issuer|subject"); standard claims in camelCase or snake_case; all
+    that was sent is in `claims`. Raises ValueError with a text for the client.
+    """
+    issuer, subject = attributes.get("issuer"), attributes.get("subject")
+    token_identifier = attributes.get("tokenIdentifier")
+    if isinstance(token_identifier, str) and not (isinstance(issuer, str) and isinstance(subject, str)):
+        issuer, bar, subject = token_identifier.rpartition("|")
+        if not bar:
+            issuer, subject = "", token_identifier
+    if not isinstance(issuer, str) or not isinstance(subject, str):
+        raise ValueError(
+            "The identity to act as needs issuer and subject, or tokenIdentifier ('issuer|subject'), as strings."
+        )
+    standard: dict[str, object] = {}
+    for name, value in attributes.items():
+        attribute = _CAMEL.get(name, name)
+        if attribute in _ATTRIBUTES and value is not None:
+            expected = bool if attribute.endswith("_verified") else str
+            if not isinstance(value, expected):
+                raise ValueError(
+                    f"The identity to act as has {name}: {value!r}; it must be a {expected.__name__}."
+                )
+            standard[attribute] = value
+    return Identity(subject, issuer, claims=dict(attributes), **standard)  # type: ignore[arg-type]

@@ -1,0 +1,53 @@
+"""What sessions need of the world: a socket, functions that run, and what all sessions of a server share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from syncline.functions import ActionCall, MutationCall
+from syncline.kernel.clock import Clock, Entropy
+from syncline.kernel.limits import Limits
+
+from .identities import TokenVerifier, no_providers
+from .live import LiveQueries
+
+
+class SessionPort(Protocol):
+    """The socket. No method calls the session before it returns, and none raises."""
+
+    def send(self, messages: list[bytes]) -> None:
+        """Send each message as one text frame, in this order, all in one write if possible."""
+        ...
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Close the socket after what was sent before; without a code if it is None."""
+        ...
+
+    def unsent_bytes(self) -> int:
+        """Bytes that the peer has not taken yet. Once they are few, `Session.drained` must be called."""
+        ...
+
+
+class CallEngine(Protocol):
+    """Runs mutations and actions. See `syncline.functions.Engine`."""
+
+    def mutate(self, call: MutationCall) -> None: ...
+    def act(self, call: ActionCall) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What all sessions of a server share."""
+
+    live: LiveQueries
+    engine: CallEngine
+    clock: Clock
+    entropy: Entropy
+    limits: Limits
+    #: Whether a text is the admin key.
+    check_admin_key: Callable[[str], bool]
+    verify_user: TokenVerifier = no_providers
+    #: Production: clients do not see the texts of failures.
+    redact: bool = False

@@ -1,0 +1,402 @@
+"""The receiving half of a session, and the session as a whole: one client's socket as a state machine.
+
+States
+    Before Connect, connected, closed. While a token is verified, a connected session keeps what arrives and works
+    through it afterwards: messages are strictly serial, so that a mutation sent after a token runs as its user.
+
+Rules of this file
+    - No sockets, tasks or clocks of its own: messages come in by `receive`, time by `tick`, and all that goes out
+      goes through `Delivery`, which knows the invariants of what clients are shown.
+    - Nothing raises because of what a client sent: every message is answered, or ignored, or closes the socket.
+    - FatalError stops npm clients for good, so it is for mistakes that they would only repeat. What may pass closes
+      with 1013 (too much) or 1011 (the client's view of the session differs from ours); clients then come back.
+    - What is wrong for one function only is that function's failure, and the socket lives on.
+
+Mutations go to the commit lane in the order in which they came, each with the identity as of its receipt. The lane
+is first in, first out and remembers (session, request): a replay, even one that arrives while the original is still
+in the lane, gets the recorded result with its original timestamp.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import assert_never
+
+from syncline.functions import (
+    ActionCall,
+    Failure,
+    MutationCall,
+    Success,
+    make_failure,
+    new_request_id,
+    request_id_for,
+)
+from syncline.kernel.errors import (
+    ArgumentError,
+    FunctionNotFoundError,
+    LimitError,
+    OverloadedError,
+    SynclineError,
+)
+from syncline.kernel.identity import ANONYMOUS, Caller
+from syncline.protocol import (
+    Action,
+    Add,
+    Authenticate,
+    ClientMessage,
+    ClientVersion,
+    Connect,
+    Event,
+    ModifyQuerySet,
+    Mutation,
+    ProtocolError,
+    action_failed,
+    action_response,
+    argument_object,
+    decode_client_message,
+    display_path,
+    mutation_failed,
+    mutation_response,
+    parse_path,
+)
+
+from .delivery import Delivery
+from .identities import Rejected, Unavailable, Verdict, Verified, acting_identity
+from .port import Services, SessionPort
+
+log = logging.getLogger("syncline.sync")
+
+#: Refused queries are kept too; beyond so many times the limit the client is not to be helped.
+_REFUSED = 2
+_MAX_SKEW_MS = 10**15
+
+
+class Session:
+    """One socket of one client. All methods belong to the loop thread."""
+
+    __slots__ = (
+        "_actions",
+        "_born",
+        "_delivery",
+        "_inbox",
+        "_inbox_bytes",
+        "_mutations",
+        "_services",
+        "_session_id",
+        "_verifying",
+    )
+
+    def __init__(self, port: SessionPort, services: Services, client: ClientVersion | None) -> None:
+        self._services = services
+        self._delivery = Delivery(port, services, chunks=client is not None and client.supports_chunks)
+        self._born = services.clock.monotonic()
+        #: None -> the client's session id, 16 bytes: Connect.
+        self._session_id: bytes | None = None
+        self._mutations = 0
+        self._actions = 0
+        #: What arrived while a token is being verified.
+        self._verifying = False
+        self._inbox: list[bytes] = []
+        self._inbox_bytes = 0
+
+    # What happens to a session
+
+    def receive(self, raw: bytes) -> None:
+        """A text frame has arrived."""
+        try:
+            if self._verifying:
+                self._put_aside(raw)
+            elif not self._delivery.closed:
+                self._receive(raw)
+        except Exception:
+            log.exception("a message could not be worked off; its session is closed")
+            self._delivery.abort()
+
+    def receive_binary(self) -> None:
+        """A binary frame has arrived."""
+        self._delivery.fatal("Received a binary frame: every message is a text frame with one JSON object.")
+
+    def drained(self) -> None:
+        """The port has room again."""
+        self._delivery.drained()
+
+    def tick(self, now: float) -> None:
+        """Time has passed: `now` is monotonic seconds. Call it about once a second."""
+        delivery = self._delivery
+        if delivery.closed:
+            return
+        if self._session_id is None and now - self._born > self._services.limits.connect_seconds:
+            delivery.close(1000, "ConnectTimeout")
+            return
+        delivery.ping(now)
+
+    def disconnected(self) -> None:
+        """The socket is gone."""
+        self._delivery.disconnected()
+
+    def close(self, code: int | None, reason: str) -> None:
+        """End the session, for the server's own reasons."""
+        self._delivery.close(code, reason)
+
+    @property
+    def closed(self) -> bool:
+        return self._delivery.closed
+
+    # Messages
+
+    def _receive(self, raw: bytes) -> None:
+        limits = self._services.limits
+        if len(raw) > (limits.frame_bytes_before_connect if self._session_id is None else limits.frame_bytes):
+            self._delivery.close(1009, "MessageTooLarge")
+            return
+        try:
+            self._handle(decode_client_message(raw))
+        except ProtocolError as error:
+            self._delivery.fatal(str(error))
+
+    def _handle(self, message: ClientMessage) -> None:
+        if self._session_id is None and not isinstance(message, Connect):
+            raise ProtocolError(
+                f"Received {type(message).__name__} before Connect: Connect is the first message."
+            )
+        match message:
+            case Mutation():
+                self._mutate(message)
+            case ModifyQuerySet():
+                self._modify(message)
+            case Action():
+                self._act(message)
+            case Authenticate():
+                self._authenticate(message)
+            case Event():
+                pass
+            case Connect():
+                self._connect(message)
+            case _:
+                assert_never(message)
+
+    def _connect(self, message: Connect) -> None:
+        if self._session_id is not None:
+            raise ProtocolError("Received Connect twice: it is the first message of a socket, and only that.")
+        self._session_id = message.session_id.bytes
+        delivery = self._delivery
+        # What the client has seen elsewhere is at or below the head; if it says otherwise it speaks of another
+        # store, whose timestamps mean nothing here.
+        delivery.floor = self._services.live.head
+        if message.client_ts:
+            skew = message.client_ts - self._services.clock.wall_ns() / 1e6
+            if abs(skew) < _MAX_SKEW_MS:
+                delivery.skew = round(skew)
+
+    def _modify(self, message: ModifyQuerySet) -> None:
+        delivery, live = self._delivery, self._services.live
+        if message.base_version != delivery.received_query_set:
+            raise ProtocolError(
+                f"Base version {message.base_version} passed up doesn't match the current version "
+                f"{delivery.received_query_set}"
+            )
+        if message.new_version <= message.base_version:
+            raise ProtocolError(
+                f"New version {message.new_version} isn't above the base version {message.base_version}"
+            )
+        delivery.received_query_set = message.new_version
+        delivery.floor = live.head
+        delivery.due = True
+        for modification in message.modifications:
+            if isinstance(modification, Add):
+                known = modification.query_id in delivery.queries
+                if not known:
+                    self._add(modification)
+            else:
+                subscription = delivery.queries.pop(modification.query_id, None)
+                known = subscription is None
+                if subscription is not None:
+                    live.cancel(subscription)
+                    delivery.removed.append(modification.query_id)
+            if known:
+                delivery.abort()
+            if delivery.closed:
+                return
+        live.start()
+        delivery.advance()
+
+    def _add(self, message: Add) -> None:
+        delivery, live, limits = self._delivery, self._services.live, self._services.limits
+        path = parse_path(message.udf_path)
+        count = len(delivery.queries)
+        try:
+            if count >= limits.session_queries:
+                limits.check("session_queries", count + 1, "Unsubscribe from queries that are not shown.")
+            self._check_component(path, message.component_path)
+            args = argument_object(message.args)
+        except (ArgumentError, FunctionNotFoundError, LimitError) as error:
+            if count >= _REFUSED * limits.session_queries:
+                delivery.close(1013, "TooManyQueries")
+                return
+            refusal = self._failure(error, new_request_id(self._services.entropy))
+            subscription = live.subscribe_refused(delivery, message.query_id, path, refusal)
+        else:
+            subscription = live.subscribe(delivery, message.query_id, path, args, message.journal)
+        delivery.queries[message.query_id] = subscription
+
+    def _mutate(self, message: Mutation) -> None:
+        delivery, request = self._delivery, message.request_id
+        path = parse_path(message.udf_path)
+        if not delivery.check_identity():
+            return
+        if self._mutations >= self._services.limits.session_mutations:
+            delivery.close(1013, "TooManyConcurrentMutations")
+            return
+        try:
+            self._check_component(path, message.component_path)
+            args = argument_object(message.args)
+            done = partial(self._mutated, request)
+            self._services.engine.mutate(
+                MutationCall(path, args, delivery.caller, done, self._session_id, request)
+            )
+        except (ArgumentError, FunctionNotFoundError, OverloadedError) as error:
+            failure = self._failure(error, self._request_id(request))
+            self._mutations += 1
+            self._mutated(request, failure, None)
+        else:
+            self._mutations += 1
+
+    def _mutated(self, request: int, outcome: Success | Failure, ts: int | None) -> None:
+        self._mutations -= 1
+        delivery = self._delivery
+        if delivery.closed:
+            return
+        if isinstance(outcome, Success):
+            assert ts is not None
+            delivery.answer(
+                mutation_response(request, outcome.value, ts, outcome.log_lines), ts, urgent=False
+            )
+        else:
+            message = mutation_failed(request, outcome.message, outcome.log_lines, outcome.data)
+            delivery.answer(message, 0, urgent=True)
+
+    def _act(self, message: Action) -> None:
+        delivery, request = self._delivery, message.request_id
+        path = parse_path(message.udf_path)
+        if not delivery.check_identity():
+            return
+        if self._actions >= self._services.limits.session_actions:
+            delivery.close(1013, "TooManyConcurrentActions")
+            return
+        self._actions += 1
+        try:
+            self._check_component(path, message.component_path)
+            args = argument_object(message.args)
+            call = ActionCall(
+                path, args, delivery.caller, partial(self._acted, request), self._request_id(request)
+            )
+            self._services.engine.act(call)
+        except (ArgumentError, FunctionNotFoundError, OverloadedError) as error:
+            self._acted(request, self._failure(error, self._request_id(request)))
+
+    def _acted(self, request: int, outcome: Success | Failure) -> None:
+        self._actions -= 1
+        delivery = self._delivery
+        if delivery.closed:
+            return
+        if isinstance(outcome, Success):
+            message = action_response(request, outcome.value, outcome.log_lines)
+        else:
+            message = action_failed(request, outcome.message, outcome.log_lines, outcome.data)
+        delivery.answer(message, 0, urgent=True)
+
+    # Identity
+
+    def _authenticate(self, message: Authenticate) -> None:
+        delivery = self._delivery
+        if message.base_version != delivery.received_identity:
+            # The client's count differs from ours. Not FatalError: coming back, both start at 0.
+            delivery.abort()
+            return
+        match message.token_type:
+            case "None":
+                self._become(ANONYMOUS, None)
+            case "Admin":
+                self._become_admin(message)
+            case "User":
+                assert message.value is not None
+                self._verifying = True
+                self._services.verify_user(message.value, self._verified)
+            case _:
+                assert_never(message.token_type)
+
+    def _become_admin(self, message: Authenticate) -> None:
+        assert message.value is not None
+        if not self._services.check_admin_key(message.value):
+            self._delivery.refuse_identity(
+                "BadDeployKey: this is not the admin key of this deployment. It is in the data folder, unless the "
+                "environment sets it.",
+                attempted=True,
+            )
+            return
+        acting_as = message.acting_as
+        try:
+            identity = None if acting_as is None else acting_identity(acting_as)
+        except ValueError as error:
+            self._delivery.refuse_identity(str(error), attempted=True)
+            return
+        self._become(Caller(identity, admin=True), None)
+
+    def _verified(self, verdict: Verdict) -> None:
+        self._verifying = False
+        match verdict:
+            case Verified(identity, expires_ns):
+                if not self._delivery.closed:
+                    self._become(Caller(identity), expires_ns)
+            case Rejected(message):
+                self._delivery.refuse_identity(message, attempted=True)
+            case Unavailable(message):
+                log.warning("a token could not be verified: %s", message)
+                self._delivery.close(1013, "AuthProviderUnavailable")
+            case _:
+                assert_never(verdict)
+        self._work_off()
+
+    def _become(self, caller: Caller, expires_ns: int | None) -> None:
+        delivery, live = self._delivery, self._services.live
+        delivery.caller = caller
+        delivery.expires_ns = expires_ns
+        delivery.received_identity += 1
+        delivery.floor = live.head
+        delivery.due = True
+        for subscription in delivery.queries.values():
+            live.recast(subscription)
+        live.start()
+        delivery.advance()
+
+    def _put_aside(self, raw: bytes) -> None:
+        self._inbox.append(raw)
+        self._inbox_bytes += len(raw)
+        if self._inbox_bytes > self._services.limits.frame_bytes:
+            self._inbox.clear()
+            self._delivery.close(1013, "TooManyMessages")
+
+    def _work_off(self) -> None:
+        while self._inbox and not self._verifying:
+            inbox, self._inbox = self._inbox, []
+            self._inbox_bytes = 0
+            for raw in inbox:
+                self.receive(raw)
+
+    # Failures that are found here
+
+    def _check_component(self, path: str, component: str | None) -> None:
+        if component:
+            raise FunctionNotFoundError(
+                f"Could not find public function for '{display_path(path)}' in '{component}'."
+            )
+
+    def _failure(self, error: SynclineError, request_id: str) -> Failure:
+        return make_failure(
+            error, request_id=request_id, redact=self._services.redact, raised_by_function=False
+        )
+
+    def _request_id(self, request: int) -> str:
+        assert self._session_id is not None
+        return request_id_for(self._session_id, request)
