@@ -34,8 +34,12 @@ read_sets = st.lists(ranges(), max_size=4).map(ReadSet)
 records = st.lists(changes(), min_size=1, max_size=4).map(lambda items: CommitRecord(1, tuple(items)))
 
 
-@given(st.dictionaries(st.integers(0, 200), read_sets, max_size=150), st.lists(records, min_size=1, max_size=5))
-def test_hits_are_the_read_sets_that_overlap(registered: dict[int, ReadSet], asked: list[CommitRecord]) -> None:
+@given(
+    st.dictionaries(st.integers(0, 200), read_sets, max_size=150), st.lists(records, min_size=1, max_size=5)
+)
+def test_hits_are_the_read_sets_that_overlap(
+    registered: dict[int, ReadSet], asked: list[CommitRecord]
+) -> None:
     index: RangeIndex[int] = RangeIndex()
     for token, read_set in registered.items():
         index.add(token, read_set)
@@ -44,7 +48,9 @@ def test_hits_are_the_read_sets_that_overlap(registered: dict[int, ReadSet], ask
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), read_sets | st.none()), max_size=60), records)
-def test_tokens_may_be_replaced_and_removed(steps: list[tuple[int, ReadSet | None]], record: CommitRecord) -> None:
+def test_tokens_may_be_replaced_and_removed(
+    steps: list[tuple[int, ReadSet | None]], record: CommitRecord
+) -> None:
     index: RangeIndex[int] = RangeIndex()
     model: dict[int, ReadSet] = {}
     for token, read_set in steps:
@@ -75,7 +81,9 @@ def test_many_overlapping_ranges_are_found_and_removed() -> None:
     assert index.hits(CommitRecord(1, (EntryChange(1, (500).to_bytes(2, "big"), ()),))) == set(range(501))
     for number in range(0, 1000, 2):
         index.remove(number)
-    assert index.hits(CommitRecord(1, (EntryChange(1, (500).to_bytes(2, "big"), ()),))) == set(range(1, 501, 2))
+    assert index.hits(CommitRecord(1, (EntryChange(1, (500).to_bytes(2, "big"), ()),))) == set(
+        range(1, 501, 2)
+    )
 
 
 def test_an_empty_range_that_was_asked_conflicts_with_what_appears_in_it() -> None:

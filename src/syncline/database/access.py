@@ -7,7 +7,7 @@ from typing import TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, LimitError, NotFoundError, UniqueError
 from syncline.schema import Document, Id
-from syncline.values import decode_id, encode_id, prefix_end
+from syncline.values import Value, decode_id, encode_id, prefix_end
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .query import Query
@@ -66,7 +66,9 @@ class DatabaseReader:
 
     def _missing(self, id: str) -> NotFoundError:
         table = self._place(id)[0]
-        return NotFoundError(f"there is no document {id} in {table.name if table is not None else 'any table'}")
+        return NotFoundError(
+            f"there is no document {id} in {table.name if table is not None else 'any table'}"
+        )
 
 
 class DatabaseWriter(DatabaseReader):
@@ -88,13 +90,18 @@ class DatabaseWriter(DatabaseReader):
         tail = created.to_bytes(8, "big") + internal
         writes = transaction.writes
         assert writes is not None
-        for index in table.indexes:
-            for part, offsets in codec.index_keys(index.index, fields):
-                if index.unique:
+        # Everything that may refuse comes first: a caller may catch the error and go on, and must find nothing half
+        # written.
+        keys = [(index, codec.index_keys(index.index, fields)) for index in table.indexes]
+        for index, parts in keys:
+            if index.unique:
+                for part, offsets in parts:
                     self._check_unique(index, part, offsets, internal)
+        transaction.put_document(table.number, internal, table.shape, body)
+        for index, parts in keys:
+            for part, offsets in parts:
                 writes.put_entry(index.id, part + tail, True, offsets)
         writes.put_entry(table.by_creation, tail, True, ())
-        transaction.put_document(table.number, internal, table.shape, body)
         return cast("Id[D]", Id(text))
 
     def insert_many(self, documents: Iterable[D]) -> list[Id[D]]:
@@ -113,7 +120,9 @@ class DatabaseWriter(DatabaseReader):
         """Replace all fields; the id and the creation time stay."""
         table, internal, text, shape, body = self._stored(target)
         if type(document) is not table.cls:
-            raise ArgumentError(f"replace: {text} is a document of {table.name}, got a {type(document).__name__}")
+            raise ArgumentError(
+                f"replace: {text} is a document of {table.name}, got a {type(document).__name__}"
+            )
         codec = table.codec
         old_body = table.current(shape, body)
         self._rewrite(table, internal, text, old_body, codec.decode_body(old_body), codec.to_fields(document))
@@ -124,17 +133,19 @@ class DatabaseWriter(DatabaseReader):
         codec = table.codec
         current = table.current(shape, body)
         fields = codec.decode_body(current)
-        tail = codec.created_us(current).to_bytes(8, "big") + internal
+        tail = created_us_of_body(current).to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
+        self._transaction.put_document(table.number, internal, table.shape, None)
         for index in table.indexes:
             for part, offsets in codec.index_keys(index.index, fields):
                 writes.put_entry(index.id, part + tail, False, offsets)
         writes.put_entry(table.by_creation, tail, False, ())
-        self._transaction.put_document(table.number, internal, table.shape, None)
 
     def _stored(self, target: str | Document) -> tuple[TableBinding, bytes, str, int, bytes]:
-        text = target.id if isinstance(target, Document) else target
+        text = str(
+            target.id if isinstance(target, Document) else target
+        )  # An Id would not encode as a string.
         table, internal = self._place(text)
         found = self._transaction.get(table.number, internal) if table is not None else None
         if table is None or found is None:
@@ -147,20 +158,28 @@ class DatabaseWriter(DatabaseReader):
         internal: bytes,
         text: str,
         old_body: bytes,
-        before: dict[str, object],
-        after: dict[str, object],
+        before: dict[str, Value],
+        after: dict[str, Value],
     ) -> None:
         codec = table.codec
-        created = codec.created_us(old_body)
+        created = created_us_of_body(old_body)
         body = codec.encode_body(after, text, created)
         self._check_size(table, body)
         tail = created.to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
-        for index in table.indexes:
-            self._move_entries(index, codec.index_keys(index.index, before), codec.index_keys(index.index, after), tail)
-        writes.touch_entry(table.by_creation, tail, ())
+        keys = [
+            (index, codec.index_keys(index.index, before), codec.index_keys(index.index, after))
+            for index in table.indexes
+        ]
+        for index, old, new in keys:
+            if index.unique and new != old:
+                for part, offsets in new:
+                    self._check_unique(index, part, offsets, internal)
         self._transaction.put_document(table.number, internal, table.shape, body)
+        for index, old, new in keys:
+            self._move_entries(index, old, new, tail)
+        writes.touch_entry(table.by_creation, tail, ())
 
     def _move_entries(
         self,
@@ -183,11 +202,11 @@ class DatabaseWriter(DatabaseReader):
                 writes.put_entry(index.id, part + tail, False, offsets)
         for part, offsets in after:
             if part not in kept:
-                if index.unique:
-                    self._check_unique(index, part, offsets, tail[8:])
                 writes.put_entry(index.id, part + tail, True, offsets)
 
-    def _check_unique(self, index: IndexBinding, part: bytes, offsets: tuple[int, ...], internal: bytes) -> None:
+    def _check_unique(
+        self, index: IndexBinding, part: bytes, offsets: tuple[int, ...], internal: bytes
+    ) -> None:
         if has_null(part, offsets):
             return
         found = self._transaction.has_entry(index.id, part, prefix_end(part) or END)
@@ -201,3 +220,8 @@ class DatabaseWriter(DatabaseReader):
                 f"document bytes: a document of {table.name} would have {len(body):,}, the limit is {limit:,}. "
                 "Keep large values in files, or split the document."
             )
+
+
+def created_us_of_body(body: bytes) -> int:
+    """The creation time in a body, in microseconds. Bodies begin ``{"_creationTime":<milliseconds>,``."""
+    return round(float(body[17 : body.index(b",", 17)]) * 1000)

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from syncline.kernel.errors import SetupError
-from syncline.schema import Index, TableCodec, TableSpec
+from syncline.schema import Index, TableCodec, TableNumbers, TableSpec
+from syncline.schema.document import MISSING
 from syncline.store import IndexInfo, Reader, ShapeInfo, Store, TableInfo
+from syncline.values import encode_json
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .read_set import END
@@ -47,14 +49,15 @@ def activate(
     indexes, so those are removed by a later activation. Raises SetupError when stored documents do not fit.
     """
     tables = {spec.name: store.add_table(spec.name) for spec in specs}
-    numbers = {info.name: info.number for info in store.tables()}
+    numbers = TableNumbers({info.name: info.number for info in store.tables()})
     codecs = {spec.name: TableCodec(spec, numbers) for spec in specs}
     reader = store.reader()
     try:
         reader.begin()
         shapes = _check_documents(store, reader, specs, tables, codecs, report)
         bound = [
-            _bind(store, reader, spec, tables[spec.name], codecs[spec.name], shapes[spec.name], report) for spec in specs
+            _bind(store, reader, spec, tables[spec.name], codecs[spec.name], shapes[spec.name], report)
+            for spec in specs
         ]
     finally:
         reader.close()
@@ -129,11 +132,16 @@ def _problems(
             bad += 1
             if len(examples) < _EXAMPLES:
                 first = found[0]
-                examples.append(f"    {codec.id_of(body)} at {first.path}: expected {first.expected}, got {first.got}")
+                examples.append(
+                    f"    {codec.load(body).id} at {first.path}: expected {first.expected}, got {first.got}"
+                )
     if not bad:
         return []
     noun = "document does" if bad == 1 else "documents do"
-    return [f"  {bad:,} {noun} not fit {spec.name} ({spec.cls.__module__}.{spec.cls.__qualname__}), the first:", *examples]
+    return [
+        f"  {bad:,} {noun} not fit {spec.name} ({spec.cls.__module__}.{spec.cls.__qualname__}), the first:",
+        *examples,
+    ]
 
 
 def _count(reader: Reader, table: TableInfo) -> int:
@@ -172,10 +180,15 @@ def _definition(index: Index, codec: TableCodec) -> str:
             "unique": index.unique,
             "each": index.each,
             # Documents without the field are indexed under its default.
-            "defaults": [codec.field_description(name) for name in index.fields],
+            "types": [_field_definition(codec, name) for name in index.fields],
         },
         sort_keys=True,
     )
+
+
+def _field_definition(codec: TableCodec, name: str) -> list[object]:
+    field = codec.spec.by_name[name]
+    return [field.node.shape(), None if field.default is MISSING else encode_json(field.default).decode()]
 
 
 def _build(
@@ -196,7 +209,7 @@ def _build(
                 if seen is not None and not has_null(part, offsets):
                     other = seen.setdefault(part, key[-16:])
                     if other != key[-16:]:
-                        duplicates.append(table.codec.id_of(body))
+                        duplicates.append(table.codec.load(body).id)
                 yield part + key
 
     store.add_entries(info.number, keys())
@@ -214,7 +227,11 @@ def _build(
 
 def _drop_unused(store: Store, tables: Iterable[TableBinding], keep: Catalog | None) -> None:
     """Remove indexes that the schema no longer has. Tables that it no longer has keep their documents and indexes."""
-    kept = {binding.id for table in keep.by_number.values() for binding in table.indexes} if keep is not None else set()
+    kept = (
+        {binding.id for table in keep.by_number.values() for binding in table.indexes}
+        if keep is not None
+        else set()
+    )
     for table in tables:
         wanted = kept | {binding.id for binding in table.indexes} | {table.by_creation}
         for info in store.indexes():

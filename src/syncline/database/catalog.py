@@ -43,12 +43,30 @@ class IndexBinding:
 class TableBinding:
     """A table of the schema, with its numbers in the store and its codec."""
 
-    __slots__ = ("by_creation", "by_index", "cls", "codec", "indexes", "name", "number", "plans", "shape")
+    __slots__ = (
+        "by_creation",
+        "by_index",
+        "cls",
+        "codec",
+        "indexes",
+        "name",
+        "number",
+        "plans",
+        "shape",
+        "spec",
+    )
 
     def __init__(
-        self, number: int, spec: TableSpec, codec: TableCodec, shape: int, by_creation: int, indexes: Iterable[IndexBinding]
+        self,
+        number: int,
+        spec: TableSpec,
+        codec: TableCodec,
+        shape: int,
+        by_creation: int,
+        indexes: Iterable[IndexBinding],
     ) -> None:
         self.number = number
+        self.spec = spec
         self.name = spec.name
         self.cls: type[Document] = spec.cls
         self.codec = codec

@@ -33,8 +33,10 @@ class Condition:
         if self.field == CREATED:
             return self._includes(_creation_key(document.created_at))
         if self.kind == "contains":
-            return self.start in table.codec.element_parts(document, self.field)
-        return self._includes(table.codec.document_part(document, self.field))
+            key_part, field = table.codec.key_part, self.field
+            elements: list[object] = getattr(document, field) or []
+            return any(key_part(field, element, element=True) == self.start for element in elements)
+        return self._includes(table.codec.key_part(self.field, getattr(document, self.field)))
 
     def _includes(self, part: bytes) -> bool:
         return part == self.start if self.stop is None else self.start <= part < self.stop
@@ -45,7 +47,7 @@ def make_condition(table: TableBinding, field: str, value: object) -> Condition:
     codec = table.codec
     if field == CREATED:
         return _created(table, value)
-    if field not in codec.fields:
+    if field not in table.spec.by_name:
         raise ArgumentError(_unknown(table, field))
     if isinstance(value, Bound):
         lower, upper = value.lower, value.upper
@@ -59,7 +61,7 @@ def make_condition(table: TableBinding, field: str, value: object) -> Condition:
         stop = last if high is None or upper is None else _after(high) if upper.included else high
         return Condition(field, "range", start, stop)
     if isinstance(value, contains):
-        return Condition(field, "contains", codec.element_part(field, value.value), None)
+        return Condition(field, "contains", codec.key_part(field, value.value, element=True), None)
     return Condition(field, "equal", codec.key_part(field, value), None)
 
 
@@ -110,6 +112,6 @@ def _after(part: bytes) -> bytes:
 
 
 def _unknown(table: TableBinding, field: str) -> str:
-    close = get_close_matches(field, [*table.codec.fields, CREATED], 1)
-    hint = f" Did you mean {close[0]}?" if close else f" Its fields: {', '.join(table.codec.fields)}."
+    close = get_close_matches(field, [*table.spec.by_name, CREATED], 1)
+    hint = f" Did you mean {close[0]}?" if close else f" Its fields: {', '.join(table.spec.by_name)}."
     return f"where: {table.name} has no field {field}.{hint}"

@@ -58,7 +58,11 @@ def make_plan(table: TableBinding, shape: Shape) -> Plan:
 
 
 def _try_index(
-    index: IndexBinding | None, equal: list[str], ranges: list[str], contains: list[str], order_field: str | None
+    index: IndexBinding | None,
+    equal: list[str],
+    ranges: list[str],
+    contains: list[str],
+    order_field: str | None,
 ) -> Plan | None:
     used: list[str] = []
     range_field: str | None = None

@@ -118,7 +118,9 @@ class Query(Generic[D]):
     def take(self, count: int) -> list[D]:
         """The first `count` documents, or fewer."""
         if count < 0:
-            raise ArgumentError(f"query on {self._table.name}: take({count}) - the count must not be negative")
+            raise ArgumentError(
+                f"query on {self._table.name}: take({count}) - the count must not be negative"
+            )
         access = self._access()
         if access.filters or access.plan.sort:
             found: list[D] = []
@@ -130,7 +132,13 @@ class Query(Generic[D]):
             return found
         table = self._table
         rows = self._transaction.first_rows(
-            table.number, access.index_id, access.prefix, access.start, access.stop, bool(self._descending), count
+            table.number,
+            access.index_id,
+            access.prefix,
+            access.start,
+            access.stop,
+            bool(self._descending),
+            count,
         )
         load = table.load
         return cast("list[D]", [load(row[1], row[2]) for row in rows])
@@ -210,9 +218,10 @@ class Query(Generic[D]):
             return Access(plan, self._table, conditions, self._conditions, self._filters)
         conditions = self._conditions
         shape: Shape = tuple([(item.field, item.kind) for item in conditions])
-        plan = self._table.plans.get(shape)
-        if plan is None:
-            plan = self._table.plans[shape] = make_plan(self._table, shape)
+        found = self._table.plans.get(shape)
+        if found is None:
+            found = self._table.plans[shape] = make_plan(self._table, shape)
+        plan = cast("Plan", found)
         filters = tuple([item for item in conditions if item.field in plan.filters]) if plan.filters else ()
         return Access(plan, self._table, conditions, filters, self._filters)
 
@@ -234,11 +243,11 @@ class Query(Generic[D]):
         """All documents with their positions, in the order that no index serves."""
         found: list[tuple[bytes, D]] = []
         field = access.plan.order_field
-        part = self._table.codec.document_part
+        key_part = self._table.codec.key_part
         for row in self._rows(access, access.start, access.stop):
             document = self._document(row)
             if self._passes(access, document):
-                head = part(document, field) if field is not None and field != CREATED else b""
+                head = b"" if field is None or field == CREATED else key_part(field, getattr(document, field))
                 found.append((head + row[0][-_TAIL:], document))
         found.sort(key=lambda item: item[0], reverse=bool(self._descending))
         return found
@@ -262,7 +271,9 @@ class Query(Generic[D]):
         for row in self._rows(access, start, stop):
             yield row[0][skip:], self._document(row)
 
-    def _sorted_between(self, access: Access[D], after: bytes, until: bytes | None) -> Iterator[tuple[bytes, D]]:
+    def _sorted_between(
+        self, access: Access[D], after: bytes, until: bytes | None
+    ) -> Iterator[tuple[bytes, D]]:
         for position, document in self._sorted(access):
             if self._descending:
                 inside = (not after or position < after) and (not until or position >= until)

@@ -196,7 +196,9 @@ class Transaction:
         self._scans.append(scan)
         self._count_range()
         overlay = self.writes.overlays.get(index_id) if self.writes is not None else None
-        changed = {key: overlay.present[key] for key in overlay.between(start, stop)} if overlay is not None else {}
+        changed = (
+            {key: overlay.present[key] for key in overlay.between(start, stop)} if overlay is not None else {}
+        )
         count = sum(changed.values())
         usage = self._usage
         for key in self.snapshot.scan_keys(index_id, prefix, start, stop):
@@ -225,7 +227,9 @@ class Transaction:
                 return key
         return None
 
-    def _merged(self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool) -> Iterator[Row]:
+    def _merged(
+        self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool
+    ) -> Iterator[Row]:
         """The rows of a range as they are with this transaction's writes."""
         writes = self.writes
         overlay = writes.overlays.get(index_id) if writes is not None else None
@@ -322,7 +326,9 @@ class Transaction:
         self.limits.check("read_bytes", self._usage.bytes_read, remedy)
 
     def _refuse_writes(self) -> None:
-        remedy = "Write in several mutations, for example in batches that an action calls one after the other."
+        remedy = (
+            "Write in several mutations, for example in batches that an action calls one after the other."
+        )
         self.limits.check("write_documents", self._usage.documents_written, remedy)
         self.limits.check("write_bytes", self._usage.bytes_written, remedy)
 

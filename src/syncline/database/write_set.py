@@ -125,7 +125,9 @@ class WriteSet:
                 place = (item[0], item[1])
                 if place not in entries:
                     overlay = self.overlays[item[0]]
-                    entries[place] = EntryWrite(item[0], item[1], overlay.present[item[1]], overlay.offsets[item[1]])
+                    entries[place] = EntryWrite(
+                        item[0], item[1], overlay.present[item[1]], overlay.offsets[item[1]]
+                    )
         for touched in self._touched[mark.touched :]:
             place = (touched.index, touched.key)
             if place not in entries:

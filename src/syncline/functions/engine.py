@@ -71,7 +71,10 @@ class Engine:
         self._report = report
         self._on_fatal = on_fatal
         self._lane = Lane(self._node, self._publish, self._fatal)
-        self._readers = (ReaderThread(self._node, "1", self._answer), ReaderThread(self._node, "slow", self._answer))
+        self._readers = (
+            ReaderThread(self._node, "1", self._answer),
+            ReaderThread(self._node, "slow", self._answer),
+        )
         self._rounds: dict[int, ReaderThread] = {}
         self._numbers = count(1)
         self._post: Post | None = None
@@ -104,9 +107,9 @@ class Engine:
         for reader in self._readers:
             reader.start()
 
-    def stop(self) -> None:
-        """Finish what is queued and end the threads. Blocks for as long as that takes."""
-        self.actions.stop()
+    def stop(self, grace: float = 0.0) -> None:
+        """Give running actions `grace` seconds, finish the queued mutations, end the threads. Blocks meanwhile."""
+        self.actions.stop(grace)
         self._lane.stop()
         for reader in self._readers:
             reader.stop()
@@ -122,8 +125,8 @@ class Engine:
             store = node.store
             try:
                 catalog = activate(store, release.schema, self._report, keep=node.release.catalog)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with new code, the old goes on
-                self._call(done, error)
+            except Exception as error:
+                self.post(done, error)
                 return
             # A commit of its own marks the switch: every snapshot belongs to one release, and those of the new one
             # hold its new indexes whole.
@@ -134,9 +137,9 @@ class Engine:
             old = node.release
             node.releases = (ActiveRelease(old.number + 1, release.registry, catalog, commit.ts), old)
             assert self._listener is not None
-            self._call(self._listener.on_batch, [CommitRecord(commit.ts, ())], [])
-            self._call(self._listener.on_release, commit.ts)
-            self._call(done, None)
+            self.post(self._listener.on_batch, [CommitRecord(commit.ts, ())], [])
+            self.post(self._listener.on_release, commit.ts)
+            self.post(done, None)
 
         self._lane.exclusively(switch)
 
@@ -174,7 +177,7 @@ class Engine:
 
     def _publish(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
         assert self._listener is not None
-        self._call(self._deliver, records, settled)
+        self.post(self._deliver, records, settled)
 
     def _deliver(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
         assert self._listener is not None
@@ -182,9 +185,10 @@ class Engine:
 
     def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
         assert self._listener is not None
-        self._call(self._listener.on_results, round, ts, results)
+        self.post(self._listener.on_results, round, ts, results)
 
-    def _call(self, function: Callable[..., object], *args: object) -> None:
+    def post(self, function: Callable[..., object], *args: object) -> None:
+        """Call a function on the event loop's thread, after everything posted before it."""
         assert self._post is not None
         try:
             self._post(function, *args)
@@ -195,7 +199,7 @@ class Engine:
             raise
 
     def _fatal(self, error: BaseException) -> None:
-        self._call(self._on_fatal, error)
+        self.post(self._on_fatal, error)
 
 
 __all__ = ["Engine", "LoadedRelease", "Outcome", "Post"]

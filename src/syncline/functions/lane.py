@@ -241,7 +241,9 @@ class _Batch:
             entropy=self._execution.entropy,
             created=self._created,
         )
-        run = TransactionRun(definition, call.caller, self._execution, transaction, release.catalog, request_id)
+        run = TransactionRun(
+            definition, call.caller, self._execution, transaction, release.catalog, request_id
+        )
         outcome = invoke(run, call.args)
         if isinstance(outcome, Failure):
             writes.undo(mark)
@@ -299,7 +301,8 @@ class _Batch:
             node.store.append(commits)
         except StoreFullError as error:
             self.settled = [
-                (call, outcome if ts is None else self._refused(call, error), None) for call, outcome, ts in self.settled
+                (call, outcome if ts is None else self._refused(call, error), None)
+                for call, outcome, ts in self.settled
             ]
             return []
         except StoreFailedError as error:

@@ -145,7 +145,9 @@ class ReaderThread:
             cursor_key=node.cursor_key,
             previous_journal=job.journal,
         )
-        run = TransactionRun(definition, job.caller, execution, transaction, held.release.catalog, job.request_id)
+        run = TransactionRun(
+            definition, job.caller, execution, transaction, held.release.catalog, job.request_id
+        )
         held.reader.set_deadline(began + limits.run_seconds)
         outcome = invoke(run, job.args)
         now = node.clock.monotonic()
