@@ -46,7 +46,7 @@ class Undefined:
 
 UNDEFINED: Final = Undefined()
 
-#: What decoding gives. Encoding also takes an int within +-2**53 (as a float), tuples, mappings and buffers.
+#: What decoding gives. Encoding also takes an int within +-2**53 (as a float), tuples, mappings and bytearrays.
 Value: TypeAlias = "bool | float | Int64 | str | bytes | list[Value] | dict[str, Value] | None"
 #: A tree as a JSON parser gives it, before the `$` forms have been read.
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
