@@ -106,7 +106,7 @@ def _check_documents(
             "keep the field as it was or give it a default, change the documents with a mutation, then change the "
             "schema. Nothing was changed",
         )
-    return {spec.name: store.add_shape(tables[spec.name].number, shapes[spec.name].text) for spec in specs}
+    return {spec.name: store.use_shape(tables[spec.name].number, shapes[spec.name].text) for spec in specs}
 
 
 def _problems(

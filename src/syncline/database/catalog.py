@@ -9,7 +9,6 @@ from syncline.kernel.errors import SetupError
 from syncline.schema import Document, Index, TableCodec, TableSpec
 from syncline.values import encode_key_part
 
-
 _NULL = encode_key_part(None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
 from syncline.kernel.errors import ArgumentError
@@ -15,7 +15,7 @@ from .catalog import TableBinding
 #: The built-in order of a table, as a field of conditions.
 CREATED = "created_at"
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from .catalog import IndexBinding, TableBinding
 from .conditions import CREATED
 
-
 Shape = tuple[tuple[str, str], ...]  # (field, kind) of each condition, in order
 
 

@@ -19,7 +19,6 @@ from syncline.kernel.limits import Limits
 from .read_set import ReadRange, ReadSet, document_range
 from .write_set import WriteSet
 
-
 #: A stored document under the index key at which it was found: (key, shape, body).
 Row: TypeAlias = tuple[bytes, int, bytes]
 
@@ -65,7 +64,7 @@ class Scan:
 class Usage:
     """What a transaction has used of its limits."""
 
-    __slots__ = ("documents_read", "documents_written", "bytes_read", "bytes_written", "ranges")
+    __slots__ = ("bytes_read", "bytes_written", "documents_read", "documents_written", "ranges")
 
     def __init__(self) -> None:
         self.documents_read = 0

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from .types import ID_BYTES, Commit, Row, StoredBody, Timestamp
 
-CacheEntry: TypeAlias = StoredBody | tuple[Timestamp, int, None]
+CacheEntry: TypeAlias = tuple[Timestamp, int, bytes | None]
 """(ts, shape, body); a body of None says that there is no such document from `ts` on."""
 
+_Generation: TypeAlias = defaultdict[int, dict[bytes, CacheEntry]]  # table number -> id -> entry
+
 _OVERHEAD = 250  # bytes of dict slots, tuples and numbers around a body
-_Generation: TypeAlias = dict[tuple[int, bytes], CacheEntry]
 
 
 class DocumentCache:
@@ -28,11 +30,10 @@ class DocumentCache:
     def __init__(self, max_bytes: int, applied_ts: Timestamp = 0) -> None:
         self.applied_ts = applied_ts
         self._half = max_bytes // 2
-        self._young: _Generation = {}
-        self._old: _Generation = {}
-        self._young_bytes = 0
-        self._old_bytes = 0
         self._lock = threading.Lock()
+        self._young: _Generation
+        self._old: _Generation
+        self._empty()
 
     @property
     def size(self) -> int:
@@ -45,57 +46,56 @@ class DocumentCache:
         # entry seen after a sufficient applied_ts is at least that new.
         if self.applied_ts < ts:
             return None
-        key = (table, id)
-        entry = self._young.get(key)
+        entry = self._young[table].get(id)
         if entry is None:
-            entry = self._promote(key)
+            entry = self._promote(table, id)
             if entry is None:
                 return None
         return entry if entry[0] <= ts else None
 
-    def rows(
-        self, table: int, keys: Sequence[tuple[bytes]], ts: Timestamp
-    ) -> tuple[list[Row | None], list[int]]:
-        """Rows for the documents at which index keys point, and the positions of those that it cannot tell.
+    def rows(self, table: int, keys: Sequence[tuple[bytes]], ts: Timestamp) -> list[Row | None]:
+        """Rows for the documents at which index keys point; None for those that it cannot tell.
 
         One call per chunk of a scan: a call per row would cost as much as SQLite.
         """
-        rows: list[Row | None] = []
-        missing: list[int] = []
         if self.applied_ts < ts:
-            return [None] * len(keys), list(range(len(keys)))
-        find = self._young.get
-        old = self._old
-        for position, (key,) in enumerate(keys):
-            place = (table, key[-ID_BYTES:])
-            entry = find(place)
-            if entry is None and place in old:
-                entry = self._promote(place)
-            if entry is not None and entry[0] <= ts and (body := entry[2]) is not None:
-                rows.append((key, entry[0], entry[1], body))
-            else:
-                rows.append(None)
-                missing.append(position)
-        return rows, missing
+            return [None] * len(keys)
+        find = self._young[table].get
+        old = self._old[table]
+        tail = -ID_BYTES
+        if old:
+            promote = self._promote
+            return [
+                key + entry  # type: ignore[misc]  # (key,) and (ts, shape, body) make a row
+                if (entry := find(key[0][tail:]) or promote(table, key[0][tail:])) is not None
+                and entry[0] <= ts
+                and entry[2] is not None
+                else None
+                for key in keys
+            ]
+        return [
+            key + entry  # type: ignore[misc]  # (key,) and (ts, shape, body) make a row
+            if (entry := find(key[0][tail:])) is not None and entry[0] <= ts and entry[2] is not None
+            else None
+            for key in keys
+        ]
 
     def put(self, table: int, id: bytes, entry: StoredBody | None, ts: Timestamp) -> None:
         """Remember what a reader found in the snapshot `ts`; None: no document. Ignored unless `ts` is current."""
-        if ts != self.applied_ts:
-            return
-        with self._lock:
-            if ts == self.applied_ts:
-                self._set((table, id), (ts, 0, None) if entry is None else entry)
+        if ts == self.applied_ts:
+            with self._lock:
+                if ts == self.applied_ts:
+                    self._set(table, id, (ts, 0, None) if entry is None else entry)
 
     def put_many(
         self, table: int, found: Iterable[tuple[bytes, Timestamp, int, bytes]], ts: Timestamp
     ) -> None:
         """Remember several documents, as (id, ts, shape, body), found in the snapshot `ts`."""
-        if ts != self.applied_ts:
-            return
-        with self._lock:
-            if ts == self.applied_ts:
-                for id, written, shape, body in found:
-                    self._set((table, id), (written, shape, body))
+        if ts == self.applied_ts:
+            with self._lock:
+                if ts == self.applied_ts:
+                    for id, *entry in found:
+                        self._set(table, id, tuple(entry))  # type: ignore[arg-type]  # three items
 
     def apply(self, commit: Commit) -> None:
         """Follow one commit. Commits must come in order and without gaps."""
@@ -108,41 +108,40 @@ class DocumentCache:
             for commit in commits:
                 ts = commit.ts
                 for write in commit.documents:
-                    self._set((write.table, write.id), (ts, write.shape, write.body))  # type: ignore[arg-type]  # a union of tuples, not a tuple of unions
+                    self._set(write.table, write.id, (ts, write.shape, write.body))
             self.applied_ts = ts
 
     def clear(self, applied_ts: Timestamp) -> None:
         """Forget everything and continue from `applied_ts`: for a gap in the commits."""
         with self._lock:
-            self._young, self._old = {}, {}
-            self._young_bytes = self._old_bytes = 0
+            self._empty()
             self.applied_ts = applied_ts
 
-    def _promote(self, key: tuple[int, bytes]) -> CacheEntry | None:
-        if key not in self._old:
+    def _empty(self) -> None:
+        self._young, self._old = defaultdict(dict), defaultdict(dict)
+        self._young_bytes = self._old_bytes = 0
+
+    def _promote(self, table: int, id: bytes) -> CacheEntry | None:
+        if id not in self._old[table]:
             return None
         with self._lock:
             # Looked up again under the lock: an `apply` in between must not be undone by an older entry.
-            entry = self._young.get(key) or self._old.get(key)
+            entry = self._young[table].get(id) or self._old[table].get(id)
             if entry is not None:
-                self._set(key, entry)
+                self._set(table, id, entry)
             return entry
 
-    def _set(self, key: tuple[int, bytes], entry: CacheEntry) -> None:
-        before = self._young.get(key)
-        if before is None:
-            old = self._old.pop(key, None)
-            if old is not None:
-                self._old_bytes -= _cost(old)
-        else:
-            self._young_bytes -= _cost(before)
-        self._young[key] = entry
-        self._young_bytes += _cost(entry)
+    def _set(self, table: int, id: bytes, entry: CacheEntry) -> None:
+        young = self._young[table]
+        before = young.get(id)
+        size = _OVERHEAD + len(entry[2] or b"")
+        if before is not None:
+            size -= _OVERHEAD + len(before[2] or b"")
+        elif id in (old := self._old[table]):
+            # Out of the old generation first: a reader may see no entry for a moment, but never an outdated one.
+            self._old_bytes -= _OVERHEAD + len(old.pop(id)[2] or b"")
+        young[id] = entry
+        self._young_bytes += size
         if self._young_bytes > self._half:
-            self._old, self._young = self._young, {}
+            self._old, self._young = self._young, defaultdict(dict)
             self._old_bytes, self._young_bytes = self._young_bytes, 0
-
-
-def _cost(entry: CacheEntry) -> int:
-    body = entry[2]
-    return _OVERHEAD if body is None else _OVERHEAD + len(body)

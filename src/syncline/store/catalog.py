@@ -13,9 +13,14 @@ _TABLES = "SELECT number, name, by_creation FROM tables"
 _NEXT_TABLE = "SELECT coalesce(max(number) + 1, ?) FROM tables"
 _INDEXES = "SELECT number, tbl, name, definition, ready FROM indexes ORDER BY number"
 _ADD_INDEX = "INSERT INTO indexes(tbl, name, definition, ready) VALUES (?, ?, ?, ?) RETURNING number"
-_SHAPES = "SELECT number, tbl, text FROM shapes ORDER BY number"
-_FIND_SHAPE = "SELECT number FROM shapes WHERE tbl = ? AND text = ?"
-_ADD_SHAPE = "INSERT INTO shapes(tbl, text) VALUES (?, ?) RETURNING number"
+_SHAPES = "SELECT number, tbl, text FROM shapes ORDER BY used"
+_NEWEST_SHAPE = "SELECT number, text FROM shapes WHERE tbl = ? ORDER BY used DESC LIMIT 1"
+_USE_SHAPE = (
+    "INSERT INTO shapes(tbl, text, used) VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM shapes)) "
+    "ON CONFLICT(tbl, text) DO UPDATE SET used = excluded.used RETURNING number"
+)
+_FIND_SECRET = "SELECT value FROM secrets WHERE name = ?"
+_ADD_SECRET = "INSERT INTO secrets VALUES (?, randomblob(32)) RETURNING value"
 
 
 class Catalog:
@@ -69,14 +74,23 @@ class Catalog:
         with self._side.reading() as connection:
             return [ShapeInfo(*row) for row in connection.execute(_SHAPES).fetchall()]
 
-    def add_shape(self, table: int, text: str) -> ShapeInfo:
-        """The shape of that text for the table, numbered if it is new."""
+    def use_shape(self, table: int, text: str) -> ShapeInfo:
+        """The shape of that text for the table, numbered if it is new, as the one in force from now on."""
         with self._side.reading() as connection:
-            rows = connection.execute(_FIND_SHAPE, (table, text)).fetchall()
+            newest = connection.execute(_NEWEST_SHAPE, (table,)).fetchone()
+            if newest is not None and newest[1] == text:
+                return ShapeInfo(newest[0], table, text)
+            with self._side.writing():
+                rows = connection.execute(_USE_SHAPE, (table, text)).fetchall()
+        return ShapeInfo(rows[0][0], table, text)
+
+    def secret(self, name: str) -> bytes:
+        with self._side.reading() as connection:
+            rows = connection.execute(_FIND_SECRET, (name,)).fetchall()
             if not rows:
                 with self._side.writing():
-                    rows = connection.execute(_ADD_SHAPE, (table, text)).fetchall()
-        return ShapeInfo(rows[0][0], table, text)
+                    rows = connection.execute(_ADD_SECRET, (name,)).fetchall()
+        return bytes(rows[0][0])
 
 
 def _insert_index(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
 from .cache import DocumentCache
@@ -14,6 +14,7 @@ _GET = "SELECT ts, shape, body FROM documents WHERE tbl = ? AND id = ?"
 # CROSS JOIN fixes the order of the loops, and with it the order of the rows: that of the ids given.
 _GET_MANY = "SELECT id, ts, shape, body FROM carray(?) CROSS JOIN documents ON tbl = ? AND id = value"
 _HEAD = "SELECT ts FROM commits ORDER BY ts DESC LIMIT 1"
+_HIGHEST = "SELECT max(request) FROM requests WHERE session = ?"
 _REQUEST = "SELECT ts, identity, result, log_lines FROM requests WHERE session = ? AND request = ?"
 
 _KEYS = "SELECT key FROM entries WHERE idx = ? AND key {start} ? AND key < ? ORDER BY key {order} LIMIT ?"
@@ -82,7 +83,7 @@ class Reader:
         ts = self.ts
         entry = self._cache.get(table, id, ts)
         if entry is not None:
-            return None if entry[2] is None else entry
+            return None if entry[2] is None else entry  # type: ignore[return-value]  # a cast is a call
         self._execute(_GET, (table, id))
         # All rows, although there is one at most: a statement that is not run to its end keeps its snapshot.
         rows = self._fetchall()
@@ -102,9 +103,9 @@ class Reader:
         table = -index if index < 0 else self._tables[index]
         seen = 0
         for keys in self._chunks(index, start, stop, reverse, limit):
-            rows, missing = self._cache.rows(table, keys, self.ts)
-            if missing:
-                self._fill(table, keys, rows, missing, remember=seen < _REMEMBERED_ROWS)
+            rows = self._cache.rows(table, keys, self.ts)
+            if None in rows:
+                self._fill(table, keys, rows, remember=seen < _REMEMBERED_ROWS)
             seen += len(keys)
             yield from cast(list[Row], rows)
 
@@ -131,6 +132,12 @@ class Reader:
             return None
         ts, identity, result, log_lines = rows[0]
         return ts, RequestRecord(session, request, identity, result, log_lines)
+
+    def highest_request(self, session: bytes) -> int:
+        """The highest request of a session whose outcome is kept; -1 when there is none."""
+        self._execute(_HIGHEST, (session,))
+        row: tuple[int | None] | None = self._fetchone()
+        return -1 if row is None or row[0] is None else row[0]
 
     def set_deadline(self, deadline: float | None) -> None:
         """Stop statements that run past `deadline` (seconds of the monotonic clock) with QueryInterrupted."""
@@ -173,16 +180,9 @@ class Reader:
             left -= chunk
             chunk = min(chunk * 4, _LAST_CHUNK, left)
 
-    def _fill(
-        self,
-        table: int,
-        keys: list[tuple[bytes]],
-        rows: list[Row | None],
-        missing: Sequence[int],
-        *,
-        remember: bool,
-    ) -> None:
-        """Read the documents at the positions `missing` of a chunk into `rows`."""
+    def _fill(self, table: int, keys: list[tuple[bytes]], rows: list[Row | None], *, remember: bool) -> None:
+        """Read the documents of a chunk that are missing in `rows`."""
+        missing = [position for position, row in enumerate(rows) if row is None]
         ids = tuple([keys[position][0][-ID_BYTES:] for position in missing])
         found: list[tuple[bytes, Timestamp, int, bytes]] = []
         if len(ids) > _FEW:

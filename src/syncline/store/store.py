@@ -238,12 +238,16 @@ class Store:
                 progress(gone)
 
     def shapes(self) -> list[ShapeInfo]:
-        """All shapes, oldest first."""
+        """All shapes; of each table, the one in force is the last."""
         return self._catalog.shapes()
 
-    def add_shape(self, table: int, text: str) -> ShapeInfo:
-        """The shape of that text for the table, numbered if it is new."""
-        return self._catalog.add_shape(table, text)
+    def use_shape(self, table: int, text: str) -> ShapeInfo:
+        """The shape of that text for the table, numbered if it is new, as the one in force from now on."""
+        return self._catalog.use_shape(table, text)
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes of this data folder, made when they are first asked for."""
+        return self._catalog.secret(name)
 
     # Upkeep and the end
 
