@@ -36,8 +36,8 @@ LOOPS_AND_SOCKETS = {
     "asyncio", "socket", "socketserver", "selectors", "ssl", "http", "urllib", "anyio", "uvloop", "uvicorn",
     "starlette", "picows", "httptools", "httpx", "websockets",
 }  # fmt: skip
-#: Below `http` only these may touch event loops: actions are asynchronous, and the guards wrap what they refuse.
-LOOPS_ALLOWED: set[str] = set()
+#: Below `http` only these may touch event loops: `async def` actions run on one of their own.
+LOOPS_ALLOWED = {"functions/action_loop.py", "functions/action_run.py"}
 
 CHANCE_AND_TIME = {
     "time", "secrets", "os.urandom", "os.getrandom", "uuid.uuid1", "uuid.uuid4", "random.random", "random.randint",
@@ -45,8 +45,8 @@ CHANCE_AND_TIME = {
     "datetime.utcnow", "datetime.today", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.date.today",
     "date.today",
 }  # fmt: skip
-#: The clock itself, and the modules that replace or watch the machine's clock for running functions.
-CHANCE_AND_TIME_ALLOWED: set[str] = {"kernel/clock.py"}
+#: The clock itself, and the modules that keep functions from the machine's clock and chance.
+CHANCE_AND_TIME_ALLOWED = {"kernel/clock.py", "functions/guards.py", "functions/shadows.py"}
 
 
 @dataclass(frozen=True)
