@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .cache import CacheEntry, DocumentCache
+from .check import KeysOf
 from .commit_log import CommitLog
 from .errors import (
     CorruptDataError,
@@ -18,6 +19,7 @@ from .errors import (
     WriteRefusedError,
     WrongKeyError,
 )
+from .keys import parse_key
 from .layout import FIRST_USER_TABLE
 from .reader import Reader
 from .store import Store
@@ -51,6 +53,7 @@ __all__ = [
     "FolderLockedError",
     "FolderUnusableError",
     "IndexInfo",
+    "KeysOf",
     "LogTrimmedError",
     "NewerDataError",
     "QueryInterrupted",
@@ -67,4 +70,5 @@ __all__ = [
     "Timestamp",
     "WriteRefusedError",
     "WrongKeyError",
+    "parse_key",
 ]

@@ -19,8 +19,8 @@ _USE_SHAPE = (
     "INSERT INTO shapes(tbl, text, used) VALUES (?, ?, (SELECT coalesce(max(used), 0) + 1 FROM shapes)) "
     "ON CONFLICT(tbl, text) DO UPDATE SET used = excluded.used RETURNING number"
 )
-_FIND_SECRET = "SELECT value FROM secrets WHERE name = ?"
-_ADD_SECRET = "INSERT INTO secrets VALUES (?, randomblob(32)) RETURNING value"
+_FIND_RANDOM = "SELECT value FROM secrets WHERE name = ?"
+_ADD_RANDOM = "INSERT INTO secrets VALUES (?, randomblob(32)) RETURNING value"
 
 
 class Catalog:
@@ -77,19 +77,19 @@ class Catalog:
     def use_shape(self, table: int, text: str) -> ShapeInfo:
         """The shape of that text for the table, numbered if it is new, as the one in force from now on."""
         with self._side.reading() as connection:
-            newest = connection.execute(_NEWEST_SHAPE, (table,)).fetchone()
-            if newest is not None and newest[1] == text:
-                return ShapeInfo(newest[0], table, text)
+            newest = connection.execute(_NEWEST_SHAPE, (table,)).fetchall()
+            if newest and newest[0][1] == text:
+                return ShapeInfo(newest[0][0], table, text)
             with self._side.writing():
                 rows = connection.execute(_USE_SHAPE, (table, text)).fetchall()
         return ShapeInfo(rows[0][0], table, text)
 
     def secret(self, name: str) -> bytes:
         with self._side.reading() as connection:
-            rows = connection.execute(_FIND_SECRET, (name,)).fetchall()
+            rows = connection.execute(_FIND_RANDOM, (name,)).fetchall()
             if not rows:
                 with self._side.writing():
-                    rows = connection.execute(_ADD_SECRET, (name,)).fetchall()
+                    rows = connection.execute(_ADD_RANDOM, (name,)).fetchall()
         return bytes(rows[0][0])
 
 

@@ -13,6 +13,7 @@ from .sqlite import Connection, open_connection
 
 APPLICATION_ID = 0x53594E43  # "SYNC": marks the file as ours
 FORMAT = 1
+KEY_BYTES = 32
 # How long to wait for a program that has the file open and locked; our own processes never wait here.
 BUSY_TIMEOUT_MS = 5_000
 FIRST_USER_TABLE = 10_001
@@ -50,6 +51,8 @@ def connect(path: Path, key: bytes | None, *, durable: bool, vfs: str | None = N
     """Open one connection with all settings. The file is made if it is not there."""
     connection = open_connection(path, vfs)
     if key is not None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"an encryption key has {KEY_BYTES} bytes, this one {len(key)}")
         # The order matters: the cipher is chosen before the key is given, and both before the first read.
         # A raw key skips the derivation of a key from a passphrase, which costs 70 ms per connection.
         connection.pragma("cipher", "aegis")

@@ -136,8 +136,8 @@ class Reader:
     def highest_request(self, session: bytes) -> int:
         """The highest request of a session whose outcome is kept; -1 when there is none."""
         self._execute(_HIGHEST, (session,))
-        row: tuple[int | None] | None = self._fetchone()
-        return -1 if row is None or row[0] is None else row[0]
+        highest: int | None = self._fetchall()[0][0]
+        return -1 if highest is None else highest
 
     def set_deadline(self, deadline: float | None) -> None:
         """Stop statements that run past `deadline` (seconds of the monotonic clock) with QueryInterrupted."""

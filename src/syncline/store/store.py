@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from syncline.kernel.limits import Limits
 
 from .cache import DocumentCache
 from .catalog import Catalog
+from .check import KeysOf, find_damage
 from .checkpoints import Checkpoints
 from .errors import LogTrimmedError
 from .folder import DATABASE, FolderLock, make_folder
@@ -257,6 +258,21 @@ class Store:
         Trims the commit log, forgets old request outcomes, removes leftovers, empties the write-ahead log.
         """
         return self._upkeep.step()
+
+    def check(
+        self, keys_of: Mapping[int, KeysOf] | None = None, progress: Progress | None = None
+    ) -> list[str]:
+        """What is damaged, one sentence each; empty if nothing is. Reads everything.
+
+        `keys_of` maps numbers of indexes to functions that give a document's keys: those indexes are compared
+        entry by entry. `progress` is told how many documents of a table were compared.
+        """
+        connection = self._connect()
+        try:
+            connection.execute("BEGIN")
+            return find_damage(connection, self.tables(), self.indexes(), keys_of or {}, progress)
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """Close everything, readers too. Nothing can be used afterwards; closing twice is harmless."""
