@@ -6,7 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import msgspec
 
@@ -18,13 +18,12 @@ from .document import default_factory
 from .hints import HintReader, evaluate
 from .mismatch import Mismatch, did_you_mean, show
 from .native import is_ready, native_type
-from .nodes import Binding, Encoder, TableNumbers, TypeNode
+from .nodes import Binding, Decoder, TableNumbers, TypeNode
 from .objects import RecordField, convert_fields
 from .signature_nodes import PaginationNode
-from .validators import validator_text
+from .validation_text import validation_text
 
 _PAGINATION = "paginationOpts"
-_SHOWN = 400
 _asdict = msgspec.structs.asdict
 
 
@@ -61,7 +60,7 @@ class ArgumentsCodec:
         self._plan = [
             (
                 RecordField(p.name, p.attribute, p.node, p.required, p.required),
-                cast("Encoder", p.node.decoder(binding)),
+                p.node.decoder(binding),
             )
             for p in parameters
         ]
@@ -160,7 +159,7 @@ class ArgumentsCodec:
                 f"Invalid arguments for {_js_path(self.path)}: the arguments are one object by name, got {show(tree)}"
             )
         try:
-            decoded = convert_fields(self._plan, cast("Mapping[str, object]", tree))
+            decoded = convert_fields(self._plan, tree)
         except Mismatch as mismatch:
             raise ArgumentError(
                 validation_text("ArgumentValidationError", mismatch, self.to_json_spec())
@@ -195,33 +194,6 @@ class ArgumentsCodec:
         return msgspec.json.Decoder(row).decode, steps
 
 
-def validation_text(kind: str, mismatch: Mismatch, spec: Json) -> str:
-    """A mismatch in the words of Convex's validators, which client tools know, then in ours."""
-    match mismatch.kind:
-        case "missing":
-            first = (
-                f"Object is missing the required field `{mismatch.name}`. "
-                "Consider wrapping the field validator in `v.optional(...)` if this is expected."
-            )
-        case "surplus":
-            first = f"Object contains extra field `{mismatch.name}` that is not in the validator."
-        case "value":
-            first = "Value does not match validator."
-    label = "Value" if mismatch.kind == "value" else "Object"
-    return (
-        f"{kind}: {first}\nPath: {mismatch.path}\n{label}: {_shown(mismatch.value)}\n"
-        f"Validator: {validator_text(spec)}\n{mismatch.sentence('$')}"
-    )
-
-
-def _shown(value: object) -> str:
-    try:
-        text = encode_json(value).decode()
-    except InvalidValueError:
-        text = show(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
 def _parameter(
     parameter: inspect.Parameter, where: str, names: Mapping[str, object], reader: HintReader
 ) -> Parameter:
@@ -254,11 +226,11 @@ def _row_default(parameter: Parameter) -> Any:
     return parameter.default if make is None else msgspec.field(default_factory=make)
 
 
-def _raw_step(decode: Encoder, default: object) -> Callable[[Any], object]:
+def _raw_step(decode: Decoder, default: object) -> Callable[[Any], object]:
     return lambda value: decode(decode_json(bytes(value))) if type(value) is msgspec.Raw else value
 
 
-def _native_step(decode: Encoder, default: object) -> Callable[[Any], object]:
+def _native_step(decode: Decoder, default: object) -> Callable[[Any], object]:
     if default is MISSING:
         return decode
     # A default is a Python value already; only an argument that was left out is this very object.

@@ -36,7 +36,7 @@ class ClassForm:
     build: _Build
 
 
-def form_of(cls: type, where: str) -> ClassForm | None:
+def form_of(cls: type[object], where: str) -> ClassForm | None:
     """How a class is written as an object; None for a class that cannot be. Raises SetupError, naming `where`."""
     if typing.is_typeddict(cls):
         return _typed_dict(cls, where)
@@ -49,7 +49,7 @@ def form_of(cls: type, where: str) -> ClassForm | None:
     return None
 
 
-def _hints(cls: type, where: str) -> dict[str, object]:
+def _hints(cls: type[object], where: str) -> dict[str, object]:
     try:
         return typing.get_type_hints(cls, None, {cls.__name__: cls}, include_extras=True)
     except NameError as error:
@@ -63,23 +63,24 @@ def _hints(cls: type, where: str) -> dict[str, object]:
         ) from None
 
 
-def _typed_dict(cls: type, where: str) -> ClassForm:
+def _typed_dict(cls: type[object], where: str) -> ClassForm:
     required_keys = cast("frozenset[str]", cls.__required_keys__)  # type: ignore[attr-defined]  # a TypedDict has it
     fields: list[ClassField] = []
     for name, hint in _hints(cls, where).items():
         # Under postponed annotations Python itself does not see Required and NotRequired; the hints tell.
         required = name in required_keys
         while (origin := get_origin(hint)) in _QUALIFIERS:
-            required = {Required: True, NotRequired: False}.get(origin, required)
+            if origin in (Required, NotRequired):
+                required = origin is Required
             hint = get_args(hint)[0]
         fields.append(ClassField(name, name, hint, required, present=required))
     return ClassForm("TypedDict", tuple(fields), lambda fields: fields)
 
 
-def _dataclass(cls: type, where: str) -> ClassForm:
+def _dataclass(cls: type[object], where: str) -> ClassForm:
     hints = _hints(cls, where)
     fields: list[ClassField] = []
-    for field in dataclasses.fields(cls):
+    for field in dataclasses.fields(cast("Any", cls)):
         if not field.init:
             raise SetupError(
                 f"{where}: {cls.__name__}.{field.name} is not an argument of its class (init=False)",
@@ -114,13 +115,13 @@ def _struct(cls: type[msgspec.Struct], where: str) -> ClassForm:
     return ClassForm("Struct", tuple(fields), build)
 
 
-def _is_pydantic_model(cls: type) -> bool:
+def _is_pydantic_model(cls: type[object]) -> bool:
     # Pydantic is optional: whoever defines a model has imported it.
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and issubclass(cls, pydantic.BaseModel)
 
 
-def _pydantic_model(cls: type, where: str) -> ClassForm:
+def _pydantic_model(cls: type[object], where: str) -> ClassForm:
     model = cast("Any", cls)  # the package may be missing when this file is checked
     fields: list[ClassField] = []
     for name, info in model.model_fields.items():

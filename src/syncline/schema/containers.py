@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
@@ -14,6 +14,8 @@ from .mismatch import Mismatch, item_step
 from .nodes import Binding, Decoder, Encoder, Kind, NullNode, Side, TypeNode, Within
 
 _NULL = NullNode()
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 
 class ListNode(TypeNode):
@@ -62,7 +64,7 @@ class ListNode(TypeNode):
             try:
                 return [decode_item(item) for item in value]
             except Mismatch:
-                raise _first_in_items(cast("Encoder", decode_item), cast("list[object]", value)) from None
+                raise _first_in_items(decode_item, value) from None
 
         return decode
 
@@ -102,7 +104,7 @@ class DictNode(TypeNode):
             items = cast("Mapping[str, object]", value)
             encoded: dict[str, Value] = {}
             for name, item in items.items():
-                _check_name(name)
+                check_name(name)
                 try:
                     encoded[name] = encode_item(item)
                 except Mismatch as mismatch:
@@ -160,22 +162,27 @@ class UnionNode(TypeNode):
     def encoder(self, binding: Binding) -> Encoder:
         encoders = [member.encoder(binding) for member in self.members]
         if self.nullable and len(encoders) == 1:
-            return cast("Encoder", self._optional(encoders[0]))
+            return self._optional(encoders[0])
         return self._first_fitting(encoders)
 
     def decoder(self, binding: Binding) -> Decoder:
-        # A member is chosen by trial, so members must check even where values are trusted.
-        checked = Binding(tables=binding.tables, decoders=binding.decoders if not binding.trusted else {})
         if self.nullable and len(self.members) == 1:
-            return cast("Decoder", self._optional(cast("Encoder", self.members[0].decoder(binding))))
+            return self._optional(self.members[0].decoder(binding))
         if self.identity and binding.trusted:
-            return cast("Decoder", _same)
-        by_kind: dict[type, list[Encoder]] = {}
+            return _same
+        return self._decoder_by_kind(binding)
+
+    def _decoder_by_kind(self, binding: Binding) -> Decoder:
+        # A member is chosen by trial, so members must check even where values are trusted.
+        checked = Binding(tables=binding.tables, decoders={} if binding.trusted else binding.decoders)
+        by_type: dict[type, list[Decoder]] = {}
         for member in self.members:
-            decode = cast("Encoder", member.decoder(checked))
+            decode = member.decoder(checked)
             for kind in member.kinds:
-                by_kind.setdefault(_PYTHON_TYPES[kind], []).append(decode)
-        fitting = {kind: self._first_fitting(decoders) for kind, decoders in by_kind.items()}
+                by_type.setdefault(_PYTHON_TYPES[kind], []).append(decode)
+        fitting: dict[type, Decoder] = {
+            kind: self._first_fitting(decoders) for kind, decoders in by_type.items()
+        }
         if self.nullable:
             fitting[type(None)] = _same
 
@@ -187,23 +194,23 @@ class UnionNode(TypeNode):
 
         return decode_member
 
-    def _optional(self, convert: Encoder) -> Encoder:
-        def convert_optional(value: object) -> Value:
+    def _optional(self, convert: Callable[[_In], _Out]) -> Callable[[_In], _Out | None]:
+        def convert_optional(value: _In) -> _Out | None:
             if value is None:
                 return None
             try:
                 return convert(value)
             except Mismatch as mismatch:
-                if not mismatch.path and mismatch.kind == "value":
+                if not mismatch.full_path:
                     mismatch.expected += " | None"
                 raise
 
         return convert_optional
 
-    def _first_fitting(self, conversions: list[Encoder]) -> Encoder:
+    def _first_fitting(self, conversions: list[Callable[[_In], _Out]]) -> Callable[[_In], _Out | None]:
         nullable = self.nullable
 
-        def convert(value: object) -> Value:
+        def convert(value: _In) -> _Out | None:
             if value is None and nullable:
                 return None
             mismatches: list[Mismatch] = []
@@ -314,11 +321,11 @@ def entry_step(name: object) -> str:
     return f".{name}" if isinstance(name, str) and name.isidentifier() else f"[{name!r}]"
 
 
-def _same(value: object) -> Value:
-    return cast("Value", value)
+def _same(value: Value) -> object:
+    return value
 
 
-def _check_name(name: object) -> None:
+def check_name(name: object) -> None:
     if (
         isinstance(name, str)
         and name.isascii()
@@ -335,7 +342,7 @@ def _check_name(name: object) -> None:
         ) from None
 
 
-def _first_in_items(convert: Encoder, items: list[object] | tuple[object, ...]) -> Mismatch:
+def _first_in_items(convert: Callable[[_In], object], items: Sequence[_In]) -> Mismatch:
     """The mismatch of the first item that has one. Found by going again, so that the good case costs nothing."""
     for position, item in enumerate(items):
         try:

@@ -58,7 +58,11 @@ def _annotations_of(namespace: dict[str, Any]) -> dict[str, object]:
     """The annotated names of a class that is being made; strings are left unevaluated."""
     if sys.version_info >= (3, 14):
         annotate = annotationlib.get_annotate_from_class_namespace(namespace)
-        found = annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF) if annotate else {}
+        found = (
+            annotationlib.call_annotate_function(annotate, annotationlib.Format.FORWARDREF)
+            if annotate
+            else {}
+        )
     else:
         found = cast("dict[str, object]", namespace.get("__annotations__", {}))
     return {name: hint for name, hint in found.items() if not _is_class_variable(hint)}
@@ -82,7 +86,9 @@ def _check_field(cls: str, name: str, taken: Iterable[str]) -> None:
 def _table(cls: str, table: str | None) -> str:
     name = table_name_of(cls) if table is None else table
     if problem := problem_with_name(name):
-        raise SetupError(f"{cls}: {show(name)} cannot name a table: {problem}", 'write class ...(Document, table="...")')
+        raise SetupError(
+            f"{cls}: {show(name)} cannot name a table: {problem}", 'write class ...(Document, table="...")'
+        )
     return name
 
 
@@ -94,12 +100,16 @@ def _take_indexes(cls: str, namespace: Mapping[str, Any], fields: Mapping[str, o
         if not isinstance(value, Index):
             continue
         if name in fields:
-            raise SetupError(f"{cls}.{name} has a type and is an index", f"write {name} = {value!r} without a type")
+            raise SetupError(
+                f"{cls}.{name} has a type and is an index", f"write {name} = {value!r} without a type"
+            )
         value.bind(cls, name)
         _check_index(cls, value, fields)
         for other in indexes:
             if other.fields == value.fields and other.each == value.each:
-                raise SetupError(f"{cls}.{name} is the same index as {cls}.{other.name}", "remove one of them")
+                raise SetupError(
+                    f"{cls}.{name} is the same index as {cls}.{other.name}", "remove one of them"
+                )
         indexes.append(value)
     return tuple(indexes)
 
@@ -114,10 +124,13 @@ def _check_index(cls: str, index: Index, fields: Mapping[str, object]) -> None:
         raise SetupError(f"{where} has no field", 'write Index("field")')
     for field in index.fields:
         if field in _SYSTEM_FIELDS:
-            raise SetupError(f"{where} names `{field}`", "every index ends with created_at and id anyway: leave it out")
+            raise SetupError(
+                f"{where} names `{field}`", "every index ends with created_at and id anyway: leave it out"
+            )
         if field not in fields:
             raise SetupError(
-                f"{where}: {cls} has no field `{field}`{did_you_mean(field, fields)}", "an index names fields of its class"
+                f"{where}: {cls} has no field `{field}`{did_you_mean(field, fields)}",
+                "an index names fields of its class",
             )
     if len(set(index.fields)) != len(index.fields):
         raise SetupError(f"{where} names a field twice", "name each field once")

@@ -154,20 +154,20 @@ class HintReader:
             return self._read_id(args[0], where)
         if origin is Page and self._role == "result":
             return PageNode(self._read(args[0], where))
-        if isinstance(origin, type) and typing.is_typeddict(origin):
+        if typing.is_typeddict(cast("Any", origin)):
             raise self._refusal(hint, where, "write a class without type parameters")
         raise self._refusal(hint, where)
 
-    def _read_class(self, hint: type, where: str) -> TypeNode:
+    def _read_class(self, hint: type[object], where: str) -> TypeNode:
         if issubclass(hint, Enum):
             return self._read_enum(hint, where)
-        if isinstance(hint, DocumentMeta):
+        if issubclass(hint, Document):
             if self._role == "result" and hint is not Document:
-                return self._read_document(cast("type[Document]", hint))
+                return self._read_document(hint)
             raise self._refusal(hint, where, f"use Id[{hint.__name__}]")
-        if hint is PaginationOptions and self._role == "argument":
+        if hint == PaginationOptions and self._role == "argument":
             return PaginationNode()
-        if hint is Page or hint is PaginationOptions:
+        if hint in (Page, PaginationOptions):
             raise self._refusal(
                 hint,
                 where,
@@ -290,7 +290,7 @@ def document_fields(cls: type[Document]) -> tuple[tuple[str, TypeNode], ...]:
         where = f"{cls.__name__}.{name}"
         fields.append((name, reader.read(evaluate(annotation, where, module, {cls.__name__: cls}), where)))
     type.__setattr__(cls, "__fields__", tuple(fields))
-    cls.__reader__ = field_reader(cls, fields)
+    type.__setattr__(cls, "__reader__", field_reader(cls, fields))
     return tuple(fields)
 
 

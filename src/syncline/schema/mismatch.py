@@ -19,11 +19,18 @@ class Mismatch(Exception):
 
     `path` leads from the outermost value to the one at fault: `.items[3].name`. `kind` tells a wrong value from a
     required field that is missing and from a field that the type does not have; `value` is the value at fault,
-    or the object that misses the field or has one too many.
+    or the object that misses the field or has one too many. `headline` is how Convex puts it, where that is special.
     """
 
     def __init__(
-        self, expected: str, value: object, *, got: str = "", kind: MismatchKind = "value", name: str = ""
+        self,
+        expected: str,
+        value: object,
+        *,
+        got: str = "",
+        kind: MismatchKind = "value",
+        name: str = "",
+        headline: str = "",
     ) -> None:
         super().__init__(expected)
         self.expected = expected
@@ -31,6 +38,7 @@ class Mismatch(Exception):
         self.got = got or show(value)
         self.kind: MismatchKind = kind
         self.name = name
+        self.headline = headline
         self.path = ""
 
     def within(self, step: str) -> Mismatch:
@@ -94,7 +102,8 @@ def show(value: object) -> str:
             quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
             return f"{_cut(quoted)} ({type(value).__name__})"
         case list() | tuple() | set() | frozenset():
-            return f"{type(value).__name__} of {len(cast('list[object]', value))}"
+            items = cast("list[object]", value)
+            return f"{type(items).__name__} of {len(items)}"
         case dict():
             names = ", ".join(str(name) for name in cast("dict[object, object]", value))
             return f"dict with {_cut(names)}" if names else "an empty dict"

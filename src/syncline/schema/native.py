@@ -6,9 +6,7 @@ that msgspec reads as the native type is one that the node's own decoder takes a
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-from typing import Any, cast
+from typing import Any, Union, cast
 
 from .containers import ConstrainedNode, ListNode, UnionNode
 from .nodes import IntNode, Kind, TypeNode
@@ -20,7 +18,7 @@ def native_type(node: TypeNode, *, ints: bool = False) -> Any:
     """The type to give msgspec for this node, or None. With `ints` it may read `5.0` as an int (strict=False)."""
     if isinstance(node, ListNode):
         item = native_type(node.item, ints=ints)
-        return None if item is None else list[item]
+        return None if item is None else list.__class_getitem__(item)
     if isinstance(node, ConstrainedNode):
         return native_type(node.inner, ints=ints)
     if not node.kinds <= _NATIVE.keys():
@@ -29,8 +27,7 @@ def native_type(node: TypeNode, *, ints: bool = False) -> Any:
         cast("Any", int if kind == "number" and ints and is_int(node) else _NATIVE[kind])
         for kind in sorted(node.kinds)
     ]
-    # `None` alone is a type to msgspec, but here it would mean "not native".
-    return reduce(or_, names) if names != [None] else type(None)
+    return cast("Any", Union)[tuple(names)]
 
 
 def is_int(node: TypeNode) -> bool:

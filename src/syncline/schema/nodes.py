@@ -64,6 +64,8 @@ class Binding:
     tables: TableNumbers | None = None
     trusted: bool = False
     stored: bool = False
+    #: For results: makes plain values of the documents in a value of type Any.
+    plain: Callable[[object], object] | None = None
     #: Functions of recursive types, while and after they are compiled.
     encoders: dict[int, Encoder] = field(default_factory=dict[int, Encoder])
     decoders: dict[int, Decoder] = field(default_factory=dict[int, Decoder])
@@ -246,6 +248,8 @@ class AnyNode(TypeNode):
         return {"type": "any"}
 
     def encoder(self, binding: Binding) -> Encoder:
+        if (plain := binding.plain) is not None:
+            return lambda value: encode_any(plain(value))
         return _encode_stored_any if binding.stored else encode_any
 
     def decoder(self, binding: Binding) -> Decoder:
@@ -364,7 +368,7 @@ def _encode_bytes(value: object) -> Value:
     if type(value) is bytes:
         return value
     if isinstance(value, bytes | bytearray | memoryview):
-        return bytes(value)
+        return bytes(cast("bytearray", value))
     raise Mismatch("bytes", value)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 
 from syncline.values import Json, Value
 
 from .mismatch import Mismatch
 from .nodes import Binding, Decoder, Encoder, Side, TypeNode, Within
 from .scalars import LiteralNode
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
 
 #: The attribute of a field that no instance has: the tag of a tagged msgspec.Struct.
 TAG = ""
@@ -103,7 +106,7 @@ class RecordNode(TypeNode):
         def encode_mapping(value: object) -> Value:
             if not isinstance(value, Mapping):
                 raise Mismatch(self.describe(), value)
-            return cast("Value", convert_fields(plan, cast("Mapping[str, object]", value)))
+            return convert_fields(plan, cast("Mapping[str, object]", value))
 
         return encode_mapping
 
@@ -111,13 +114,13 @@ class RecordNode(TypeNode):
         if (known := binding.decoders.get(id(self))) is not None:
             return known
         binding.decoders[id(self)] = lambda value: binding.decoders[id(self)](value)
-        plan = [(field, cast("Encoder", field.node.decoder(binding))) for field in self.fields]
+        plan = [(field, field.node.decoder(binding)) for field in self.fields]
         build = self._build
 
         def decode(value: Value) -> object:
             if type(value) is not dict:
                 raise Mismatch(self.describe(), value)
-            fields = convert_fields(plan, cast("Mapping[str, object]", value))
+            fields = convert_fields(plan, value)
             try:
                 return build(fields)
             except (ValueError, TypeError) as error:  # what __post_init__ and validators of the class raise
@@ -128,10 +131,10 @@ class RecordNode(TypeNode):
 
 
 def convert_fields(
-    plan: Iterable[tuple[RecordField, Encoder]], value: Mapping[str, object]
-) -> dict[str, object]:
+    plan: Iterable[tuple[RecordField, Callable[[_In], _Out]]], value: Mapping[str, _In]
+) -> dict[str, _Out]:
     """The fields of `value` converted, by their Python names. Raises Mismatch for a field that is missing or unknown."""
-    converted: dict[str, object] = {}
+    converted: dict[str, _Out] = {}
     found = 0
     for field, convert in plan:
         name = field.name
@@ -142,18 +145,15 @@ def convert_fields(
             except Mismatch as mismatch:
                 raise mismatch.within(f".{name}") from None
         elif field.required:
-            raise _missing(plan, value, field)
+            raise _missing([each.name for each, _ in plan], value, field)
     if found != len(value):
         known = [field.name for field, _ in plan]
         raise Mismatch.surplus(next(name for name in value if name not in known), known, value)
     return converted
 
 
-def _missing(
-    plan: Iterable[tuple[RecordField, Encoder]], value: Mapping[str, object], field: RecordField
-) -> Mismatch:
+def _missing(known: list[str], value: Mapping[str, object], field: RecordField) -> Mismatch:
     """A field is missing; if there is one too many that looks like it, that is the better thing to say."""
-    known = [each.name for each, _ in plan]
     surplus = [name for name in value if name not in known]
     if surplus:
         return Mismatch.surplus(surplus[0], known, value)

@@ -12,7 +12,7 @@ from syncline.values import Value, decode_canonical
 
 from .document import Document, FieldReader, body_of, no_such_attribute, row_of, set_row, setter_of, touch
 from .native import is_lax, is_ready, native_type
-from .nodes import Binding, TypeNode
+from .nodes import Binding, Decoder, TypeNode
 
 _astuple = msgspec.structs.astuple
 
@@ -39,7 +39,9 @@ def field_reader(cls: type[Document], fields: Sequence[tuple[str, TypeNode]]) ->
     plain = [step for step in steps if step.frozen and step.convert is None]
     converted = [step for step in steps if step.frozen and step.convert is not None]
     later = {step.name: step for step in steps if not step.frozen}
-    row_type = msgspec.defstruct("Row", [(step.name, step.native) for step in (*plain, *converted, *later.values())])
+    row_type = msgspec.defstruct(
+        "Row", [(step.name, step.native) for step in (*plain, *converted, *later.values())]
+    )
     decode_row = msgspec.json.Decoder(row_type, strict=not ints).decode
     set_plain = [step.set_field for step in plain]
     set_converted = [
@@ -110,11 +112,11 @@ def _step(cls: type[Document], name: str, node: TypeNode, ints: bool) -> _Step:
     decode = node.decoder(Binding(trusted=True))
     convert: Callable[[Any], object] | None = decode
     if native is None:
-        native = msgspec.Raw
-
-        def convert(raw: Any) -> object:
-            return decode(decode_canonical(bytes(raw)))
-
+        native, convert = msgspec.Raw, _raw_decoder(decode)
     elif is_ready(node, ints=ints):
         convert = None
     return _Step(name, native, convert, setter_of(cls, name), node.frozen)
+
+
+def _raw_decoder(decode: Decoder) -> Callable[[Any], object]:
+    return lambda raw: decode(decode_canonical(bytes(raw)))

@@ -22,7 +22,7 @@ _EXACT_MICROSECONDS = 2**43 * 1000
 _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
-Constant: TypeAlias = "None | bool | int | float | str"
+Constant: TypeAlias = "bool | int | float | str | None"
 
 
 def milliseconds(created_us: int) -> float:
@@ -74,7 +74,7 @@ class IdNode(TypeNode):
             if type(value) is not str:
                 raise Mismatch(self.describe(), value)
             self._check(value, number, tables)
-            return Id(value)
+            return cast("object", Id(value))
 
         return decode
 
@@ -86,7 +86,11 @@ class IdNode(TypeNode):
         if tables is not None and found != number:
             name = tables.name(found)
             other = f"of the table {name}" if name else "of a table that does not exist"
-            raise Mismatch(self.describe(), text, got=f'the id "{text}" {other}')
+            headline = (
+                f'Found ID "{text}" from table `{name or found}`, which does not match the table name '
+                f'in validator `v.id("{self.table}")`.'
+            )
+            raise Mismatch(self.describe(), text, got=f'the id "{text}" {other}', headline=headline)
 
 
 class DatetimeNode(TypeNode):
@@ -196,7 +200,7 @@ class LiteralNode(TypeNode):
             (type(wire), wire): constant for wire, constant in zip(self.wire, self.constants, strict=True)
         }
 
-        def decode(value: Value) -> object:
+        def decode(value: object) -> object:
             try:
                 return constant_of[(type(value), value)]  # type: ignore[index]  # any pair may be asked for
             except (KeyError, TypeError):
@@ -237,7 +241,7 @@ class EnumNode(TypeNode):
     def decoder(self, binding: Binding) -> Decoder:
         member_of = {(type(wire), wire): member for wire, member in zip(self.wire, self.members, strict=True)}
 
-        def decode(value: Value) -> object:
+        def decode(value: object) -> object:
             try:
                 return member_of[(type(value), value)]  # type: ignore[index]  # any pair may be asked for
             except (KeyError, TypeError):

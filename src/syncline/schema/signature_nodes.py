@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from syncline.values import Json, Value, decode_canonical, encode_json
+from syncline.values import Json, Value, decode_canonical
 
 from .containers import ListNode, UnionNode
 from .document import Document, body_of, created_us_of, load_document, stored_id
@@ -25,6 +25,7 @@ from .nodes import (
 from .objects import RecordField, RecordNode
 from .pagination import Page, PaginationOptions
 from .scalars import IdNode, LiteralNode, microseconds, milliseconds
+from .writing import write_body
 
 _OPTIONAL_TEXT = UnionNode((StrNode(),), nullable=True)
 
@@ -82,7 +83,7 @@ class StoredNode(RecordNode):
             rest = value.copy()
             text, created = rest.pop("_id"), rest.pop("_creationTime")
             return load_document(
-                self.document, encode_stored(rest, cast("str", text), microseconds(cast("float", created)))
+                self.document, write_body(rest, cast("str", text), microseconds(cast("float", created)))
             )
 
         return decode
@@ -210,16 +211,6 @@ def page_frame(page: Page[object]) -> dict[str, Value]:
         "splitCursor": page.split_cursor,
         "pageStatus": page.status,
     }
-
-
-def encode_stored(fields: dict[str, Value], text: str, created_us: int) -> bytes:
-    """The body of a stored document: `{"_creationTime":1800000000000.5,"_id":"...","field":...}`, fields sorted.
-
-    Callers may rely on this beginning: whatever needs only the id or the time does not decode the rest.
-    """
-    rest = encode_json(fields)
-    head = b'{"_creationTime":%b,"_id":"%b"' % (repr(created_us / 1000).encode(), text.encode())
-    return head + b"}" if rest == b"{}" else head + b"," + rest[1:]
 
 
 def _type_name(value: object) -> str:

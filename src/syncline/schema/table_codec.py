@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, cast
 
 import msgspec
@@ -20,14 +20,17 @@ from .definition import MISSING
 from .document import Document, loader_of, no_such_field
 from .index import Index
 from .mismatch import Mismatch, Problem, did_you_mean, show
-from .nodes import Binding, Decoder, Encoder, TableNumbers
-from .signature_nodes import encode_stored
+from .nodes import Binding, Decoder, Encoder, TableNumbers, TypeNode
+from .objects import RecordNode
+from .scalars import DatetimeNode, DecimalNode, UuidNode, microseconds
 from .tables import FieldSpec, TableSpec, element_of
+from .writing import BodyWriter, body_writer
 
 #: An index entry: the encoded fields, and the offset behind each of them.
 IndexKey = tuple[bytes, tuple[int, ...]]
 
-_SYSTEM_FIELDS: Final = frozenset({"_id", "_creationTime"})
+#: Types that read more than they write: a UUID in upper case, an object from before one of its defaults.
+_REWRITTEN: Final = (UuidNode, DecimalNode, DatetimeNode, RecordNode)
 
 
 class TableCodec:
@@ -43,6 +46,8 @@ class TableCodec:
         self._cls = spec.cls
         #: The document with this (current) body, decoded when a field is looked at.
         self.load: Callable[[bytes], Document] = loader_of(spec.cls)
+        #: `encode_body(fields, id, created_us)`: the document as it is stored and goes to clients.
+        self.encode_body: BodyWriter = body_writer([(field.name, field.node) for field in spec.fields])
         stored = Binding(tables=tables, stored=True)
         self._encoders: dict[str, Encoder] = {field.name: field.node.encoder(stored) for field in spec.fields}
         self._sorted = sorted(self._encoders.items())
@@ -58,6 +63,7 @@ class TableCodec:
             for field in spec.fields
             if (element := element_of(field.node)) is not None
         }
+        self._rewritten = frozenset(field.name for field in spec.fields if _is_rewritten(field.node, ()))
         self._each = {index.name: spec.each_field(index) for index in spec.indexes}
 
     # Writing
@@ -93,10 +99,6 @@ class TableCodec:
                 raise self._error(mismatch.within(f".{name}")) from None
         return result
 
-    def encode_body(self, fields: Mapping[str, Value], id: str, created_us: int) -> bytes:
-        """The document as it is stored and as it goes to clients. `created_us` is in microseconds."""
-        return encode_stored(cast("dict[str, Value]", fields), id, created_us)
-
     # Reading
 
     def decode_body(self, body: bytes) -> dict[str, Value]:
@@ -108,45 +110,55 @@ class TableCodec:
     def upgrade(self, body: bytes) -> bytes:
         """A body written under an older shape of the table as one of the current shape: defaults filled in.
 
-        Raises DocumentError if it does not fit (`check_body` says so before a schema goes live).
+        The body must be one that `check_body` has no problem with; otherwise DocumentError.
         """
-        tree = cast("dict[str, Value]", decode_canonical(body))
-        created, text = cast("float", tree.pop("_creationTime")), cast("str", tree.pop("_id"))
+        tree, text, created = self._opened(body)
         fields: dict[str, Value] = {}
-        for field in self.spec.fields:
-            try:
-                fields[field.name] = self._upgraded(field, tree)
-            except Mismatch as mismatch:
-                raise self._error(mismatch) from None
+        try:
+            for field in self.spec.fields:
+                name = field.name
+                # Most values are the same under every type that they fit.
+                if name in tree and name not in self._rewritten:
+                    fields[name] = tree[name]
+                else:
+                    fields[name] = self._rewrite(field, tree)
+        except Mismatch as mismatch:
+            raise self._error(mismatch) from None
         if surplus := tree.keys() - fields.keys():
             raise no_such_field(self._cls, min(surplus))
-        return encode_stored(fields, text, round(created * 1000))
+        return self.encode_body(fields, text, created)
 
-    def _upgraded(self, field: FieldSpec, tree: Mapping[str, Value]) -> Value:
+    def check_body(self, body: bytes) -> list[Problem]:
+        """What keeps a stored body from being a document of this table; empty if it is one."""
+        tree, _, _ = self._opened(body)
+        problems: list[Problem] = []
+        for field in self.spec.fields:
+            try:
+                self._rewrite(field, tree)
+            except Mismatch as mismatch:
+                problems.append(Problem(self.spec.name + mismatch.full_path, mismatch.expected, mismatch.got))
+        for name in sorted(tree.keys() - self._encoders.keys()):
+            expected = f"no field `{name}`{did_you_mean(name, self._encoders)}"
+            problems.append(Problem(f"{self.spec.name}.{name}", expected, show(tree[name])))
+        return problems
+
+    def _opened(self, body: bytes) -> tuple[dict[str, Value], str, int]:
+        """The fields in a body of any shape, the id and the creation time (us)."""
+        tree = cast("dict[str, Value]", decode_canonical(body))
+        created, text = cast("float", tree.pop("_creationTime")), cast("str", tree.pop("_id"))
+        return tree, text, microseconds(created)
+
+    def _rewrite(self, field: FieldSpec, tree: Mapping[str, Value]) -> Value:
+        """A field of a stored body, checked and in the form that it is written in today."""
         name = field.name
         if name not in tree:
             if field.default is MISSING:
                 raise Mismatch.missing(name, field.node.describe(), tree)
             return field.default
         try:
-            # There and back: classes in the field fill in the defaults of theirs.
             return self._encoders[name](self._decoders[name](tree[name]))
         except Mismatch as mismatch:
             raise mismatch.within(f".{name}")
-
-    def check_body(self, body: bytes) -> list[Problem]:
-        """What keeps a stored body from being a document of this table; empty if it is one."""
-        tree = cast("dict[str, Value]", decode_canonical(body))
-        problems: list[Problem] = []
-        for field in self.spec.fields:
-            try:
-                self._upgraded(field, tree)
-            except Mismatch as mismatch:
-                problems.append(Problem(self.spec.name + mismatch.full_path, mismatch.expected, mismatch.got))
-        for name in sorted(tree.keys() - self._encoders.keys() - _SYSTEM_FIELDS):
-            expected = f"no field `{name}`{did_you_mean(name, self._encoders)}"
-            problems.append(Problem(f"{self.spec.name}.{name}", expected, show(tree[name])))
-        return problems
 
     # Indexes
 
@@ -207,6 +219,14 @@ class TableCodec:
 
     def _error(self, mismatch: Mismatch) -> DocumentError:
         return DocumentError(mismatch.sentence(self.spec.name))
+
+
+def _is_rewritten(node: TypeNode, within: tuple[TypeNode, ...]) -> bool:
+    if node in within:
+        return False
+    return isinstance(node, _REWRITTEN) or any(
+        _is_rewritten(child, (*within, node)) for child in node.children()
+    )
 
 
 def _joined(parts: list[bytes]) -> IndexKey:

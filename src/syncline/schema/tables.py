@@ -98,7 +98,7 @@ def table_of(cls: type[Document]) -> TableSpec:
     # Kept on the class, so that it goes when a reload drops the class.
     spec = cast("TableSpec | None", vars(cls).get("__table__"))
     if spec is None:
-        if not isinstance(cls, DocumentMeta) or cls is Document:
+        if cls is Document:
             raise SetupError(f"{cls!r} is not a document class", "write class ...(Document)")
         spec = TableSpec(cls)
         type.__setattr__(cls, "__table__", spec)

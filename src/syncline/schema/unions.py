@@ -42,8 +42,10 @@ def confusable(left: TypeNode, right: TypeNode) -> bool:
             return any(confusable(member, right) for member in left.children())
         case (_, UnionNode()):
             return any(confusable(left, member) for member in right.children())
-        case (ListNode(), ListNode()) | (DictNode(), DictNode()):
-            # An empty list or dict is the same in both.
+        # An empty list or dict is the same in both.
+        case (ListNode(), ListNode()):
+            return confusable(left.item, right.item)
+        case (DictNode(), DictNode()):
             return confusable(left.item, right.item)
         case (AnyNode(), NullNode()) | (NullNode(), AnyNode()):
             return False
