@@ -89,9 +89,7 @@ __all__ = [
 
 # Imported when first used: `syncline --help` must not wait for the database.
 _HOMES = {
-    "syncline.functions": (
-        "ActionCtx App MutationCtx QueryCtx SyncActionCtx action mutation query"
-    ),
+    "syncline.functions": ("ActionCtx App MutationCtx QueryCtx SyncActionCtx action mutation query"),
     "syncline.kernel.errors": (
         "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError "
         "SideEffectError SynclineError UnauthenticatedError UniqueError"

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from support.databases import Database, Rollback
 
+from support.databases import Database, Rollback
 from syncline.database import DatabaseReader, DatabaseWriter, Query
 from syncline.kernel.errors import NotFoundError, UniqueError
 from syncline.schema import (

@@ -21,7 +21,7 @@ from syncline.database import (
 from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.limits import Limits
 from syncline.schema import TableSpec
-from syncline.store import Commit, DocumentCache, Store
+from syncline.store import Commit, Store
 
 
 class Rollback(Exception):
@@ -38,7 +38,6 @@ class Database:
         self.store = store or Store.memory(self.clock)
         self.limits = limits or Limits()
         self.catalog = activate(self.store, specs)
-        self.cache = DocumentCache(1 << 20, self.store.head)
         self.keys = KeyCache(1000, self.store.head)
         self.entropy = SeededEntropy(7)
         self.created = CreationClock()
@@ -51,7 +50,7 @@ class Database:
         reader = self.store.reader()
         ts = reader.begin()
         transaction = Transaction(
-            CachedSnapshot(reader, self.cache, self.keys, ts),
+            CachedSnapshot(reader, self.keys, ts),
             self.limits,
             now_us=self.clock.wall_ns() // 1000,
             cursor_key=b"key",
@@ -72,7 +71,7 @@ class Database:
         reader = self.store.writer_reader()
         ts = reader.begin()
         self.transaction = Transaction(
-            CachedSnapshot(reader, self.cache, self.keys, ts),
+            CachedSnapshot(reader, self.keys, ts),
             self.limits,
             now_us=self.clock.wall_ns() // 1000,
             writes=writes,
@@ -88,6 +87,5 @@ class Database:
             documents, entries = writes.writes_since(mark)
             commit = Commit(self.store.next_ts(), documents, entries)
             self.store.append([commit])
-            self.cache.apply(commit)
             self.keys.apply_all([commit])
             self.records.append(commit_record(commit))

@@ -209,7 +209,7 @@ class DatabaseWriter(DatabaseReader):
     ) -> None:
         if has_null(part, offsets):
             return
-        found = self._transaction.has_entry(index.id, part, prefix_end(part) or END)
+        found = self._transaction.first_key(index.id, part, prefix_end(part) or END)
         if found is not None and found[-16:] != internal:
             raise UniqueError(index.label)
 

@@ -8,6 +8,7 @@ from typing import Generic, Literal, TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, LimitError, NotFoundError
 from syncline.schema import Document, Index, Page, PaginationOptions
+from syncline.store import Row
 from syncline.values import prefix_end
 
 from .catalog import TableBinding
@@ -15,7 +16,7 @@ from .conditions import CREATED, Condition, make_condition, merge_conditions
 from .cursors import CursorCodec
 from .plans import Plan, Shape, index_plan, make_plan
 from .read_set import END
-from .transaction import Row, Transaction
+from .transaction import Transaction
 
 D = TypeVar("D", bound=Document)
 Predicate = Callable[[D], bool]
@@ -141,7 +142,7 @@ class Query(Generic[D]):
             count,
         )
         load = table.load
-        return cast("list[D]", [load(row[1], row[2]) for row in rows])
+        return cast("list[D]", [load(row[2], row[3]) for row in rows])
 
     def all(self) -> list[D]:
         """All documents, within the limits of a transaction."""
@@ -231,7 +232,7 @@ class Query(Generic[D]):
         )
 
     def _document(self, row: Row) -> D:
-        return cast("D", self._table.load(row[1], row[2]))
+        return cast("D", self._table.load(row[2], row[3]))
 
     def _passes(self, access: Access[D], document: D) -> bool:
         for condition in access.conditions:

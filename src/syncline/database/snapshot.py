@@ -1,7 +1,7 @@
 """Snapshots: a store's reader with caches in front that the commit log keeps exact.
 
 A SQLite call gives up the interpreter lock and may wait long to get it back while the event loop is busy, so
-what functions read most, single documents and look-ups by equality, is answered from memory.
+what functions read most, single documents and look-ups by equality, is answered from memory: documents by the reader's own cache, look-ups by the one here.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from itertools import islice
 
-from syncline.store import Commit, DocumentCache, Reader
+from syncline.store import Commit, Reader, Row
 
-_KEYS_PER_PREFIX = 64
+_KEYS_PER_PREFIX = 16
+#: Remembered for prefixes with more keys than are kept: do not try again before one of them is written.
+_TOO_MANY = [b""] * _KEYS_PER_PREFIX
 
 
 class KeyCache:
@@ -68,46 +69,55 @@ class KeyCache:
 class CachedSnapshot:
     """All data as of one timestamp, for one thread; satisfies `transaction.Snapshot`."""
 
-    __slots__ = ("_documents", "_keys", "_reader", "ts")
+    __slots__ = ("_keys", "_reader", "get", "ts")
 
-    def __init__(self, reader: Reader, documents: DocumentCache, keys: KeyCache, ts: int) -> None:
+    def __init__(self, reader: Reader, keys: KeyCache, ts: int) -> None:
         self._reader = reader
-        self._documents = documents
         self._keys = keys
         self.ts = ts
+        self.get = reader.get
 
-    def get(self, table: int, internal_id: bytes) -> tuple[int, int, bytes] | None:
-        """(ts, shape, body) of a document, or None."""
-        entry = self._documents.get(table, internal_id, self.ts)
-        if entry is None:
-            found = self._reader.get(table, internal_id)
-            self._documents.put(table, internal_id, found, self.ts)
-            return found
-        ts, shape, body = entry
-        return None if body is None else (ts, shape, body)
-
-    def scan_keys(
-        self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False
-    ) -> Iterator[bytes]:
-        """The keys in ``[start, stop)``, all of which start with `prefix`, in order."""
-        if not prefix:
-            return self._reader.scan_keys(index_id, start, stop, reverse)
-        keys = self._keys.get(index_id, prefix, self.ts)
+    def rows(
+        self,
+        table: int,
+        index_id: int,
+        prefix: bytes,
+        start: bytes,
+        stop: bytes,
+        reverse: bool,
+        limit: int | None,
+    ) -> Iterator[Row]:
+        """(key, ts, shape, body) for the keys in ``[start, stop)``, all of which start with `prefix`, in order."""
+        keys = self._known(index_id, prefix, start, stop) if prefix else None
         if keys is None:
-            if start != prefix or stop.startswith(prefix):
-                return self._reader.scan_keys(index_id, start, stop, reverse)
-            stored = self._reader.scan_keys(index_id, start, stop, reverse)
-            keys = list(islice(stored, _KEYS_PER_PREFIX))
-            if len(keys) == _KEYS_PER_PREFIX:
-                return _chain(keys, stored)
-            if reverse:
-                keys.reverse()
-            self._keys.put(index_id, prefix, keys, self.ts)
-        if start != prefix or stop.startswith(prefix):
-            keys = keys[bisect_left(keys, start) : bisect_left(keys, stop)]
-        return reversed(keys) if reverse else iter(keys)
+            return self._reader.scan(index_id, start, stop, reverse, limit)
+        return self._documents(table, reversed(keys) if reverse else keys)
 
+    def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> Iterator[bytes]:
+        """The keys in ``[start, stop)`` alone."""
+        keys = self._known(index_id, prefix, start, stop) if prefix else None
+        return self._reader.scan_keys(index_id, start, stop) if keys is None else iter(keys)
 
-def _chain(first: list[bytes], rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield from first
-    yield from rest
+    def count(self, index_id: int, start: bytes, stop: bytes) -> int:
+        """How many keys are in ``[start, stop)``."""
+        return self._reader.count(index_id, start, stop)
+
+    def _documents(self, table: int, keys: Iterable[bytes]) -> Iterator[Row]:
+        get = self.get
+        for key in keys:
+            found = get(table, key[-16:])
+            if found is not None:
+                yield key, *found
+
+    def _known(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> list[bytes] | None:
+        """The keys of a range from the cache, or None if it is too long for it, or a part of something unknown."""
+        keys = self._keys.get(index_id, prefix, self.ts)
+        whole = start == prefix and not stop.startswith(prefix)
+        if keys is None:
+            if not whole:
+                return None
+            keys = list(self._reader.scan_keys(index_id, start, stop, False, _KEYS_PER_PREFIX))
+            self._keys.put(index_id, prefix, keys if len(keys) < _KEYS_PER_PREFIX else _TOO_MANY, self.ts)
+        if len(keys) >= _KEYS_PER_PREFIX:
+            return None
+        return keys if whole else keys[bisect_left(keys, start) : bisect_left(keys, stop)]

@@ -10,17 +10,16 @@ import heapq
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Protocol, TypeAlias
+from operator import itemgetter
+from typing import Protocol
 
 from syncline.kernel.clock import Entropy
 from syncline.kernel.errors import LimitError
 from syncline.kernel.limits import Limits
+from syncline.store import Row
 
 from .read_set import ReadRange, ReadSet, document_range
 from .write_set import WriteSet
-
-#: A stored document under the index key at which it was found: (key, shape, body).
-Row: TypeAlias = tuple[bytes, int, bytes]
 
 
 class Snapshot(Protocol):
@@ -30,10 +29,29 @@ class Snapshot(Protocol):
         """(ts, shape, body) of a document, or None."""
         ...
 
-    def scan_keys(
-        self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False, /
-    ) -> Iterator[bytes]:
-        """The keys in ``[start, stop)`` of an index, in order, read as consumed. All start with `prefix`."""
+    def rows(
+        self,
+        table: int,
+        index_id: int,
+        prefix: bytes,
+        start: bytes,
+        stop: bytes,
+        reverse: bool,
+        limit: int | None,
+        /,
+    ) -> Iterator[Row]:
+        """(key, ts, shape, body) for the keys in ``[start, stop)`` of an index, in order, read as consumed.
+
+        All keys start with `prefix`. No more than `limit` rows will be taken.
+        """
+        ...
+
+    def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> Iterator[bytes]:
+        """The keys alone, ascending."""
+        ...
+
+    def count(self, index_id: int, start: bytes, stop: bytes, /) -> int:
+        """How many keys there are in ``[start, stop)``."""
         ...
 
 
@@ -148,7 +166,7 @@ class Transaction:
     def rows(
         self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False
     ) -> Iterator[Row]:
-        """(key, shape, body) of a range with this transaction's own writes, read as consumed."""
+        """(key, ts, shape, body) of a range with this transaction's own writes, read as consumed."""
         if start >= stop:
             return
         scan = Scan(index_id, prefix, start, stop, reverse)
@@ -156,11 +174,11 @@ class Transaction:
         self._count_range()
         usage = self._usage
         limits = self.limits
-        source = self._merged(table, index_id, prefix, start, stop, reverse)
+        source = self._merged(table, index_id, prefix, start, stop, reverse, None)
         for row in source:
             scan.last = row[0]
             usage.documents_read += 1
-            usage.bytes_read += len(row[2])
+            usage.bytes_read += len(row[3])
             if usage.documents_read > limits.read_documents or usage.bytes_read > limits.read_bytes:
                 self._refuse_reads()
             yield row
@@ -175,10 +193,10 @@ class Transaction:
         scan = Scan(index_id, prefix, start, stop, reverse)
         self._scans.append(scan)
         self._count_range()
-        found = list(islice(self._merged(table, index_id, prefix, start, stop, reverse), count))
+        found = list(islice(self._merged(table, index_id, prefix, start, stop, reverse, count), count))
         usage = self._usage
         usage.documents_read += len(found)
-        usage.bytes_read += sum([len(row[2]) for row in found])
+        usage.bytes_read += sum([len(row[3]) for row in found])
         if usage.documents_read > self.limits.read_documents or usage.bytes_read > self.limits.read_bytes:
             self._refuse_reads()
         if found:
@@ -190,67 +208,83 @@ class Transaction:
         """How many entries a range holds. Reads all of it, without the documents."""
         if start >= stop:
             return 0
-        scan = Scan(index_id, prefix, start, stop, False)
-        scan.exhausted = True
-        self._scans.append(scan)
-        self._count_range()
+        self._read_whole(index_id, prefix, start, stop)
         overlay = self.writes.overlays.get(index_id) if self.writes is not None else None
-        changed = (
-            {key: overlay.present[key] for key in overlay.between(start, stop)} if overlay is not None else {}
-        )
-        count = sum(changed.values())
-        usage = self._usage
-        for key in self.snapshot.scan_keys(index_id, prefix, start, stop):
-            if key not in changed:
-                count += 1
-                usage.documents_read += 1
-                if usage.documents_read > self.limits.read_documents:
-                    self._refuse_reads()
+        changed = overlay.between(start, stop) if overlay is not None else ()
+        if overlay is None or not changed:
+            count = self.snapshot.count(index_id, start, stop)
+        else:
+            count = sum(overlay.present[key] for key in changed)
+            skipped = set(changed)
+            count += sum(key not in skipped for key in self.snapshot.keys(index_id, prefix, start, stop))
+        self._usage.documents_read += count
+        if self._usage.documents_read > self.limits.read_documents:
+            self._refuse_reads()
         return count
 
-    def has_entry(self, index_id: int, prefix: bytes, stop: bytes) -> bytes | None:
+    def first_key(self, index_id: int, prefix: bytes, stop: bytes) -> bytes | None:
         """The first key that starts with `prefix`, or None. `stop` is the end of the prefix."""
-        scan = Scan(index_id, prefix, prefix, stop, False)
-        scan.exhausted = True
-        self._scans.append(scan)
-        self._count_range()
+        self._read_whole(index_id, prefix, prefix, stop)
         overlay = self.writes.overlays.get(index_id) if self.writes is not None else None
         if overlay is None:
-            return next(iter(self.snapshot.scan_keys(index_id, prefix, prefix, stop)), None)
-        changed = overlay.between(prefix, stop)
-        for key in changed:
+            return next(self.snapshot.keys(index_id, prefix, prefix, stop), None)
+        for key in overlay.between(prefix, stop):
             if overlay.present[key]:
                 return key
-        for key in self.snapshot.scan_keys(index_id, prefix, prefix, stop):
+        for key in self.snapshot.keys(index_id, prefix, prefix, stop):
             if overlay.present.get(key) is not False:
                 return key
         return None
 
+    def _read_whole(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> None:
+        scan = Scan(index_id, prefix, start, stop, False)
+        scan.exhausted = True
+        self._scans.append(scan)
+        self._count_range()
+
     def _merged(
-        self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool
+        self,
+        table: int,
+        index_id: int,
+        prefix: bytes,
+        start: bytes,
+        stop: bytes,
+        reverse: bool,
+        limit: int | None,
     ) -> Iterator[Row]:
         """The rows of a range as they are with this transaction's writes."""
         writes = self.writes
-        overlay = writes.overlays.get(index_id) if writes is not None else None
-        keys = self.snapshot.scan_keys(index_id, prefix, start, stop, reverse)
-        if overlay is not None:
-            # Copied now: a loop that inserts into the range it reads ends.
-            changed = {key: overlay.present[key] for key in overlay.between(start, stop)}
-            if changed:
-                keys = _merge(keys, changed, reverse)
-        documents = writes.documents if writes is not None else None
-        get = self.snapshot.get
-        for key in keys:
-            internal_id = key[-16:]
-            if documents:
-                written = documents.get((table, internal_id))
-                if written is not None:
-                    if written.body is not None:
-                        yield key, written.shape, written.body
-                    continue
-            found = get(table, internal_id)
-            if found is not None:
-                yield key, found[1], found[2]
+        if writes is None or not writes.documents:
+            return self.snapshot.rows(table, index_id, prefix, start, stop, reverse, limit)
+        overlay = writes.overlays.get(index_id)
+        # Copied now: a loop that inserts into the range it reads ends.
+        changed = (
+            {key: overlay.present[key] for key in overlay.between(start, stop)} if overlay is not None else {}
+        )
+        stored = self.snapshot.rows(table, index_id, prefix, start, stop, reverse, None if changed else limit)
+        if changed:
+            stored = self._with_entries(table, stored, changed, reverse)
+        return self._with_documents(table, stored)
+
+    def _with_entries(
+        self, table: int, stored: Iterator[Row], changed: dict[bytes, bool], reverse: bool
+    ) -> Iterator[Row]:
+        """Stored rows with written entries in their places and without removed ones."""
+        added = sorted((key for key, present in changed.items() if present), reverse=reverse)
+        kept = (row for row in stored if row[0] not in changed)
+        # The bodies of added rows are found in the write set: an entry is written with its document.
+        mine = ((key, 0, 0, b"") for key in added)
+        return heapq.merge(kept, mine, key=itemgetter(0), reverse=reverse)
+
+    def _with_documents(self, table: int, rows: Iterator[Row]) -> Iterator[Row]:
+        assert self.writes is not None
+        documents = self.writes.documents
+        for row in rows:
+            written = documents.get((table, row[0][-16:]))
+            if written is None:
+                yield row
+            elif written.body is not None:
+                yield row[0], 0, written.shape, written.body
 
     # Writing
 
@@ -330,13 +364,6 @@ class Transaction:
         )
         self.limits.check("write_documents", self._usage.documents_written, remedy)
         self.limits.check("write_bytes", self._usage.bytes_written, remedy)
-
-
-def _merge(stored: Iterator[bytes], changed: dict[bytes, bool], reverse: bool) -> Iterator[bytes]:
-    """Stored keys with written ones in their places and without removed ones."""
-    added = sorted((key for key, present in changed.items() if present), reverse=reverse)
-    kept = (key for key in stored if key not in changed)
-    return heapq.merge(kept, added, reverse=reverse)
 
 
 class CreationClock:

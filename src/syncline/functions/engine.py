@@ -15,7 +15,7 @@ from syncline.database import CommitRecord, CreationClock, KeyCache, Progress, a
 from syncline.database.activation import silent
 from syncline.kernel.clock import Clock, Entropy
 from syncline.schema import TableSpec
-from syncline.store import Commit, DocumentCache, Store
+from syncline.store import Commit, Store
 
 from .actions import ActionRunner
 from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
@@ -56,13 +56,11 @@ class Engine:
     ) -> None:
         """Bind the release's schema to the store. Raises SetupError when stored data does not fit it."""
         catalog = activate(store, release.schema, report)
-        limits = settings.limits
         self._node = Node(
             store=store,
             clock=clock,
             entropy=entropy,
             settings=settings,
-            documents=DocumentCache(limits.document_cache_bytes, store.head),
             keys=KeyCache(applied_ts=store.head),
             created=CreationClock(last_creation_time(store, catalog)),
             cursor_key=store.secret("cursors"),
@@ -132,7 +130,6 @@ class Engine:
             # hold its new indexes whole.
             commit = Commit(store.next_ts())
             store.append([commit])
-            node.documents.apply_all([commit])
             node.keys.apply_all([commit])
             old = node.release
             node.releases = (ActiveRelease(old.number + 1, release.registry, catalog, commit.ts), old)

@@ -185,7 +185,7 @@ class _Batch:
     def begin(self) -> None:
         node = self._node
         reader = node.store.writer_reader()
-        self._snapshot = CachedSnapshot(reader, node.documents, node.keys, reader.begin())
+        self._snapshot = CachedSnapshot(reader, node.keys, reader.begin())
         self._writes = WriteSet()
         self._commits = []
         self._recorded = {}
@@ -309,7 +309,6 @@ class _Batch:
             refused = [(call, self._refused(call, error), None) for call, _, _ in self.settled]
             self.settled = list(refused)
             raise
-        node.documents.apply_all(commits)
         node.keys.apply_all(commits)
         for commit in commits:
             for record in commit.requests:

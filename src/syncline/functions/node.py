@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from syncline.database import Catalog, CreationClock, KeyCache
 from syncline.kernel.clock import Clock, Entropy
-from syncline.store import DocumentCache, Store
+from syncline.store import Store
 
 from .registry import Registry
 from .run import RunSettings
@@ -34,7 +34,6 @@ class Node:
     clock: Clock
     entropy: Entropy
     settings: RunSettings
-    documents: DocumentCache
     keys: KeyCache
     created: CreationClock
     cursor_key: bytes

@@ -39,7 +39,7 @@ class _Round:
     def __init__(self, reader: Reader, node: Node) -> None:
         self.reader = reader
         ts = reader.begin()
-        self.snapshot = CachedSnapshot(reader, node.documents, node.keys, ts)
+        self.snapshot = CachedSnapshot(reader, node.keys, ts)
         self.release: ActiveRelease = node.release_at(ts)
 
 
