@@ -176,10 +176,7 @@ def loader_of(cls: type[Document]) -> Callable[[bytes], Document]:
 
 def stored_id(document: Document) -> str | None:
     """The id of a stored document, None for one that was never stored."""
-    try:
-        return _head_of(document, "id")[0]
-    except DocumentError:
-        return None
+    return None if _head(document) is None else _head_of(document, "id")[0]
 
 
 def created_us_of(document: Document) -> int:
@@ -189,13 +186,10 @@ def created_us_of(document: Document) -> int:
 
 def touch(document: Document) -> None:
     """From here on the fields count, not the body: a list or object of the document was handed out."""
-    body = body_of(document)
-    if body is not None:
-        try:
-            _get_head(document)
-        except AttributeError:
-            _set_head(document, body)  # still has to be read
-        _set_body(document, None)
+    head = _head(document)
+    if head is not None:
+        _set_head(document, head)  # not read yet if it is the body
+    _set_body(document, None)
 
 
 def row_of(document: Document) -> object:
@@ -239,10 +233,7 @@ def no_such_attribute(document: Document, name: str) -> AttributeError:
 
 def _head_of(document: Document, wanted: str) -> _Head:
     """Id and creation time (us) of a stored document, from the beginning of its body (see `encode_stored`)."""
-    try:
-        head = _get_head(document)
-    except AttributeError:
-        head = body_of(document)
+    head = _head(document)
     if isinstance(head, tuple):
         return head
     if head is None:
@@ -256,6 +247,13 @@ def _head_of(document: Document, wanted: str) -> _Head:
     parsed = text, microseconds(float(head[_CREATION_TIME:end]))
     _set_head(document, parsed)
     return parsed
+
+
+def _head(document: Document) -> _Head | bytes | None:
+    try:
+        return _get_head(document)
+    except AttributeError:
+        return body_of(document)
 
 
 def _values(document: Document) -> dict[str, object]:
