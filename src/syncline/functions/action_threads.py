@@ -24,7 +24,7 @@ class ActionThreads:
         with self._lock:
             queue = self._idle.pop() if self._idle else None
         if queue is None:
-            queue = SimpleQueue()
+            queue = SimpleQueue[Work | None]()
             threading.Thread(target=self._main, args=(queue,), name="syncline-action", daemon=True).start()
         queue.put(work)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from syncline.database import CommitRecord, ReadSet
 from syncline.kernel.identity import ANONYMOUS, Caller
@@ -12,8 +13,7 @@ from syncline.kernel.identity import ANONYMOUS, Caller
 from .outcomes import Outcome
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MutationCall:
+class MutationCall(msgspec.Struct, frozen=True, eq=False):
     """A mutation to run. With `session` (16 bytes) and `request` it runs once, however often it is sent.
 
     `done` is called on the event loop's thread with the outcome and, after a success, the commit timestamp.
@@ -28,8 +28,7 @@ class MutationCall:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ActionCall:
+class ActionCall(msgspec.Struct, frozen=True, eq=False):
     """An action to run. `done` is called on the event loop's thread."""
 
     path: str
@@ -39,8 +38,7 @@ class ActionCall:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class QueryJob:
+class QueryJob(msgspec.Struct, frozen=True, eq=False):
     """A query to run in a round. `token` comes back with the result."""
 
     token: object
@@ -51,8 +49,7 @@ class QueryJob:
     request_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class QueryResult:
+class QueryResult(msgspec.Struct, frozen=True, eq=False):
     """What a query gave, and all that it depends on."""
 
     token: object

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ def collect(function: Function[..., Any]) -> None:
 
 
 @contextmanager
-def collecting() -> Iterator[list[Function[..., Any]]]:
+def collecting() -> Generator[list[Function[..., Any]], None, None]:
     """The functions declared within the block, in order."""
     declared: list[Function[..., Any]] = []
     token = _declared.set(declared)

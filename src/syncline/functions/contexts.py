@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 from syncline.database import DatabaseReader, DatabaseWriter
 from syncline.kernel.errors import ArgumentError
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+RunT = TypeVar("RunT", bound=Run)
 
 
-class _Ctx:
+class _Ctx(Generic[RunT]):
     """What every context offers."""
 
-    __slots__ = ()
+    __slots__ = ("_run",)
 
-    _run: Run
+    _run: RunT
 
     @property
     def auth(self) -> Auth:
@@ -46,12 +47,10 @@ class _Ctx:
         return Log(self._run)
 
 
-class QueryCtx(_Ctx):
+class QueryCtx(_Ctx[TransactionRun]):
     """The context of a query: reads of one snapshot."""
 
-    __slots__ = ("_db", "_run")
-
-    _run: TransactionRun
+    __slots__ = ("_db",)
 
     def __init__(self, run: TransactionRun) -> None:
         self._run = run
@@ -120,12 +119,10 @@ class MutationCtx(QueryCtx):
             return cast("R", _call(run, fn, MutationCtx, args, kwargs))
 
 
-class ActionCtx(_Ctx):
+class ActionCtx(_Ctx["ActionRun"]):
     """The context of an `async def` action."""
 
-    __slots__ = ("_run",)
-
-    _run: ActionRun
+    __slots__ = ()
 
     def __init__(self, run: ActionRun) -> None:
         self._run = run
@@ -147,12 +144,10 @@ class ActionCtx(_Ctx):
         return cast("R", await self._run.call(definition, values))
 
 
-class SyncActionCtx(_Ctx):
+class SyncActionCtx(_Ctx["ActionRun"]):
     """The context of a `def` action."""
 
-    __slots__ = ("_run",)
-
-    _run: ActionRun
+    __slots__ = ()
 
     def __init__(self, run: ActionRun) -> None:
         self._run = run

@@ -166,7 +166,9 @@ class Deadline:
         return _SHORT_TICK
 
     def _in_framework(self) -> bool:
-        frame = sys._current_frames().get(self.ident)
+        # The only way to see what another thread is doing.
+        frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, for uses like this
+        frame = frames.get(self.ident)
         if frame is None or frame.f_code.co_filename.startswith(_OURS):
             return True
         while frame is not None:

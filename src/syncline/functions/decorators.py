@@ -221,7 +221,8 @@ def action(
     """
 
     def decorate(fn: Callable[..., Any]) -> Function[..., Any]:
-        cls = Action if inspect.iscoroutinefunction(fn) else SyncAction
-        return cls(fn, name, internal=internal, anonymous=anonymous, timeout=timeout)
+        if inspect.iscoroutinefunction(fn):
+            return Action[..., Any](fn, name, internal=internal, anonymous=anonymous, timeout=timeout)
+        return SyncAction[..., Any](fn, name, internal=internal, anonymous=anonymous, timeout=timeout)
 
     return decorate if fn is None else decorate(fn)

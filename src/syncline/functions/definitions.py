@@ -25,6 +25,7 @@ class FunctionDefinition:
     arguments: ArgumentsCodec
     result: ResultCodec
     fn: Callable[..., Any]
+    function: Function[..., Any]
     module: str
     file: str
     line: int
@@ -36,7 +37,9 @@ class FunctionDefinition:
 
     def bind(self, tables: TableNumbers) -> FunctionDefinition:
         """The same function, checking that ids are of the right tables."""
-        return replace(self, arguments=self.arguments.bind(tables), result=self.result.bind(tables))
+        bound = replace(self, arguments=self.arguments.bind(tables), result=self.result.bind(tables))
+        self.function.definition = bound  # ctx.run finds it there.
+        return bound
 
     def __repr__(self) -> str:
         return f"<{self.kind.decorator} {self.path}>"
@@ -61,6 +64,7 @@ def define(function: Function[..., Any], path: str | None = None) -> FunctionDef
         arguments=arguments,
         result=result,
         fn=function.fn,
+        function=function,
         module=function.__module__,
         file=function.file,
         line=function.line,

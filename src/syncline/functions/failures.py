@@ -52,14 +52,13 @@ def make_failure(
     expected = data is not None
     frames = _frames(error.__traceback__) if raised_by_function else ()
     shown = "" if expected or not raised_by_function else _traceback(error)
-    all_lines = [] if lines is None else lines
+    captured = [] if lines is None else lines
     if redact:
         message, log_lines = "", EMPTY
     else:
         message = "\n" + "".join([text, "\n", *[f"    at {_place(frame)}\n" for frame in frames]])
-        if shown:
-            all_lines = [*all_lines, f"[ERROR] {shown}"]
-        log_lines = encode_lines(all_lines) if all_lines else EMPTY
+        told = [*captured, f"[ERROR] {shown}"] if shown else captured
+        log_lines = encode_lines(told) if told else EMPTY
     hasher = blake2b(message.encode(errors="replace"), digest_size=16)
     hasher.update(b"\0" + (data or b"") + b"\0" + log_lines)
     return Failure(
@@ -70,7 +69,7 @@ def make_failure(
         request_id=request_id,
         error=ErrorFacts(type(error).__name__, _text(error), frames, shown, expected),
         exception=_bare(error),
-        lines=tuple(all_lines),
+        lines=tuple(captured),
     )
 
 

@@ -20,11 +20,13 @@ import sys
 import threading
 import time
 import tokenize
+import weakref
 import zoneinfo
+from inspect import currentframe
 from pathlib import Path
 from threading import get_ident
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, SupportsIndex
 
 from syncline.kernel.errors import SideEffectError
 
@@ -66,7 +68,7 @@ _REMEDY: Final = (
 
 #: Code that may open files on behalf of a function: what it reads belongs to the program and not to the world.
 _TRUSTED: Final = frozenset(
-    {linecache.__file__, tokenize.__file__, mimetypes.__file__, gettext.__file__, logging.__file__}
+    module.__file__ for module in (linecache, tokenize, mimetypes, gettext, logging, weakref)
 )
 _TRUSTED_FOLDERS: Final = (
     "<frozen importlib",
@@ -90,7 +92,7 @@ def install_guards() -> None:
         if sys.version_info < (3, 13):
             time.sleep = _guarded_sleep
         if sys.version_info < (3, 12):
-            threading.Thread.start = _guarded_start  # type: ignore[method-assign] # no audit event in 3.11
+            threading.Thread.start = _guarded_start  # type: ignore[assignment, method-assign] # a function is one
     capture_output()
 
 
@@ -128,14 +130,15 @@ def _call(event: str, args: tuple[Any, ...]) -> str:
 def _permitted(event: str, args: tuple[Any, ...]) -> bool:
     if event == "open" and _is_time_zone(args):
         return True
-    return in_trusted_code(sys._getframe(2))
+    return in_trusted_code(currentframe())
 
 
 def in_trusted_code(frame: FrameType | None) -> bool:
-    """Whether an import, a traceback, a time zone, a log handler and the like is what asks."""
+    """Whether an import, a traceback, a time zone, a log handler, a destructor and the like is what asks."""
     while frame is not None:
         file = frame.f_code.co_filename
-        if file in _TRUSTED or file.startswith(_TRUSTED_FOLDERS):
+        # Destructors belong to whatever object the collector met in this thread.
+        if file in _TRUSTED or file.startswith(_TRUSTED_FOLDERS) or frame.f_code.co_name == "__del__":
             return True
         frame = frame.f_back
     return False
@@ -147,15 +150,15 @@ def _is_time_zone(args: tuple[Any, ...]) -> bool:
     return isinstance(path, str) and mode in ("rb", "r") and path.startswith(zoneinfo.TZPATH)
 
 
-def _guarded_sleep(seconds: float, /) -> None:
+def _guarded_sleep(seconds: float | SupportsIndex, /) -> None:
     run = transactions.get(get_ident())
-    if run is not None and not in_trusted_code(sys._getframe(1)):
+    if run is not None and not in_trusted_code(currentframe()):
         raise refuse(run, "went to sleep (time.sleep)")
     _sleep(seconds)
 
 
 def _guarded_start(thread: threading.Thread) -> None:
     run = transactions.get(get_ident())
-    if run is not None and not in_trusted_code(sys._getframe(1)):
+    if run is not None and not in_trusted_code(currentframe()):
         raise refuse(run, f"started a thread ({thread.name})")
     _start(thread)

@@ -111,7 +111,7 @@ class Heartbeat:
     def slot(self) -> HeartbeatSlot | None:
         """A place for one thread, or None if all are taken: such threads are not watched one by one."""
         with self._lock:
-            return HeartbeatSlot(self, self._free.pop()) if self._free else None
+            return HeartbeatSlot(self, self._memory, self._free.pop()) if self._free else None
 
     def read(self) -> Pulse:
         """What the process shows now."""
@@ -136,34 +136,34 @@ class Heartbeat:
 class HeartbeatSlot:
     """What one thread shows."""
 
-    __slots__ = ("_base", "_bytes", "_doubles", "_heartbeat", "_label", "_longs", "_number", "_word")
+    __slots__ = ("_bytes", "_doubles", "_heartbeat", "_label", "_longs", "_number")
 
-    def __init__(self, heartbeat: Heartbeat, number: int) -> None:
+    def __init__(self, heartbeat: Heartbeat, memory: mmap.mmap, number: int) -> None:
         self._heartbeat = heartbeat
         self._number = number
-        self._base = _HEADER + number * _SLOT
-        self._word = self._base // 8
-        self._bytes = heartbeat._bytes
-        self._doubles = heartbeat._doubles
-        self._longs = heartbeat._longs
+        base = _HEADER + number * _SLOT
+        self._bytes = memoryview(memory)[base : base + _SLOT]
+        self._doubles = self._bytes.cast("d")
+        self._longs = self._bytes.cast("Q")
         self._label = b""
 
     def start(self, label: bytes, now: float, deadline: float) -> None:
         """The thread runs the function `label` until `deadline`."""
-        word = self._word
         if label is not self._label:  # Mostly the same functions run again and again.
             self._label = label
             cut = label[:_LABEL]
-            self._bytes[self._base + 24 : self._base + 24 + len(cut)] = cut
-            self._longs[word + 2] = len(cut)
-        self._doubles[word] = now
-        self._doubles[word + 1] = deadline
+            self._bytes[24 : 24 + len(cut)] = cut
+            self._longs[2] = len(cut)
+        self._doubles[0] = now
+        self._doubles[1] = deadline
 
     def stop(self) -> None:
         """The thread is idle."""
-        self._doubles[self._word + 1] = 0.0
+        self._doubles[1] = 0.0
 
     def release(self) -> None:
         """The thread has ended."""
         self.stop()
+        for view in (self._longs, self._doubles, self._bytes):
+            view.release()
         self._heartbeat.release(self._number)

@@ -48,9 +48,9 @@ def invoke(run: TransactionRun, raw_args: bytes) -> Outcome:
         return _failure(run, _result_too_large(run, len(value)), raised_by_function=False)
     if run.settings.run_twice and definition.kind is Kind.QUERY:
         _compare(run, raw_args, value)
-    if run._logs is None:
-        return Success(value)
     lines = run.log_lines()
+    if not lines:
+        return Success(value)
     return Success(value, EMPTY if run.settings.redact else encode_lines(lines), tuple(lines))
 
 

@@ -100,6 +100,8 @@ def _names_below(folder: Path, package: str) -> Iterator[str]:
             continue
         if place.is_dir():
             if place.name.isidentifier() and place.name not in _SKIPPED_FOLDERS:
+                if (place / "__init__.py").is_file():
+                    yield f"{package}.{place.name}"
                 yield from _names_below(place, f"{package}.{place.name}")
         elif place.suffix == ".py" and name != "conftest" and not name.startswith("test_"):
             if not name.isidentifier() or keyword.iskeyword(name):

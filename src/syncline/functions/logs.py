@@ -119,6 +119,9 @@ def _captured_print(
         run.logs.write((" " if sep is None else sep).join(map(str, values)) + ("\n" if end is None else end))
 
 
+_captured_print.__name__ = _captured_print.__qualname__ = "print"
+
+
 def _captured_record(self: logging.Logger, record: logging.LogRecord) -> None:
     run = current_run()
     if run is None:

@@ -12,7 +12,7 @@ import builtins
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -51,7 +51,7 @@ class ReleaseModules:
         return name == self.package or name.startswith(self._prefix)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
+    def in_place(self) -> Generator[None, None, None]:
         """Let imports of the application find this release within the block."""
         with _lock:
             if _in_place.get(self.package) is self:
@@ -94,7 +94,7 @@ class ReleaseModules:
                 del _in_place[self.package]
 
     def _swap(self, modules: Mapping[str, ModuleType]) -> dict[str, ModuleType]:
-        aside = {name: module for name, module in sys.modules.items() if self.holds(name)}
+        aside = {name: module for name, module in list(sys.modules.items()) if self.holds(name)}
         for name in aside:
             del sys.modules[name]
         sys.modules.update(modules)
@@ -114,10 +114,11 @@ class ReleaseModules:
         """`__import__` of the application's modules."""
         if level == 0 and not self.holds(name):
             found = builtins.__import__(name, globals, locals, fromlist or (), 0)
-            return SHADOWS.get(getattr(found, "__name__", ""), found)
-        found = self._known(name, globals, fromlist, level)
-        if found is not None:
-            return found
+            shadow = SHADOWS.get(getattr(found, "__name__", ""))
+            return found if shadow is None else shadow
+        known = self._known(name, globals, fromlist, level)
+        if known is not None:
+            return known
         with self.in_place():
             found = builtins.__import__(name, globals, locals, fromlist or (), level)
             if self.loaded:
@@ -132,8 +133,10 @@ class ReleaseModules:
             package = str((globals or {}).get("__package__") or "")
             name = importlib.util.resolve_name("." * level + name, package)
         module = self.modules.get(name)
-        if module is None or not fromlist:
-            return self.modules.get(self.package) if module is not None else None
+        if module is None:
+            return None
+        if not fromlist:
+            return self.modules.get(self.package)
         return module if all(hasattr(module, item) for item in fromlist) else None
 
     def spec_of(self, name: str) -> ModuleSpec | None:

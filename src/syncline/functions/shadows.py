@@ -15,21 +15,26 @@ import functools
 import os
 import random
 import secrets
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from datetime import date
+from inspect import currentframe
 from threading import get_ident
 from types import ModuleType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .current import transactions
 from .guards import in_trusted_code, refuse
 
+if TYPE_CHECKING:
+    from .run import TransactionRun
+
 CLOCK_REMEDY: Final = "Use ctx.now, the time of the transaction, or ctx.clock(minutes=1) in a query that shall rerun as time passes."
-CHANCE_REMEDY: Final = (
-    "Use ctx.random, which is seeded anew for each run: ctx.random.randrange(6), ctx.random.randbytes(16)."
+CHANCE_REMEDY: Final = "Use ctx.random, which is seeded anew for each run: ctx.random.randrange(6)."
+SECRET_REMEDY: Final = (
+    "Use ctx.random where nobody gains from guessing; make what must stay secret (tokens, keys) in an @action and "
+    "hand it to a mutation."
 )
 
 #: Functions that are refused, and those that are when they are called with no more arguments than said.
@@ -69,7 +74,7 @@ def _guarded(
     def call(*args: Any, **kwargs: Any) -> Any:
         if transactions and (free_above is None or len(args) + len(kwargs) <= free_above):
             run = transactions.get(get_ident())
-            if run is not None and not in_trusted_code(sys._getframe(1)):
+            if run is not None and not in_trusted_code(currentframe()):
                 raise refuse(run, f"{what} ({module.__name__}.{name})", remedy)
         return getattr(module, name)(*args, **kwargs)
 
@@ -83,7 +88,8 @@ def _shadow_of(module: ModuleType) -> _Shadow:
             replaced[name] = _guarded(time, name, "read the clock", CLOCK_REMEDY, count)
     else:
         names = [name for name in _CHANCE[module] if hasattr(module, name)]
-        replaced = {name: _guarded(module, name, "used chance", CHANCE_REMEDY) for name in names}
+        remedy = CHANCE_REMEDY if module in (random, uuid) else SECRET_REMEDY
+        replaced = {name: _guarded(module, name, "used chance", remedy) for name in names}
     return _Shadow(module, replaced)
 
 
@@ -101,7 +107,11 @@ def checked_moment(method: Any) -> Any:
     if transactions:
         run = transactions.get(get_ident())
         owner = getattr(method, "__self__", None)
-        reads_clock = isinstance(owner, type) and issubclass(owner, date)
-        if run is not None and reads_clock and not in_trusted_code(sys._getframe(1)):
-            raise refuse(run, f"read the clock ({owner.__name__}.{method.__name__})", CLOCK_REMEDY)
+        if run is not None and isinstance(owner, type) and issubclass(owner, date):
+            _refuse_moment(run, owner, method.__name__)
     return method
+
+
+def _refuse_moment(run: TransactionRun, owner: type, method: str) -> None:
+    if not in_trusted_code(currentframe()):
+        raise refuse(run, f"read the clock ({owner.__name__}.{method})", CLOCK_REMEDY)
