@@ -1,1 +1,25 @@
+"""The network: HTTP and WebSocket connections, the function endpoints, watch streams, and the site."""
 
+from .callers import Callers, check_key
+from .calls import FunctionEndpoints
+from .connection import connection_class
+from .gateway import Gateway
+from .misc import register_misc
+from .pages import Pages, read_site
+from .upgrade import SyncSockets
+from .watch import WatchEndpoint
+from .websocket import WebSocketConnection
+
+__all__ = [
+    "Callers",
+    "FunctionEndpoints",
+    "Gateway",
+    "Pages",
+    "SyncSockets",
+    "WatchEndpoint",
+    "WebSocketConnection",
+    "check_key",
+    "connection_class",
+    "read_site",
+    "register_misc",
+]

@@ -62,9 +62,9 @@ class WatchEndpoint:
             raise Refusal(503, "ServerRestart", "the server is restarting; connect again", retry_after=1)
 
         def begin(caller: Caller, expires_ns: int | None) -> None:
-            stream = EventStream(request, self._services, answer_format, expires_ns)
+            stream = EventStream(request, self._services, answer_format, caller, expires_ns)
             request.open_stream(_EVENT_STREAM, stream, _UNCACHED)
-            stream.start(path, args, caller)
+            stream.start(path, args)
 
         self._callers.resolve_until(request, begin)
 
@@ -73,7 +73,12 @@ class EventStream:
     """One stream: a subscriber of one query, and the sink of its request."""
 
     def __init__(
-        self, request: Request, services: Services, answer_format: ValueFormat, expires_ns: int | None
+        self,
+        request: Request,
+        services: Services,
+        answer_format: ValueFormat,
+        caller: Caller,
+        expires_ns: int | None,
     ) -> None:
         self._request = request
         self._services = services
@@ -87,13 +92,14 @@ class EventStream:
         #: The digest of what the client has seen.
         self._seen = request.headers.get(b"last-event-id", b"").decode("latin-1").partition("-")[2]
         # As a subscriber:
+        self.caller = caller
         self.ts = 0
         self.floor = services.live.head
         self.due = True
 
-    def start(self, path: str, args: bytes, caller: Caller) -> None:
-        self._subscription = self._live.subscribe(self, 0, path, args, caller, None)
-        self._live.pump()
+    def start(self, path: str, args: bytes) -> None:
+        self._subscription = self._live.subscribe(self, 0, path, args, None)
+        self._live.start()
         self.advance()
 
     # The subscriber

@@ -131,8 +131,11 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
     def close(self, code: int | None, reason: str) -> None:
         """Begin the closing handshake. Without a code the client sees 1005."""
         if self._state != _CLOSING:
+            self._state = _CLOSING
+            self._fragments = None
+            self._session = None
+            self._since = self._gateway.wheel.now
             self._transport.write(close_frame(code, reason))
-            self._begin_closing()
 
     def unsent_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
@@ -149,7 +152,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             self._state = _DRAINING
 
     def shutdown(self) -> None:
-        self.close(1001, "ServerRestart")
+        self._fail(1001, "ServerRestart")
 
     def visit(self, now: float) -> None:
         if self._state == _CLOSING or self._transport.is_closing():
@@ -179,7 +182,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         self._pending += nbytes
         self._parser.buffer_updated(nbytes)
         if not self._connected and self._pending > self._gateway.limits.frame_bytes_before_connect:
-            self.close(1009, "the first message is too large")
+            self._fail(1009, "the first message is too large")
             self._transport.close()
         elif self._large and not self._pending:
             self._renew_parser()
@@ -216,7 +219,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             if self._state == _OPEN:
                 self._take(frame.get_payload_as_bytes())
         elif frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self.close(1002, "no extension was agreed on")
+            self._fail(1002, "no extension was agreed on")
         elif kind in (_TEXT, _CONTINUATION):
             self._take_fragment(kind == _TEXT, frame)
         elif kind == WSMsgType.PING:
@@ -233,7 +236,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             try:
                 message.decode()
             except UnicodeDecodeError:
-                self.close(1007, "a text frame is not UTF-8")
+                self._fail(1007, "a text frame is not UTF-8")
                 return
         self._connected = True
         if self._session is not None:
@@ -242,14 +245,14 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
     def _take_fragment(self, begins: bool, frame: WSFrame) -> None:
         fragments = self._fragments
         if begins is not (fragments is None):
-            self.close(1002, "a fragment is out of place")
+            self._fail(1002, "a fragment is out of place")
             return
         fragments = [] if fragments is None else fragments
         fragments.append(frame.get_payload_as_bytes())
         size = sum(map(len, fragments))
         limits = self._gateway.limits
         if size > (limits.frame_bytes if self._connected else limits.frame_bytes_before_connect):
-            self.close(1009, "the message is too large")
+            self._fail(1009, "the message is too large")
             self._fragments = None
         elif frame.fin:
             self._fragments = None
@@ -263,17 +266,15 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         """Echo the client's close, or note its echo of ours; then hang up, as the server is the one to do."""
         if self._state != _CLOSING:
             code = int(frame.get_close_code().value)
-            self._transport.write(close_frame(code or None))
-            self._begin_closing()
+            self._fail(code or None, "")
         self._transport.close()
 
     # Inside
 
-    def _begin_closing(self) -> None:
-        self._state = _CLOSING
-        self._fragments = None
-        self._since = self._gateway.wheel.now
-        session, self._session = self._session, None
+    def _fail(self, code: int | None, reason: str) -> None:
+        """Close for a reason that the session does not know of yet."""
+        session = self._session
+        self.close(code, reason)
         if session is not None:
             self._guarded(session.disconnected)
 
@@ -283,7 +284,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             method(*arguments)
         except Exception:
             logger.exception("a session failed; its socket is closed")
-            self.close(1011, "InternalServerError")
+            self._fail(1011, "InternalServerError")
 
     def _renew_parser(self) -> None:
         """Replace the parser by one with a small buffer. Only between messages, when it holds no bytes."""

@@ -1,0 +1,162 @@
+"""The composition root: an application on its data, with everything that serves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from syncline import __version__
+from syncline.database import Progress
+from syncline.functions import FunctionDefinition, Release, RunSettings, load_application
+from syncline.functions.engine import Engine
+from syncline.http import (
+    Callers,
+    FunctionEndpoints,
+    Gateway,
+    Pages,
+    SyncSockets,
+    WatchEndpoint,
+    check_key,
+    read_site,
+    register_misc,
+)
+from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
+from syncline.kernel.identity import Caller
+from syncline.store import Store
+from syncline.sync import LiveQueries, Services
+
+from .admin_key import VARIABLE as ADMIN_KEY
+from .admin_key import instance_name, load_admin_key
+from .console import Console, counted
+from .data_key import VARIABLE as DATA_KEY
+from .data_key import read_data_key
+from .observer import ObservedEngine, Observer
+from .settings import Mode, Settings
+
+#: What functions must not find in `ctx.env`.
+_SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
+_TICK_SECONDS = 1.0
+
+
+class Deployment:
+    """Built bottom up by the initialiser, which raises SetupError; taken down by `close`.
+
+    Between them, on the event loop's thread: `start`, then requests come in through `gateway` and `pages`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        mode: Mode,
+        console: Console,
+        environment: Mapping[str, str],
+        on_fatal: Callable[[BaseException], None],
+    ) -> None:
+        self.settings = settings
+        self.mode = mode
+        self._console = console
+        self._clock: Clock = SystemClock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        limits = settings.make_limits()
+        redact = mode.is_production
+        release = load_application(settings.backend)
+        site = read_site(settings.site)
+        self._store = Store.open(settings.data, clock=self._clock, key=read_data_key(environment))
+        try:
+            admin_key = load_admin_key(settings.data, environment, SystemEntropy())
+            env = {name: value for name, value in environment.items() if name not in _SECRETS}
+            self.engine = Engine(
+                self._store,
+                release,
+                RunSettings(limits=limits, env=env, redact=redact),
+                self._clock,
+                SystemEntropy(),
+                report=self._report,
+                on_fatal=on_fatal,
+            )
+        except BaseException:
+            self._store.close()
+            raise
+        self.live = LiveQueries(self.engine, self._clock, limits)
+        self._observer = Observer(self.live, console, self._clock, production=redact)
+        engine = self.engine if redact else ObservedEngine(self.engine, self._observer, self._clock)
+        self._services = Services(
+            live=self.live,
+            engine=engine,
+            clock=self._clock,
+            entropy=SystemEntropy(),
+            limits=limits,
+            check_admin_key=partial(check_key, key=admin_key),
+            redact=redact,
+        )
+        self.gateway = Gateway(limits, self._clock)
+        self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
+        self._register(instance_name(admin_key))
+
+    def _register(self, name: str) -> None:
+        gateway = self.gateway
+        callers = Callers(self._services)
+        FunctionEndpoints(self._services, callers, self._find_function, gateway)
+        WatchEndpoint(self._services, callers, gateway)
+        register_misc(gateway, instance_name=name, version=__version__, ready=self._why_not_ready)
+        gateway.set_upgrade(SyncSockets(gateway, self._services).upgrade)
+
+    def start(self) -> None:
+        """Start the engine's threads and the timers. On the event loop's thread."""
+        self._loop = asyncio.get_running_loop()
+        self.engine.start(self._loop.call_soon_threadsafe, self._observer)
+        self.gateway.wheel.start(self._loop)
+        self._tick()
+
+    def summary(self) -> str:
+        """What was loaded: `7 functions, 2 tables, 3 indexes`."""
+        release = self.engine.release
+        tables = release.catalog.by_number.values()
+        indexes = sum(len(table.indexes) for table in tables)
+        return ", ".join(
+            [
+                counted(len(release.registry), "function"),
+                counted(len(tables), "table"),
+                counted(indexes, "index", "indexes"),
+            ]
+        )
+
+    def reload(self, release: Release, done: Callable[[BaseException | None], None]) -> None:
+        """Put new code in force; sockets stay open, and live queries run again. `done` gets what kept it out."""
+
+        def settled(error: BaseException | None) -> None:
+            if error is None:
+                release.activate()
+            done(error)
+
+        self.engine.reload(release, settled)
+
+    def close(self) -> None:
+        """Finish what is queued, and close the store. The event loop may have ended."""
+        self.gateway.wheel.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._loop is not None:
+            self.engine.stop()
+        self._store.close()
+
+    def _tick(self) -> None:
+        assert self._loop is not None
+        self.live.tick()
+        wait = _TICK_SECONDS
+        if self.live.next_tick_ns is not None:
+            wait = min(wait, max(0.0, (self.live.next_tick_ns - self._clock.wall_ns()) / 1e9))
+        self._timer = self._loop.call_later(wait, self._tick)
+
+    def _find_function(self, path: str, caller: Caller) -> FunctionDefinition:
+        return self.engine.release.registry.find(path, None, caller)
+
+    def _why_not_ready(self) -> str | None:
+        return "the server is stopping" if self.gateway.draining else None
+
+    def _report(self, progress: Progress) -> None:
+        self._console.event(
+            "schema", "", None, f"{progress.what}, {progress.done:,} of {progress.total:,} documents"
+        )

@@ -1,0 +1,126 @@
+"""Tells the console what functions ran, and what they caused.
+
+It stands between the engine and the live queries: what the engine says passes through, and is looked at on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from syncline.database import CommitRecord
+from syncline.functions import (
+    ActionCall,
+    EngineListener,
+    Failure,
+    MutationCall,
+    Outcome,
+    QueryResult,
+)
+from syncline.kernel.clock import Clock
+from syncline.sync import CallEngine, LiveQueries
+
+from .console import Console, counted
+
+#: Queries that take longer are worth a line each time; quicker ones only when they fail or print.
+_SLOW_SECONDS = 0.1
+
+
+class Observer(EngineListener):
+    """The engine's listener in front of `live`. In production it reports failures that nobody expected, and logs."""
+
+    def __init__(self, live: LiveQueries, console: Console, clock: Clock, *, production: bool) -> None:
+        self._live = live
+        self._console = console
+        self._clock = clock
+        self._production = production
+        #: When calls under way were made, by the call.
+        self._began: dict[MutationCall, float] = {}
+
+    # The engine's listener
+
+    def on_batch(
+        self, commits: Sequence[CommitRecord], mutations: Sequence[tuple[MutationCall, Outcome, int | None]]
+    ) -> None:
+        self._live.on_batch(commits, mutations)
+        if self._production:
+            for call, outcome, _ in mutations:
+                if isinstance(outcome, Failure) or outcome.lines:
+                    self._report("mutation", call.path, None, outcome, "")
+            return
+        written = {record.ts: sum(entry.index_id < 0 for entry in record.entries) for record in commits}
+        now = self._clock.monotonic()
+        for call, outcome, ts in mutations:
+            began = self._began.pop(call, None)
+            detail = "" if ts is None else self._effects(written.get(ts, 0), ts)
+            self._report("mutation", call.path, None if began is None else now - began, outcome, detail)
+
+    def on_results(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
+        for result in results:
+            outcome = result.outcome
+            slow = result.seconds > _SLOW_SECONDS and not self._production
+            if isinstance(outcome, Failure) or outcome.lines or slow:
+                self._report("query", _path_of(result.token), result.seconds, outcome, "")
+        self._live.on_results(round, ts, results)
+
+    def on_release(self, ts: int) -> None:
+        self._live.on_release(ts)
+
+    # Calls on their way to the engine
+
+    def began(self, call: MutationCall) -> None:
+        if not self._production:
+            self._began[call] = self._clock.monotonic()
+
+    def action(self, path: str, seconds: float, outcome: Outcome) -> None:
+        if not self._production or isinstance(outcome, Failure) or outcome.lines:
+            self._report("action", path, seconds, outcome, "")
+
+    def _effects(self, documents: int, ts: int) -> str:
+        parts = [f"{counted(documents, 'document')} written"] if documents else ["nothing written"]
+        reruns = self._live.reruns_caused(ts) if documents else 0
+        if reruns:
+            parts.append(f"{counted(reruns, 'live query', 'live queries')} rerun")
+        return ", ".join(parts)
+
+    def _report(self, kind: str, path: str, seconds: float | None, outcome: Outcome, detail: str) -> None:
+        if isinstance(outcome, Failure):
+            error = outcome.error
+            if self._production and error.expected and not outcome.lines:
+                return
+            text = error.message.splitlines()[0] if error.message else ""
+            detail = f"{error.type}: {text}  [{outcome.request_id}]"
+            self._console.event(kind, path, seconds, detail, bad=True)
+            lines = [line for line in outcome.lines if error.traceback not in line or not error.traceback]
+            self._console.details([*lines, *([error.traceback] if error.traceback else [])])
+        else:
+            self._console.event(kind, path, seconds, detail)
+            self._console.details(outcome.lines)
+
+
+def _path_of(token: object) -> str:
+    """The query that a token of the live queries stands for; one-shot reads of pinned snapshots do not say."""
+    path = getattr(token, "path", "")
+    return path if isinstance(path, str) else ""
+
+
+class ObservedEngine:
+    """The engine as sessions and endpoints call it, with an observer beside."""
+
+    def __init__(self, engine: CallEngine, observer: Observer, clock: Clock) -> None:
+        self._engine = engine
+        self._observer = observer
+        self._clock = clock
+
+    def mutate(self, call: MutationCall) -> None:
+        self._observer.began(call)
+        self._engine.mutate(call)
+
+    def act(self, call: ActionCall) -> None:
+        began = self._clock.monotonic()
+
+        def done(outcome: Outcome) -> None:
+            self._observer.action(call.path, self._clock.monotonic() - began, outcome)
+            call.done(outcome)
+
+        self._engine.act(replace(call, done=done))

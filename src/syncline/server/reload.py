@@ -1,0 +1,75 @@
+"""Development: watch the application's files, and put what changes in force while sockets stay open."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from syncline.functions import Release, load_application
+
+_SOURCES = frozenset({".py"})
+#: Milliseconds. Editors write a file in several steps: changes this close together count as one.
+_STEP, _DEBOUNCE = 20, 200
+
+
+class Watcher:
+    """A thread that loads the backend anew when a source file changes, and says when the site has changed.
+
+    `loaded` gets the new release or what is wrong with it, `site_changed` nothing; both on the watcher's thread.
+    """
+
+    def __init__(
+        self,
+        backend: Path,
+        site: Path | None,
+        loaded: Callable[[Release | BaseException], None],
+        site_changed: Callable[[], None],
+    ) -> None:
+        self._backend = backend
+        self._site = site
+        self._loaded = loaded
+        self._site_changed = site_changed
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="syncline-watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        from watchfiles import watch
+
+        folders = [self._backend] if self._site is None else [self._backend, self._site]
+        for changes in watch(
+            *folders,
+            watch_filter=None,
+            step=_STEP,
+            debounce=_DEBOUNCE,
+            stop_event=self._stop,
+            rust_timeout=500,
+            raise_interrupt=False,
+        ):
+            self._changed([Path(name) for _, name in changes])
+
+    def _changed(self, paths: Iterable[Path]) -> None:
+        sources = site = False
+        for path in paths:
+            if path.is_relative_to(self._backend):
+                sources |= path.suffix in _SOURCES and "__pycache__" not in path.parts
+            elif self._site is not None and path.is_relative_to(self._site):
+                site = True
+        if sources:
+            self._load()
+        if site:
+            self._site_changed()
+
+    def _load(self) -> None:
+        try:
+            release: Release | BaseException = load_application(self._backend, activate=False)
+        except Exception as error:
+            release = error
+        self._loaded(release)

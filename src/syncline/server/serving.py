@@ -1,0 +1,104 @@
+"""The process that serves: uvicorn around a deployment, from the first request to the last."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import cast
+
+import uvicorn
+
+from syncline.http import WebSocketConnection, connection_class
+
+from .console import Console
+from .deployment import Deployment
+
+#: Seconds that calls under way have to finish when the server stops, and that clients then have to hang up.
+DRAIN_SECONDS = 10.0
+_HANG_UP_SECONDS = 5
+_POLL_SECONDS = 0.02
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn's server with our way to stop: nothing under way is cut off, and clients come back by themselves."""
+
+    def __init__(self, config: uvicorn.Config, deployment: Deployment, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._deployment = deployment
+        self._on_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._deployment.start()
+        await super().startup(sockets)
+        self._on_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let calls finish, tell clients to reconnect, close."""
+        self._deployment.gateway.draining = True
+        for server in self.servers:
+            server.close()
+        await self._drain()
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        """Wait, within bounds, until no socket waits for an answer to what it sent before."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + DRAIN_SECONDS
+        connections = cast("set[object]", self.server_state.connections)
+        open_sockets = [each for each in connections if isinstance(each, WebSocketConnection)]
+        for each in open_sockets:
+            each.drain()
+        while open_sockets and loop.time() < end and not self.force_exit:
+            for each in open_sockets:
+                if not each.busy:
+                    each.shutdown()
+            open_sockets = [each for each in open_sockets if each.busy]
+            if open_sockets:
+                await asyncio.sleep(_POLL_SECONDS)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # uvicorn's way ends the process by the signal that stopped it; ours ends with exit code 0.
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop)
+        yield
+
+    def _stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+def serve(
+    deployment: Deployment, listener: socket.socket, console: Console, started: Callable[[HttpServer], None]
+) -> None:
+    """Serve until a signal stops it. `started` is called when requests are answered."""
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        deployment.pages.application(),
+        http=connection_class(deployment.gateway),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=2048,
+        timeout_graceful_shutdown=_HANG_UP_SECONDS,
+    )
+    server = HttpServer(config, deployment, lambda: started(server))
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(server.serve(sockets=[listener]))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,232 @@
+"""The supervisor: a small process that keeps a serving process alive.
+
+Python code that keeps the interpreter lock, in C, cannot be interrupted from inside its process: neither a time
+limit nor a signal handler gets a turn. So another process watches the heartbeat in shared memory, ends one that is
+stuck, and says which function it was. The transaction was never committed, so nothing is lost and nothing replayed.
+
+The listening socket belongs to the supervisor: while a process is replaced, connections queue instead of being
+refused. This module imports next to nothing, so that it costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from syncline.functions.heartbeat import Heartbeat
+from syncline.kernel.errors import SetupError
+
+from .console import Console, duration
+from .orders import ORDERS, Orders
+from .settings import Mode, Settings
+
+#: Seconds without a beat after which a process that runs a function is stuck. It beats four times a second.
+_SILENCE = 1.0
+#: And one that runs none: something of ours, or of the machine's, holds it up.
+_IDLE_SILENCE = 15.0
+_LOOK_SECONDS = 0.1
+#: A process that dies sooner after its start did not work at all.
+_EARLY_SECONDS = 3.0
+_EARLY_DEATHS = 5
+#: The wait before each further try after an early death.
+_PAUSE_SECONDS = 0.25
+#: Seconds for a process to stop by itself: it waits for calls under way, then for clients.
+_STOP_SECONDS = 20.0
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SetupError if the address is taken or is none of this machine."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if isinstance(error, PermissionError):
+            hint = "ports below 1024 need special rights; name another with --port"
+        else:
+            hint = f"stop what listens there, or name another port: --port {port + 1}"
+        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}", hint) from None
+    return listener
+
+
+class Supervisor:
+    """Runs serving processes, one after the other, until it is told to stop."""
+
+    def __init__(self, settings: Settings, mode: Mode, console: Console, command: list[str]) -> None:
+        self._settings = settings
+        self._mode = mode
+        self._console = console
+        self._command = command
+        self._listener = listen(settings.host, settings.port)
+        # The child reads the one pipe until we end, and writes to the other when it serves.
+        self._lifeline, self._lifeline_end = os.pipe()
+        self._ready, self._ready_end = os.pipe()
+        with tempfile.NamedTemporaryFile(prefix="syncline-heartbeat-", delete=False) as file:
+            self._heartbeat_path = Path(file.name)
+        self._heartbeat = Heartbeat.create(self._heartbeat_path)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._started = 0.0
+        #: When a process that is to be replaced gets its successor. None: one is running.
+        self._restart_at: float | None = None
+        #: A process of ours has answered requests.
+        self._served = False
+        self._early_deaths = 0
+        #: When the first signal to stop came. None: it did not.
+        self._stopping: float | None = None
+
+    def run(self) -> int:
+        """Supervise. Returns the exit code: 0 after a stop, the child's own if it never came to serve."""
+        wakeup, wakeup_end = os.pipe()
+        os.set_blocking(wakeup_end, False)
+        old = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
+        old_wakeup = signal.set_wakeup_fd(wakeup_end)
+        try:
+            self._start(again=False)
+            while True:
+                readable, _, _ = select.select([wakeup, self._ready], [], [], _LOOK_SECONDS)
+                for descriptor in readable:
+                    os.read(descriptor, 512)
+                self._served = self._served or self._ready in readable
+                code = self._look(time.monotonic())
+                if code is not None:
+                    return code
+        finally:
+            signal.set_wakeup_fd(old_wakeup)
+            for number, handler in old.items():
+                signal.signal(number, handler)
+            self._kill()
+            pipes = (self._lifeline, self._lifeline_end, self._ready, self._ready_end)
+            for descriptor in (wakeup, wakeup_end, *pipes):
+                os.close(descriptor)
+            self._listener.close()
+            self._heartbeat.close()
+            self._heartbeat_path.unlink(missing_ok=True)
+
+    def _start(self, *, again: bool) -> None:
+        orders = Orders(
+            settings=self._settings,
+            mode=self._mode,
+            listener=self._listener.fileno(),
+            lifeline=self._lifeline,
+            ready=self._ready_end,
+            heartbeat=self._heartbeat_path,
+            command=self._command,
+            again=again,
+        )
+        self._heartbeat.reset()
+        self._restart_at = None
+        self._started = time.monotonic()
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "syncline.server"],
+            env={**os.environ, ORDERS: orders.to_json()},
+            pass_fds=(orders.listener, orders.lifeline, orders.ready),
+            # A group of its own: Ctrl-C reaches the supervisor alone, which passes it on once.
+            process_group=0,
+        )
+
+    def _look(self, now: float) -> int | None:
+        """Do what is to be done now. The exit code when everything is over."""
+        assert self._child is not None
+        if self._restart_at is not None:
+            if self._stopping is not None:
+                return 0
+            if now >= self._restart_at:
+                self._start(again=True)
+            return None
+        code = self._child.poll()
+        if self._stopping is not None:
+            return self._stop(code, now - self._stopping)
+        if code is not None:
+            return self._died(code, now)
+        return self._check_heartbeat(now)
+
+    def _stop(self, code: int | None, seconds: float) -> int | None:
+        if code is None and seconds < _STOP_SECONDS:
+            return None
+        if code is None:
+            self._report("stop", "", f"the process did not stop within {_STOP_SECONDS:.0f} s and was killed")
+        return 0
+
+    def _check_heartbeat(self, now: float) -> int | None:
+        pulse = self._heartbeat.read()
+        stuck = pulse.stuck(now, silence=_SILENCE)
+        if stuck is not None:
+            self._kill()
+            held, limit = duration(now - stuck.started), duration(stuck.deadline - stuck.started)
+            text = f"ran for {held} (its limit is {limit}) and could not be interrupted"
+            return self._replace("stuck", stuck.path, text, now)
+        if pulse.silent(now, _IDLE_SILENCE):
+            self._kill()
+            return self._replace("stuck", "", f"no sign of life for {duration(_IDLE_SILENCE)}", now)
+        return None
+
+    def _died(self, code: int, now: float) -> int | None:
+        """The process ended although nobody asked it to."""
+        if not self._served and code >= 0:
+            return code  # It has said why.
+        running = max(self._heartbeat.read().running, key=lambda item: item.started, default=None)
+        return self._replace("died", "" if running is None else running.path, _describe(code), now)
+
+    def _replace(self, kind: str, function: str, text: str, now: float) -> int | None:
+        """Have a new process started, unless that is hopeless: then the exit code."""
+        if not self._served:
+            self._report(kind, function, text)
+            return 3
+        self._early_deaths = self._early_deaths + 1 if now - self._started < _EARLY_SECONDS else 0
+        if self._early_deaths >= _EARLY_DEATHS:
+            self._report(kind, function, text)
+            self._report(
+                "stop",
+                "",
+                f"{_EARLY_DEATHS} processes in a row died within {_EARLY_SECONDS:.0f} s; giving up",
+            )
+            return 3
+        self._report(kind, function, f"{text}; the process is replaced")
+        self._restart_at = now + _PAUSE_SECONDS * self._early_deaths
+        return None
+
+    def _report(self, kind: str, function: str, text: str) -> None:
+        self._console.event(kind, function, None, text, bad=True)
+
+    def _on_signal(self, number: int, frame: object) -> None:
+        if number == signal.SIGCHLD or self._child is None:
+            return
+        if self._stopping is None:
+            self._stopping = time.monotonic()
+            self._child.send_signal(signal.SIGTERM)
+        elif time.monotonic() - self._stopping > 0.3:
+            # Asked again: at once. (A terminal may deliver one Ctrl-C twice.)
+            self._child.kill()
+
+    def _kill(self) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+
+
+def _describe(code: int) -> str:
+    if code >= 0:
+        return f"it ended with exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"it was ended by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+
+
+def supervise(settings: Settings, mode: Mode, command: list[str], environment: Mapping[str, str]) -> int:
+    """Serve an application under supervision. Returns the exit code. Raises SetupError before anything ran."""
+    return Supervisor(settings, mode, Console(environment=environment), command).run()
