@@ -11,7 +11,8 @@ from typing import Any, Self
 import msgspec
 
 from syncline.kernel.errors import ArgumentError, SetupError
-from syncline.values import InvalidValueError, Json, Value, decode_json, encode_json
+from syncline.kernel.limits import Limits
+from syncline.values import InvalidValueError, Json, Value, check_value, decode_json, encode_json
 
 from .definition import MISSING, Missing
 from .document import default_factory
@@ -21,6 +22,7 @@ from .native import is_ready, native_type
 from .nodes import Binding, Decoder, TableNumbers, TypeNode
 from .objects import RecordField, convert_fields
 from .signature_nodes import PaginationNode
+from .sizes import least_large_json
 from .validation_text import validation_text
 
 _PAGINATION = "paginationOpts"
@@ -49,9 +51,15 @@ class ArgumentsCodec:
     """
 
     def __init__(
-        self, path: str, parameters: Sequence[Parameter], tables: TableNumbers | None = None
+        self,
+        path: str,
+        parameters: Sequence[Parameter],
+        tables: TableNumbers | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.path = path
+        self._limits = limits or Limits()
+        self._suspicious = least_large_json(self._limits)
         self.parameters = tuple(parameters)
         self._by_attribute = {parameter.attribute: parameter for parameter in parameters}
         self._defaults = {p.attribute: p.default for p in parameters if not isinstance(p.default, Missing)}
@@ -84,9 +92,9 @@ class ArgumentsCodec:
         reader = HintReader("argument")
         return cls(path or where, [_parameter(each, where, names, reader) for each in parameters[1:]])
 
-    def bind(self, tables: TableNumbers) -> Self:
+    def bind(self, tables: TableNumbers, limits: Limits | None = None) -> Self:
         """The same arguments, with ids checked to be of the right table."""
-        return type(self)(self.path, self.parameters, tables)
+        return type(self)(self.path, self.parameters, tables, limits)
 
     @property
     def has_pagination(self) -> str | None:
@@ -95,17 +103,19 @@ class ArgumentsCodec:
 
     def decode(self, raw: bytes) -> dict[str, object]:
         """Keyword arguments from the JSON of the arguments object, with defaults. Raises ArgumentError."""
+        if len(raw) > self._suspicious:
+            return self.decode_by_reference(raw)
         try:
             row = self._decode_row(raw)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            return self._decode_slowly(raw)
+            return self.decode_by_reference(raw)
         arguments = _asdict(row)
         if self._steps:
             try:
                 for name, convert in self._steps:
                     arguments[name] = convert(arguments[name])
             except (Mismatch, InvalidValueError):
-                return self._decode_slowly(raw)
+                return self.decode_by_reference(raw)
         return arguments
 
     def encode(self, arguments: Mapping[str, object]) -> bytes:
@@ -148,8 +158,11 @@ class ArgumentsCodec:
                 )
         return encoded
 
-    def _decode_slowly(self, raw: bytes) -> dict[str, object]:
-        """The reference for what the typed decoder does faster; it also says what is wrong."""
+    def decode_by_reference(self, raw: bytes) -> dict[str, object]:
+        """The same as `decode`, by way of the whole tree. It knows every form of a value, and says what is wrong.
+
+        Raises ArgumentError, and LimitError for an array or object that is too large.
+        """
         try:
             tree = decode_json(raw)
         except InvalidValueError as error:
@@ -158,6 +171,8 @@ class ArgumentsCodec:
             raise ArgumentError(
                 f"Invalid arguments for {_js_path(self.path)}: the arguments are one object by name, got {show(tree)}"
             )
+        if len(raw) > self._suspicious:
+            check_value(tree, self._limits)
         try:
             decoded = convert_fields(self._plan, tree)
         except Mismatch as mismatch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from syncline.kernel.errors import LimitError
 from syncline.kernel.limits import Limits
@@ -15,13 +15,10 @@ from .mismatch import Mismatch, item_step
 from .nodes import Binding, TypeNode
 from .objects import TAG, RecordNode
 from .signature_nodes import PageNode, StoredNode, page_frame
+from .sizes import least_large_json
 from .writing import body_writer
 
 JsonEncoder: TypeAlias = Callable[[object], bytes]
-
-#: The least JSON per item of an array and per field of an object: smaller results cannot be over these limits.
-_ITEM_BYTES: Final = 2
-_FIELD_BYTES: Final = 6
 
 
 class JsonEncoders:
@@ -30,7 +27,7 @@ class JsonEncoders:
     def __init__(self, binding: Binding, limits: Limits) -> None:
         self._binding = binding
         self._limits = limits
-        self._suspicious = min(limits.array_items * _ITEM_BYTES, limits.object_fields * _FIELD_BYTES)
+        self._suspicious = least_large_json(limits)
         self._made: dict[int, JsonEncoder] = {}
 
     def make(self, node: TypeNode) -> JsonEncoder:

@@ -118,4 +118,4 @@ def _same_reading(left: TypeNode, right: TypeNode) -> bool:
             | LiteralNode,
         )
     constants, other = (left, right) if isinstance(left, LiteralNode) else (right, left)
-    return isinstance(constants, LiteralNode) and isinstance(other, StrNode | IntNode | BoolNode)
+    return isinstance(constants, LiteralNode) and isinstance(other, StrNode | IntNode | BoolNode | NullNode)
