@@ -132,16 +132,24 @@ class DocumentCache:
             return entry
 
     def _set(self, table: int, id: bytes, entry: CacheEntry) -> None:
+        cost = _OVERHEAD + len(entry[2] or b"")
         young = self._young[table]
         before = young.get(id)
-        size = _OVERHEAD + len(entry[2] or b"")
         if before is not None:
-            size -= _OVERHEAD + len(before[2] or b"")
+            grown = cost - _OVERHEAD - len(before[2] or b"")
+            if self._young_bytes + grown <= self._half:
+                young[id] = entry
+                self._young_bytes += grown
+                return
+            del young[id]
+            self._young_bytes -= cost - grown
         elif id in (old := self._old[table]):
             # Out of the old generation first: a reader may see no entry for a moment, but never an outdated one.
             self._old_bytes -= _OVERHEAD + len(old.pop(id)[2] or b"")
-        young[id] = entry
-        self._young_bytes += size
-        if self._young_bytes > self._half:
+        if cost > self._half:
+            return
+        if self._young_bytes + cost > self._half:
             self._old, self._young = self._young, defaultdict(dict)
             self._old_bytes, self._young_bytes = self._young_bytes, 0
+        self._young[table][id] = entry
+        self._young_bytes += cost

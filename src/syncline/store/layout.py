@@ -79,7 +79,7 @@ def prepare(connection: Connection, path: Path) -> None:
             f"{path} was written by a newer version of Syncline (data format {version}, this version reads up to {FORMAT})",
             "start the version of Syncline that wrote it, or a newer one",
         )
-    if connection.execute("SELECT 1 FROM sqlite_schema").fetchone() is not None:
+    if connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall():
         raise CorruptDataError(
             f"{path} is an SQLite database, but not one of Syncline",
             "name another data folder with --data, or move the file away",

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,6 +64,7 @@ class Store:
         self._vfs = vfs
         self._clock = clock
         self._folder_lock: FolderLock | None = None
+        self._remove_files: Callable[[], object] | None = None
         self._write_lock = threading.RLock()
         self._writes = Writes(path)
         self._readers: weakref.WeakSet[Reader] = weakref.WeakSet()
@@ -129,7 +130,7 @@ class Store:
         """
         folder = tempfile.mkdtemp(prefix="syncline-")
         store = cls(Path(folder) / DATABASE, clock=clock, durable=False, limits=limits or Limits())
-        weakref.finalize(store, shutil.rmtree, folder, ignore_errors=True)
+        store._remove_files = weakref.finalize(store, shutil.rmtree, folder, ignore_errors=True)
         return store
 
     # Reading
@@ -152,7 +153,10 @@ class Store:
         return self._head
 
     def next_ts(self) -> Timestamp:
-        """A timestamp for the next commit: above the head and all given out before, not below the clock."""
+        """A timestamp for the next commit: above the head and all given out before, not below the clock.
+
+        For the thread that appends, or under `lock`.
+        """
         self._last_given = max(self._head + 1, self._last_given + 1, self._clock.wall_ns())
         return self._last_given
 
@@ -172,20 +176,19 @@ class Store:
         """
         if not commits:
             return
-        head = self._head
-        for commit in commits:
-            if commit.ts <= head:
-                raise ValueError(f"commit timestamps must rise: {commit.ts} after {head}")
-            head = commit.ts
         body = _encode(commits)
-        total = self._total + len(body)
         requests = [record for commit in commits for record in commit.requests]
         with self._write_lock:
+            head = self._head
+            for commit in commits:
+                if commit.ts <= head:
+                    raise ValueError(f"commit timestamps must rise: {commit.ts} after {head}")
+                head = commit.ts
+            total = self._total + len(body)
             with self._writes.transaction(self._connection):
                 write_batch(self._connection, commits, self._head, total, body)
                 self._retention.after_append(self._connection, head, total, requests)
             self._head, self._total = head, total
-            self._last_given = max(self._last_given, head)
             self.cache.apply_all(commits)
             self._writer_reader.ts = head
             self._checkpoints.after_commit()
@@ -282,6 +285,8 @@ class Store:
         self._connection.close()
         if self._folder_lock is not None:
             self._folder_lock.release()
+        if self._remove_files is not None:
+            self._remove_files()
 
     def __enter__(self) -> Store:
         return self
