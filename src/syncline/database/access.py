@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, LimitError, NotFoundError, UniqueError
 from syncline.schema import Document, Id
+from syncline.schema.table_codec import IndexKey
 from syncline.values import Value, decode_id, encode_id, prefix_end
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
@@ -114,7 +115,7 @@ class DatabaseWriter(DatabaseReader):
         codec = table.codec
         old_body = table.current(shape, body)
         before = codec.decode_body(old_body)
-        self._rewrite(table, internal, text, old_body, before, codec.patched(before, changes))
+        self._rewrite(table, internal, text, old_body, before, codec.patched(before, changes), changes)
 
     def replace(self, target: Id[D] | D, document: D) -> None:
         """Replace all fields; the id and the creation time stay."""
@@ -160,6 +161,7 @@ class DatabaseWriter(DatabaseReader):
         old_body: bytes,
         before: dict[str, Value],
         after: dict[str, Value],
+        changed: Collection[str] | None = None,
     ) -> None:
         codec = table.codec
         created = created_us_of_body(old_body)
@@ -168,10 +170,11 @@ class DatabaseWriter(DatabaseReader):
         tail = created.to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
-        keys = [
-            (index, codec.index_keys(index.index, before), codec.index_keys(index.index, after))
-            for index in table.indexes
-        ]
+        keys: list[tuple[IndexBinding, list[IndexKey], list[IndexKey]]] = []
+        for index in table.indexes:
+            old = codec.index_keys(index.index, before)
+            same = changed is not None and index.names.isdisjoint(changed)
+            keys.append((index, old, old if same else codec.index_keys(index.index, after)))
         for index, old, new in keys:
             if index.unique and new != old:
                 for part, offsets in new:
@@ -184,13 +187,13 @@ class DatabaseWriter(DatabaseReader):
     def _move_entries(
         self,
         index: IndexBinding,
-        before: list[tuple[bytes, tuple[int, ...]]],
-        after: list[tuple[bytes, tuple[int, ...]]],
+        before: list[IndexKey],
+        after: list[IndexKey],
         tail: bytes,
     ) -> None:
         writes = self._transaction.writes
         assert writes is not None
-        if before == after:
+        if before is after or before == after:
             for part, offsets in before:
                 writes.touch_entry(index.id, part + tail, offsets)
             return

@@ -25,12 +25,13 @@ def has_null(part: bytes, offsets: tuple[int, ...]) -> bool:
 class IndexBinding:
     """An index of a table, with its number in the store."""
 
-    __slots__ = ("each", "fields", "id", "index", "label", "unique")
+    __slots__ = ("each", "fields", "id", "index", "label", "names", "unique")
 
     def __init__(self, index_id: int, index: Index, table: str) -> None:
         self.id = index_id
         self.index = index
         self.fields: tuple[str, ...] = tuple(index.fields)
+        self.names = frozenset(self.fields)
         self.unique = index.unique
         self.each = index.each
         self.label = f"{table}.{index.name}"
@@ -47,6 +48,7 @@ class TableBinding:
         "by_index",
         "cls",
         "codec",
+        "fields",
         "indexes",
         "name",
         "number",
@@ -66,6 +68,7 @@ class TableBinding:
     ) -> None:
         self.number = number
         self.spec = spec
+        self.fields = frozenset(spec.by_name)
         self.name = spec.name
         self.cls: type[Document] = spec.cls
         self.codec = codec

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from syncline.kernel.errors import ArgumentError
 from syncline.schema import Bound, Document, contains
@@ -15,12 +15,13 @@ from .catalog import TableBinding
 #: The built-in order of a table, as a field of conditions.
 CREATED = "created_at"
 
+#: Types of values that are compared by equality, told apart from bounds by one look-up.
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """What one field must be: one encoded value (`stop` is None), or a range of them."""
 
     field: str
@@ -45,9 +46,11 @@ class Condition:
 def make_condition(table: TableBinding, field: str, value: object) -> Condition:
     """The condition that `where(field=value)` stands for; ArgumentError when the table has no such field."""
     codec = table.codec
+    if type(value) in _PLAIN and field in table.fields:
+        return Condition(field, "equal", codec.key_part(field, value), None)
     if field == CREATED:
         return _created(table, value)
-    if field not in table.spec.by_name:
+    if field not in table.fields:
         raise ArgumentError(_unknown(table, field))
     if isinstance(value, Bound):
         lower, upper = value.lower, value.upper

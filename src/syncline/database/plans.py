@@ -7,7 +7,7 @@ but would need a sort, and a plan is made once per table and shape of conditions
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .catalog import IndexBinding, TableBinding
 from .conditions import CREATED
@@ -29,6 +29,19 @@ class Plan:
     filters: tuple[str, ...]
     order_field: str | None
     sort: bool
+    #: Where the conditions on `equal`, and the one on `range_field`, stand among those given.
+    equal_at: tuple[int, ...] = ()
+    range_at: int | None = None
+
+
+def _placed(plan: Plan, shape: Shape) -> Plan:
+    """The plan with the places of its conditions filled in."""
+    at = {name: position for position, (name, _kind) in enumerate(shape)}
+    return replace(
+        plan,
+        equal_at=tuple(at[name] for name in plan.equal),
+        range_at=at[plan.range_field] if plan.range_field is not None else None,
+    )
 
 
 def make_plan(table: TableBinding, shape: Shape) -> Plan:
@@ -53,7 +66,7 @@ def make_plan(table: TableBinding, shape: Shape) -> Plan:
         if best is None or rank > best[0]:
             best = (rank, plan)
     assert best is not None  # The order of creation always serves.
-    return best[1]
+    return _placed(best[1], shape)
 
 
 def _try_index(
@@ -118,4 +131,4 @@ def index_plan(index: IndexBinding, shape: Shape) -> Plan | str:
             f"{index.label} ({', '.join(index.fields)}) cannot use {names}: an index is used by equality on its first "
             "fields, then at most one range on the next. Use .where(...) for the rest"
         )
-    return Plan(index, tuple(used), range_field, (), None, False)
+    return _placed(Plan(index, tuple(used), range_field, (), None, False), shape)

@@ -31,30 +31,31 @@ class Query(Generic[D]):
 
     __slots__ = ("_conditions", "_descending", "_filters", "_index", "_table", "_transaction")
 
-    def __init__(self, transaction: Transaction, table: TableBinding) -> None:
+    def __init__(
+        self,
+        transaction: Transaction,
+        table: TableBinding,
+        conditions: tuple[Condition, ...] = (),
+        index: tuple[Plan, tuple[Condition, ...]] | None = None,
+        filters: tuple[Predicate[D], ...] = (),
+        descending: bool | None = None,
+    ) -> None:
         self._transaction = transaction
         self._table = table
-        self._conditions: tuple[Condition, ...] = ()
-        self._index: tuple[Plan, tuple[Condition, ...]] | None = None
-        self._filters: tuple[Predicate[D], ...] = ()
-        self._descending: bool | None = None
-
-    def _copy(self) -> Query[D]:
-        copy: Query[D] = Query(self._transaction, self._table)
-        copy._conditions = self._conditions
-        copy._index = self._index
-        copy._filters = self._filters
-        copy._descending = self._descending
-        return copy
+        self._conditions = conditions
+        self._index = index
+        self._filters = filters
+        self._descending = descending
 
     # Building
 
     def where(self, **conditions: object) -> Query[D]:
         """Documents whose fields equal the values or lie in the bounds given; finds the index by itself."""
-        copy = self._copy()
-        made = tuple([make_condition(self._table, name, value) for name, value in conditions.items()])
-        copy._conditions = merge_conditions(self._conditions, made) if self._conditions else made
-        return copy
+        table = self._table
+        made = tuple([make_condition(table, name, value) for name, value in conditions.items()])
+        if self._conditions:
+            made = merge_conditions(self._conditions, made)
+        return Query(self._transaction, table, made, self._index, self._filters, self._descending)
 
     def index(self, index: Index, **conditions: object) -> Query[D]:
         """Read by `index`, in its order: equality on its first fields, then at most one range on the next."""
@@ -68,15 +69,14 @@ class Query(Generic[D]):
         plan = index_plan(binding, tuple([(item.field, item.kind) for item in made]))
         if isinstance(plan, str):
             raise ArgumentError(plan)
-        copy = self._copy()
-        copy._index = (plan, made)
-        return copy
+        return Query(
+            self._transaction, self._table, self._conditions, (plan, made), self._filters, self._descending
+        )
 
     def filter(self, predicate: Predicate[D]) -> Query[D]:
         """Only documents for which `predicate` is true. Rows that it refuses were read all the same."""
-        copy = self._copy()
-        copy._filters = (*self._filters, predicate)
-        return copy
+        filters = (*self._filters, predicate)
+        return Query(self._transaction, self._table, self._conditions, self._index, filters, self._descending)
 
     def order(self, order: Literal["asc", "desc"]) -> Query[D]:
         """Ascending (the default) or descending."""
@@ -84,9 +84,9 @@ class Query(Generic[D]):
             raise ArgumentError(f"query on {self._table.name}: .order(...) was given twice")
         if order not in ("asc", "desc"):
             raise ArgumentError(f'query on {self._table.name}: .order takes "asc" or "desc", got {order!r}')
-        copy = self._copy()
-        copy._descending = order == "desc"
-        return copy
+        return Query(
+            self._transaction, self._table, self._conditions, self._index, self._filters, order == "desc"
+        )
 
     # Ends
 
@@ -141,8 +141,9 @@ class Query(Generic[D]):
             bool(self._descending),
             count,
         )
-        load = table.load
-        return cast("list[D]", [load(row[2], row[3]) for row in rows])
+        shape, load, upgrade = table.shape, table.codec.load, table.load
+        # One call per document: results of many documents are common.
+        return cast("list[D]", [load(row[3]) if row[2] == shape else upgrade(row[2], row[3]) for row in rows])
 
     def all(self) -> list[D]:
         """All documents, within the limits of a transaction."""
@@ -317,18 +318,18 @@ class Access(Generic[D]):
         self.predicates = predicates
         self.filters = bool(conditions or predicates)
         self.index_id = plan.index.id if plan.index is not None else table.by_creation
-        if not used or not (plan.equal or plan.range_field):
-            self.prefix, self.start, self.stop = b"", b"", END
-            return
-        values = {item.field: item for item in used}
-        prefix = b"".join([values[name].start for name in plan.equal])
+        equal_at = plan.equal_at
+        if len(equal_at) == 1:
+            prefix = used[equal_at[0]].start
+        else:
+            prefix = b"".join([used[at].start for at in equal_at])
         self.prefix = prefix
-        if plan.range_field is None:
+        range_at = plan.range_at
+        if range_at is not None:
+            bounds = used[range_at]
+            assert bounds.stop is not None
+            self.start = prefix + bounds.start
+            self.stop = prefix + bounds.stop
+        else:
             self.start = prefix
             self.stop = (prefix_end(prefix) or END) if prefix else END
-        else:
-            bounds = values[plan.range_field]
-            self.start = prefix + bounds.start
-            stop = bounds.stop
-            assert stop is not None
-            self.stop = prefix + stop

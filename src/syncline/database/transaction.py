@@ -196,7 +196,8 @@ class Transaction:
         found = list(islice(self._merged(table, index_id, prefix, start, stop, reverse, count), count))
         usage = self._usage
         usage.documents_read += len(found)
-        usage.bytes_read += sum([len(row[3]) for row in found])
+        for row in found:
+            usage.bytes_read += len(row[3])
         if usage.documents_read > self.limits.read_documents or usage.bytes_read > self.limits.read_bytes:
             self._refuse_reads()
         if found:

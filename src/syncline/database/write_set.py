@@ -9,7 +9,6 @@ all of them.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from syncline.store import DocumentWrite, EntryWrite
@@ -22,8 +21,7 @@ class Written(NamedTuple):
     body: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A point in a write set's history to which it can be taken back."""
 
     journal: int
