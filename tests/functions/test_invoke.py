@@ -69,7 +69,7 @@ def test_a_decorated_function_is_called_inline_like_any_other() -> None:
 def test_an_unexpected_error_shows_message_and_frames_in_development() -> None:
     with functions(crash) as app:
         failure = app.failure("test:crash")
-    line = crash.line + 2
+    line = crash.line + 1
     assert failure.message == (
         "[Request ID: 0123456789abcdef] Server Error\n"
         "Uncaught ValueError: boom\n"

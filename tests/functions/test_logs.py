@@ -76,12 +76,12 @@ def test_a_logged_exception_brings_its_traceback() -> None:
 def test_the_context_logs_with_levels() -> None:
     @query
     def log(ctx: QueryCtx) -> None:
-        ctx.log.debug("a", 1)
+        ctx.log.debug({"a": 1})
         ctx.log.info("b")
         ctx.log.warning("c")
         ctx.log.error("d")
 
-    assert lines_of(log) == ["[DEBUG] 'a' 1", "[INFO] 'b'", "[WARN] 'c'", "[ERROR] 'd'"]
+    assert lines_of(log) == ["[DEBUG] {'a': 1}", "[INFO] 'b'", "[WARN] 'c'", "[ERROR] 'd'"]
 
 
 def test_lines_in_production_stay_on_the_server() -> None:

@@ -43,7 +43,10 @@ def write_application(folder: Path, **modules: str) -> Path:
     """The application `backend` in `folder`: `messages="..."`, and `admin__users="..."` for admin/users.py."""
     backend = folder / "backend"
     for name, source in modules.items():
-        file = backend / (name.replace("__", "/") + ".py")
+        package = name.removesuffix("__init__")
+        file = backend / (
+            (name if name == package else package).replace("__", "/") + name[len(package) :] + ".py"
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(textwrap.dedent(source).lstrip("\n"))
     return backend
@@ -80,6 +83,7 @@ class Functions:
         self.catalog: Catalog = activate(self.store, schema)
         self._keys = KeyCache(1000, self.store.head)
         self._created = CreationClock()
+        self._entropy = SeededEntropy(2)
         #: The run of the last call.
         self.run: TransactionRun | None = None
 
@@ -106,7 +110,7 @@ class Functions:
             self.settings.limits,
             now_us=self.clock.wall_ns() // 1000,
             writes=writes,
-            entropy=SeededEntropy(2),
+            entropy=self._entropy,
             created=self._created,
         )
         mark = writes.mark() if writes is not None else None

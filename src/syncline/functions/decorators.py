@@ -15,6 +15,7 @@ from syncline.kernel.errors import SetupError
 
 from .collecting import collect
 from .kinds import Kind
+from .sources import line_of_def
 
 if TYPE_CHECKING:
     from .contexts import ActionCtx, MutationCtx, QueryCtx, SyncActionCtx
@@ -89,7 +90,8 @@ class Function(Generic[P, R_co]):
 
     @property
     def line(self) -> int:
-        return self.fn.__code__.co_firstlineno
+        """Where its `def` is."""
+        return line_of_def(self.fn.__code__)
 
     def __repr__(self) -> str:
         return f"<{self.kind.decorator} {self.__module__}.{self.__qualname__}>"

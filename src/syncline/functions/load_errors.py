@@ -42,18 +42,10 @@ def while_importing(error: BaseException, folder: Path) -> SetupError:
 def at_function(function: Function[..., Any], text: str, hint: str = "") -> SetupError:
     """The error for something that is wrong with a function's declaration."""
     text, _, own_hint = text.partition("\n  help: ")
-    line = _line_of_def(function)
+    line = function.line
     return SetupError(
         f"{short_name(function.file)}:{line}: {text}" + _excerpt(function.file, line, 0, 0), hint or own_hint
     )
-
-
-def _line_of_def(function: Function[..., Any]) -> int:
-    """Functions begin at their decorator; the signature is what errors are about."""
-    for line in range(function.line, function.line + 20):
-        if linecache.getline(function.file, line).lstrip().startswith(("def ", "async def ")):
-            return line
-    return function.line
 
 
 def _hint(error: BaseException) -> str:

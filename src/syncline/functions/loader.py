@@ -53,10 +53,11 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
     folder = folder.resolve()
     _check_folder(folder)
     add_source_root(str(folder.parent))
+    names = list(_module_names(folder))
     modules = ReleaseModules(folder)
     with modules.in_place(), collecting() as declared:
         try:
-            modules.load(_module_names(folder))
+            modules.load(names)
         except (Exception, SystemExit) as error:
             raise while_importing(error, folder) from error
         _show_info_lines(modules.package)

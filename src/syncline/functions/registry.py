@@ -12,6 +12,7 @@ from syncline.schema import TableNumbers
 from .decorators import Function
 from .definitions import FunctionDefinition, define
 from .kinds import Kind
+from .sources import short_name
 
 
 class Registry:
@@ -26,8 +27,8 @@ class Registry:
             if other is not definition:
                 raise SetupError(
                     f"two functions are called {definition.path}:\n"
-                    f"  {other.file}:{other.line}  {other.fn.__qualname__}\n"
-                    f"  {definition.file}:{definition.line}  {definition.fn.__qualname__}",
+                    f"  {short_name(other.file)}:{other.line}  {other.fn.__qualname__}\n"
+                    f"  {short_name(definition.file)}:{definition.line}  {definition.fn.__qualname__}",
                     f'give one of them another name on the wire: @{definition.kind.decorator}(name="...")',
                 )
 

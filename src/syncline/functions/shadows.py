@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CLOCK_REMEDY: Final = "Use ctx.now, the time of the transaction, or ctx.clock(minutes=1) in a query that shall rerun as time passes."
 CHANCE_REMEDY: Final = "Use ctx.random, which is seeded anew for each run: ctx.random.randrange(6)."
-SECRET_REMEDY: Final = (
+UNGUESSABLE_REMEDY: Final = (
     "Use ctx.random where nobody gains from guessing; make what must stay secret (tokens, keys) in an @action and "
     "hand it to a mutation."
 )
@@ -88,7 +88,7 @@ def _shadow_of(module: ModuleType) -> _Shadow:
             replaced[name] = _guarded(time, name, "read the clock", CLOCK_REMEDY, count)
     else:
         names = [name for name in _CHANCE[module] if hasattr(module, name)]
-        remedy = CHANCE_REMEDY if module in (random, uuid) else SECRET_REMEDY
+        remedy = CHANCE_REMEDY if module in (random, uuid) else UNGUESSABLE_REMEDY
         replaced = {name: _guarded(module, name, "used chance", remedy) for name in names}
     return _Shadow(module, replaced)
 

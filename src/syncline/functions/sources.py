@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import linecache
 import os
 import sys
 from functools import lru_cache
+from itertools import takewhile
+from types import CodeType
 
 _roots: list[str] = []
 
@@ -15,6 +18,16 @@ def add_source_root(folder: str) -> None:
     if root not in _roots:
         _roots.insert(0, root)
         short_name.cache_clear()
+
+
+def line_of_def(code: CodeType) -> int:
+    """Where a function's `def` is: its code begins at the first decorator."""
+    linecache.checkcache(code.co_filename)
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :]
+    above = sum(
+        1 for _ in takewhile(lambda line: not line.lstrip().startswith(("def ", "async def ")), lines)
+    )
+    return code.co_firstlineno + (above if above < len(lines) else 0)
 
 
 @lru_cache(maxsize=1024)
