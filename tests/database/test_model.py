@@ -300,7 +300,7 @@ class DatabaseMachine(RuleBasedStateMachine):
         read_set = self.database.read_set
         seen = len(self.database.records)
         self.insert(items)
-        if self.model and data.draw(st.booleans()):
+        if data.draw(st.booleans()) and self.model:
             self.delete(data)
         with self.database.reading() as db:
             after = [(post.id, post.score) for post in asked.build(db).take(count)]

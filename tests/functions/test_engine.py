@@ -199,9 +199,11 @@ def test_an_action_calls_queries_and_mutations(backend: Path) -> None:
 
 
 def test_a_full_lane_refuses_with_the_limit_it_reached(backend: Path) -> None:
-    with running(backend, limits=Limits(lane_queue=0)) as node:
-        with pytest.raises(OverloadedError, match=r"lane queue: 0 mutations wait, the limit is 0"):
-            node.start_mutation("notes:add", text="a")
+    with (
+        running(backend, limits=Limits(lane_queue=0)) as node,
+        pytest.raises(OverloadedError, match=r"lane queue: 0 mutations wait, the limit is 0"),
+    ):
+        node.start_mutation("notes:add", text="a")
 
 
 def test_new_code_comes_into_force_between_two_batches(backend: Path) -> None:

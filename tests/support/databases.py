@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from syncline.database import (
@@ -45,7 +45,7 @@ class Database:
         self.read_set = ReadSet()
 
     @contextmanager
-    def reading(self, journal: str | None = None) -> Iterator[DatabaseReader]:
+    def reading(self, journal: str | None = None) -> Generator[DatabaseReader]:
         """A snapshot of now. Its read set is in `self.read_set` afterwards."""
         reader = self.store.reader()
         ts = reader.begin()
@@ -64,7 +64,7 @@ class Database:
             reader.close()
 
     @contextmanager
-    def writing(self) -> Iterator[DatabaseWriter]:
+    def writing(self) -> Generator[DatabaseWriter]:
         """One mutation, committed when the block ends and undone when it raises."""
         writes = WriteSet()
         mark = writes.mark()

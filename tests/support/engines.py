@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,10 @@ class RunningEngine:
             SeededEntropy(3),
             on_fatal=self.fatal.append,
         )
-        self.engine.start(lambda function, *args: self._posted.put((function, args)), self)
+        self.engine.start(self._post, self)
+
+    def _post(self, function: Callable[..., object], *args: object) -> None:
+        self._posted.put((function, args))
 
     # EngineListener
 
@@ -125,7 +128,7 @@ class RunningEngine:
         return settled[0]
 
     @contextmanager
-    def round(self, slow: bool = False) -> Iterator[Callable[..., QueryResult]]:
+    def round(self, slow: bool = False) -> Generator[Callable[..., QueryResult]]:
         """A round: the function given runs a query in it."""
         number = self.engine.start_round(slow)
 
@@ -168,7 +171,9 @@ def message_of(outcome: Outcome) -> str:
 
 
 @contextmanager
-def running(backend: Path, data: Path | None = None, limits: Limits | None = None) -> Iterator[RunningEngine]:
+def running(
+    backend: Path, data: Path | None = None, limits: Limits | None = None
+) -> Generator[RunningEngine]:
     """An engine on a store in memory, or in the folder `data`."""
     clock = SystemClock()
     store = Store.memory(clock) if data is None else Store.open(data, clock=clock)

@@ -227,11 +227,9 @@ def _build(
 
 def _drop_unused(store: Store, tables: Iterable[TableBinding], keep: Catalog | None) -> None:
     """Remove indexes that the schema no longer has. Tables that it no longer has keep their documents and indexes."""
-    kept = (
-        {binding.id for table in keep.by_number.values() for binding in table.indexes}
-        if keep is not None
-        else set()
-    )
+    kept: set[int] = set()
+    if keep is not None:
+        kept = {binding.id for table in keep.by_number.values() for binding in table.indexes}
     for table in tables:
         wanted = kept | {binding.id for binding in table.indexes} | {table.by_creation}
         for info in store.indexes():

@@ -78,7 +78,7 @@ def _try_index(
 ) -> Plan | None:
     used: list[str] = []
     range_field: str | None = None
-    fields = index.fields if index is not None else ()
+    fields: tuple[str, ...] = index.fields if index is not None else ()
     if index is not None and index.each:
         # An entry per element: only one condition on the element finds each document once.
         if fields[0] not in contains:

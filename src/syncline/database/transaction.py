@@ -7,7 +7,7 @@ checked where the cost arises.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from operator import itemgetter
@@ -314,7 +314,7 @@ class Transaction:
         return self.created.next(self.now_us)
 
     @contextmanager
-    def nested(self) -> Iterator[None]:
+    def nested(self) -> Generator[None]:
         """A nested transaction: its writes are dropped, and its reads kept, if the block raises."""
         writes = self.writes
         if writes is None:
