@@ -17,6 +17,7 @@ from syncline import __version__
 from syncline.functions import WATCHDOG, Heartbeat, Release
 from syncline.http import read_site
 from syncline.kernel.errors import SetupError
+from syncline.store.folder import DATABASE
 
 from .console import Console, LogHandler, duration, size
 from .deployment import Deployment
@@ -48,6 +49,7 @@ class Child:
     def run(self) -> int:
         """Serve until told to stop. Returns the exit code."""
         WATCHDOG.attach(Heartbeat.attach(self._orders.heartbeat))
+        self._stored = self._stored_size()
         try:
             self._deployment = Deployment(
                 self._settings, self._orders.mode, self._console, self._environment, self._die
@@ -148,10 +150,13 @@ class Child:
 
     def _title(self) -> str:
         settings = self._settings
-        database = settings.data / "syncline.db"
-        stored = size(database.stat().st_size) if database.exists() else "new"
         shown = settings.shown
-        return f"Syncline {__version__}   backend: {shown(settings.backend)}   data: {shown(settings.data)} ({stored})"
+        places = f"backend: {shown(settings.backend)}   data: {shown(settings.data)} ({self._stored})"
+        return f"Syncline {__version__}   {places}"
+
+    def _stored_size(self) -> str:
+        database = self._settings.data / DATABASE
+        return size(database.stat().st_size) if database.exists() else "new"
 
     def _facts(self, url: str) -> list[tuple[str, str]]:
         settings = self._settings

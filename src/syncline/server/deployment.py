@@ -37,6 +37,8 @@ from .settings import Mode, Settings
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
 _TICK_SECONDS = 1.0
+#: Documents from which on building and checking takes long enough to be told about.
+_WORTH_TELLING = 5_000
 
 
 class Deployment:
@@ -57,11 +59,11 @@ class Deployment:
         self.mode = mode
         self._console = console
         self._clock: Clock = SystemClock()
+        self._release = load_application(settings.backend)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         limits = settings.make_limits()
         redact = mode.is_production
-        release = load_application(settings.backend)
         site = read_site(settings.site)
         self._store = Store.open(settings.data, clock=self._clock, key=read_data_key(environment))
         try:
@@ -69,7 +71,7 @@ class Deployment:
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
             self.engine = Engine(
                 self._store,
-                release,
+                self._release,
                 RunSettings(limits=limits, env=env, redact=redact),
                 self._clock,
                 SystemEntropy(),
@@ -129,6 +131,7 @@ class Deployment:
         def settled(error: BaseException | None) -> None:
             if error is None:
                 release.activate()
+                self._release = release
             done(error)
 
         self.engine.reload(release, settled)
@@ -141,6 +144,7 @@ class Deployment:
         if self._loop is not None:
             self.engine.stop()
         self._store.close()
+        self._release.modules.close()
 
     def _tick(self) -> None:
         assert self._loop is not None
@@ -157,6 +161,8 @@ class Deployment:
         return "the server is stopping" if self.gateway.draining else None
 
     def _report(self, progress: Progress) -> None:
+        if progress.total < _WORTH_TELLING:
+            return
         self._console.event(
             "schema", "", None, f"{progress.what}, {progress.done:,} of {progress.total:,} documents"
         )

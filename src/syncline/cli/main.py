@@ -1,0 +1,175 @@
+"""The commands and their options. Exit codes: 0 fine, 1 the user's mistake, 2 usage, 3 a fault of Syncline."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from syncline.kernel.errors import SetupError
+
+if TYPE_CHECKING:
+    from syncline.server.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+
+def backend_option(command: Command) -> Command:
+    text = "Folder of the functions (default: backend).  [SYNCLINE_BACKEND]"
+    return click.option("--backend", type=click.Path(path_type=Path), metavar="DIR", help=text)(command)
+
+
+def data_option(command: Command) -> Command:
+    text = "Folder of the data, made if it is missing (default: .syncline).  [SYNCLINE_DATA]"
+    return click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help=text)(command)
+
+
+def serving_options(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--workers",
+            type=int,
+            metavar="N",
+            help="Serving processes: 1 in this version.  [SYNCLINE_WORKERS]",
+        ),
+        click.option(
+            "--site",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="Static files to serve.  [SYNCLINE_SITE]",
+        ),
+        click.option(
+            "--host", metavar="ADDRESS", help="Where to listen (default: 127.0.0.1).  [SYNCLINE_HOST]"
+        ),
+        click.option(
+            "--port", type=int, metavar="N", help="Port to listen on (default: 3210).  [SYNCLINE_PORT]"
+        ),
+        data_option,
+        backend_option,
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON per result.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="syncline", message="syncline %(version)s")
+def syncline() -> None:
+    """A transactional document database, typed Python functions, and results that stay live in the browser.
+
+    Settings also come from the environment (SYNCLINE_PORT, ...) and from [tool.syncline] in pyproject.toml.
+    """
+
+
+@syncline.command()
+@serving_options
+def dev(**flags: object) -> int:
+    """Run the application here: load, serve, and load again on every save."""
+    from syncline.server.settings import Mode
+
+    return _serve(Mode.DEV, flags)
+
+
+@syncline.command()
+@serving_options
+def start(**flags: object) -> int:
+    """Run the application in production: errors are redacted, code is not watched."""
+    from syncline.server.settings import Mode
+
+    return _serve(Mode.START, flags)
+
+
+@syncline.command()
+@click.argument("function", metavar="MODULE:FUNCTION")
+@click.argument("arguments", metavar="[JSON]", default="{}")
+@click.option("--identity", metavar="JSON", help='Act as a user: \'{"subject": "...", "issuer": "..."}\'.')
+@json_option
+@backend_option
+@data_option
+def run(function: str, arguments: str, identity: str | None, as_json: bool, **flags: object) -> int:
+    """Call a function, internal ones too, and print its result.
+
+    The server of the data folder runs it, if there is one; otherwise this process does.
+    """
+    from .calling import run_function
+
+    return run_function(_settings(flags), function, arguments, identity, as_json=as_json)
+
+
+@syncline.command()
+@click.argument("function", metavar="MODULE:FUNCTION")
+@click.argument("arguments", metavar="[JSON]", default="{}")
+@json_option
+@data_option
+def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
+    """Print a query's result, and again whenever it changes, until Ctrl-C."""
+    from .watching import watch_function
+
+    return watch_function(_settings(flags), function, arguments, as_json=as_json)
+
+
+@syncline.command()
+@json_option
+@backend_option
+@data_option
+def check(as_json: bool, **flags: object) -> int:
+    """Load the application, check its schema against the data, and verify the data."""
+    from .checking import check_application
+
+    return check_application(_settings(flags), as_json=as_json)
+
+
+def _settings(flags: dict[str, object]) -> Settings:
+    from syncline.server.settings import load_settings
+
+    return load_settings(Path.cwd(), os.environ, flags)
+
+
+def _serve(mode: object, flags: dict[str, object]) -> int:
+    from syncline.server.settings import Mode
+    from syncline.server.supervisor import supervise
+
+    assert isinstance(mode, Mode)
+    command = ["syncline", *sys.argv[1:]]
+    return supervise(_settings(flags), mode, command, os.environ)
+
+
+def main() -> None:
+    """Entry point of the command `syncline`."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command line. Returns the exit code."""
+    try:
+        result = syncline.main(arguments, prog_name="syncline", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has left. Python would complain about it once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SetupError as error:
+        from syncline.server.errors import show_setup_error
+
+        show_setup_error(error, os.environ)
+        return 1
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("\nerror: this is a fault of Syncline. Please report it with the lines above.", err=True)
+        return 3

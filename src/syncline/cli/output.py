@@ -1,0 +1,33 @@
+"""How results look on a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+_ECHO_BYTES = 1_000_000
+
+
+def show_value(raw: bytes, *, as_json: bool) -> None:
+    """A result in plain JSON: on one line for programs, indented for people."""
+    if as_json or len(raw) > _ECHO_BYTES:
+        text = raw.decode()
+    else:
+        text = json.dumps(json.loads(raw), indent=2, ensure_ascii=False)
+    click.echo(text)
+
+
+def show_log_lines(lines: list[str]) -> None:
+    """What a function printed, on stderr: stdout is for results."""
+    for line in lines:
+        click.echo(line, err=True)
+
+
+def show_failure(message: str, data: bytes | None) -> None:
+    """A function that failed."""
+    label = click.style("error", fg="red", bold=True) if sys.stderr.isatty() else "error"
+    click.echo(f"{label}: {message.rstrip()}", err=True)
+    if data is not None:
+        click.echo(f"  data: {data.decode()}", err=True)

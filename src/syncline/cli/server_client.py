@@ -1,0 +1,125 @@
+"""A small HTTP client of a running server: standard library, admin key."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from syncline.kernel.errors import SetupError
+
+_CALL_SECONDS = 660.0  # an action may take ten minutes
+_WATCH_SECONDS = 60.0  # a watch stream says something at least every ten seconds
+
+
+class Unreachable(Exception):
+    """Nobody answers at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a function gave: values are plain JSON."""
+
+    value: bytes
+    log_lines: list[str]
+    error_message: str | None
+    error_data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """An event of a watch stream."""
+
+    kind: str
+    id: str
+    data: bytes
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    status: str
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    log_lines: list[str] = []
+    error_message: str = ""
+    error_data: msgspec.Raw | None = None
+
+
+class _Refused(msgspec.Struct):
+    code: str
+    message: str
+
+
+class ServerClient:
+    """One server. `identity` is a user's attributes (JSON) to act as."""
+
+    def __init__(self, url: str, key: str, identity: bytes | None = None) -> None:
+        address = urlsplit(url)
+        self._host = address.hostname or "127.0.0.1"
+        self._port = address.port
+        acting = "" if identity is None else ":" + base64.b64encode(identity).decode()
+        self._headers = {"Authorization": f"Convex {key}{acting}"}
+
+    def call(self, path: str, args: bytes) -> Answer:
+        """Call any function. Raises Unreachable; SetupError if the server refuses the request."""
+        body = b'{"path":%b,"args":%b,"format":"json"}' % (msgspec.json.encode(path), args)
+        response = self._request(
+            "POST", "/api/function", body, {"Content-Type": "application/json"}, _CALL_SECONDS
+        )
+        try:
+            raw = response.read()
+        except (OSError, HTTPException) as error:
+            raise SetupError(
+                f"the server went away while {path} ran: {error}", "whether it took effect is not known; look"
+            ) from None
+        if response.status != 200:
+            raise _refused(response.status, raw)
+        envelope = msgspec.json.decode(raw, type=_Envelope)
+        failed = envelope.status != "success"
+        return Answer(
+            bytes(envelope.value),
+            envelope.log_lines,
+            envelope.error_message if failed else None,
+            None if envelope.error_data is None else bytes(envelope.error_data),
+        )
+
+    def watch(self, path: str, args: bytes, last_id: str) -> Iterator[StreamEvent]:
+        """The events of a watch stream, until it ends. Raises Unreachable; SetupError as `call`."""
+        target = f"/api/watch/{quote(path, safe='/:')}?{urlencode({'args': args.decode()})}"
+        headers = {"Last-Event-ID": last_id} if last_id else {}
+        response = self._request("GET", target, None, headers, _WATCH_SECONDS)
+        if response.status != 200:
+            raise _refused(response.status, response.read())
+        kind, event_id = "message", last_id
+        try:
+            for line in response:
+                name, _, value = line.rstrip(b"\r\n").partition(b": ")
+                if name == b"event":
+                    kind = value.decode()
+                elif name == b"id":
+                    event_id = value.decode()
+                elif name == b"data":
+                    yield StreamEvent(kind, event_id, value)
+                    kind = "message"
+        except (OSError, HTTPException) as error:
+            raise Unreachable(str(error)) from None
+
+    def _request(
+        self, method: str, target: str, body: bytes | None, headers: dict[str, str], seconds: float
+    ) -> HTTPResponse:
+        connection = HTTPConnection(self._host, self._port, timeout=seconds)
+        try:
+            connection.request(method, target, body, {**self._headers, **headers})
+            return connection.getresponse()
+        except (OSError, HTTPException) as error:
+            raise Unreachable(str(error)) from None
+
+
+def _refused(status: int, raw: bytes) -> SetupError:
+    try:
+        refused = msgspec.json.decode(raw, type=_Refused)
+        return SetupError(f"the server refused the call: {refused.message} ({refused.code})")
+    except msgspec.DecodeError:
+        return SetupError(f"the server answered with status {status}")

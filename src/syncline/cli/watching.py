@@ -1,0 +1,62 @@
+"""`syncline watch`: a live query on the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+import click
+
+from syncline.server.admin_key import read_admin_key
+from syncline.server.endpoint import find_endpoint
+from syncline.server.settings import Settings
+
+from .calling import check_object, check_path, no_server
+from .output import show_failure, show_value
+from .server_client import ServerClient, StreamEvent, Unreachable
+
+_RETRY_SECONDS = 0.5
+_GIVE_UP_SECONDS = 30.0
+
+
+def watch_function(settings: Settings, function: str, arguments: str, *, as_json: bool) -> int:
+    path, args = check_path(function), check_object(arguments, "the arguments")
+    last_id = ""
+    heard = time.monotonic()
+    connected = False
+    while True:
+        endpoint, key = find_endpoint(settings.data), read_admin_key(settings.data, os.environ)
+        try:
+            if endpoint is None or key is None:
+                raise Unreachable
+            for event in ServerClient(endpoint.url, key).watch(path, args, last_id):
+                connected, heard, last_id = True, time.monotonic(), event.id
+                _show(event, as_json=as_json)
+        except Unreachable:
+            if not connected or time.monotonic() - heard > _GIVE_UP_SECONDS:
+                raise no_server(settings) from None
+        except KeyboardInterrupt:
+            return 0
+        try:
+            time.sleep(_RETRY_SECONDS)
+        except KeyboardInterrupt:
+            return 0
+
+
+def _show(event: StreamEvent, *, as_json: bool) -> None:
+    if event.kind == "closed":
+        return
+    ts = event.id.partition("-")[0]
+    if as_json:
+        name = "value" if event.kind == "message" else "error"
+        click.echo(f'{{"ts": {ts}, "{name}": {event.data.decode()}}}')
+        return
+    click.echo(click.style(time.strftime("%H:%M:%S", time.localtime(int(ts) / 1e9)), dim=True))
+    if event.kind == "message":
+        show_value(event.data, as_json=False)
+    else:
+        failure: dict[str, Any] = json.loads(event.data)
+        data = failure.get("errorData")
+        show_failure(failure["errorMessage"], None if data is None else json.dumps(data).encode())
