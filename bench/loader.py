@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from bench.machine import stolen_and_busy
+from bench.machine import CpuTimes, cpu_times
 from bench.server import LOAD_CORE, Server, pinned
 
 BINARY = Path(__file__).resolve().parent / "bin" / "load"
@@ -41,8 +43,9 @@ class Measured(msgspec.Struct, frozen=True):
     request_us: Distribution
     delivery_us: Distribution
     last_delivery_us: Distribution
-    #: The share of the machine's CPU time that the hypervisor gave to others.
+    #: Shares of the machine's CPU time: what the hypervisor gave to others, and what other processes here used.
     steal: float = 0.0
+    elsewhere: float = 0.0
 
     @property
     def rate(self) -> float:
@@ -64,13 +67,33 @@ class Measured(msgspec.Struct, frozen=True):
 
 def run(server: Server, **options: object) -> Measured:
     """One `load run`. Options are those of bench/load/main.c, with `_` for `-`."""
-    before = stolen_and_busy()
+    before = Usage.read(server)
     finished = subprocess.run(_command("run", server, options), capture_output=True, check=False)
-    after = stolen_and_busy()
+    after = Usage.read(server)
     if finished.returncode:
         raise RuntimeError(f"{finished.stderr.decode().strip()}\n{server.log()}")
     measured = msgspec.json.decode(finished.stdout, type=Measured)
-    return msgspec.structs.replace(measured, steal=(after[0] - before[0]) / (after[2] - before[2]))
+    steal, elsewhere = after.shares_since(before)
+    return msgspec.structs.replace(measured, steal=steal, elsewhere=elsewhere)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU seconds so far: of the machine, and of the server and the load generators that ended."""
+
+    machine: CpuTimes
+    ours: float
+
+    @classmethod
+    def read(cls, server: Server) -> Usage:
+        children = os.times()
+        return cls(cpu_times(), server.cpu_seconds() + children.children_user + children.children_system)
+
+    def shares_since(self, before: Usage) -> tuple[float, float]:
+        """(steal, use by other processes) as shares of all CPU time since then."""
+        total = self.machine.total - before.machine.total
+        others = (self.machine.busy - before.machine.busy) - (self.ours - before.ours)
+        return (self.machine.steal - before.machine.steal) / total, max(0.0, others / total)
 
 
 @contextmanager

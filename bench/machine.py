@@ -56,13 +56,21 @@ def inspect(data: Path) -> Machine:
     )
 
 
-def stolen_and_busy() -> tuple[float, float, float]:
-    """(steal, busy, all) CPU seconds of the whole machine since it started."""
+@dataclass(frozen=True)
+class CpuTimes:
+    """CPU seconds of all cores since the machine started."""
+
+    steal: float
+    busy: float
+    total: float
+
+
+def cpu_times() -> CpuTimes:
     fields = [float(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     user, nice, system, idle, wait, irq, softirq, steal = fields
     hertz = os.sysconf("SC_CLK_TCK")
     busy = user + nice + system + irq + softirq
-    return steal / hertz, busy / hertz, (busy + idle + wait + steal) / hertz
+    return CpuTimes(steal / hertz, busy / hertz, (busy + idle + wait + steal) / hertz)
 
 
 def _field(file: str, name: str) -> str | None:

@@ -62,7 +62,10 @@ def cpu(measured: Measured, operations: int) -> str:
     """What an operation cost the server, and how busy each side was."""
     each = measured.server_cpu_us / operations if operations else 0.0
     shown = f"server {number(each)} us/op ({measured.server_busy:.0%}), load {measured.load_busy:.0%}"
-    return shown + (f", steal {measured.steal:.0%}" if measured.steal >= 0.01 else "")
+    for name, share in (("steal", measured.steal), ("other processes", measured.elsewhere)):
+        if share >= 0.02:
+            shown += f", {name} {share:.0%}"
+    return shown
 
 
 def raw(runs: Sequence[Measured]) -> dict[str, object]:
