@@ -12,7 +12,7 @@ from syncline.store import QueryInterrupted
 from .contexts import MutationCtx, QueryCtx
 from .current import transactions
 from .deadline import DeadlineInterrupt
-from .failures import make_failure, new_request_id
+from .failures import make_failure, new_request_id, request_id_for
 from .kinds import Kind
 from .logs import EMPTY, CapturedOutput, capture_output, encode_lines
 from .outcomes import Failure, Outcome, Success
@@ -74,10 +74,17 @@ def _body(run: TransactionRun, ctx: QueryCtx, kwargs: dict[str, object]) -> byte
     return definition.result.encode(definition.fn(ctx, **kwargs))
 
 
+def _request_id(run: TransactionRun) -> str:
+    # Made when a run fails: its hash would be felt by those that do not.
+    if run.request_id is not None:
+        return run.request_id
+    return request_id_for(*run.request) if run.request is not None else new_request_id(run.execution.entropy)
+
+
 def _failure(run: TransactionRun, error: BaseException, *, raised_by_function: bool = True) -> Failure:
     return make_failure(
         error,
-        request_id=run.request_id or new_request_id(run.execution.entropy),
+        request_id=_request_id(run),
         redact=run.settings.redact,
         lines=run.log_lines(),
         raised_by_function=raised_by_function,

@@ -194,10 +194,7 @@ class _Batch:
 
     def add(self, call: MutationCall) -> None:
         """Run one mutation on top of the earlier ones."""
-        interrupts = self._execution.deadline.interrupts
         outcome, ts = self._run(call)
-        if self._execution.deadline.interrupts != interrupts:
-            self._start_over()
         self.settled.append((call, outcome, ts))
 
     def _start_over(self) -> None:
@@ -221,12 +218,11 @@ class _Batch:
             return replayed
         node = self._node
         release = node.release
-        request_id = call.request_id or _request_id(call, node)
         try:
             definition = release.registry.find(call.path, Kind.MUTATION, call.caller)
         except SynclineError as error:
             failure = make_failure(
-                error, request_id=request_id, redact=node.settings.redact, raised_by_function=False
+                error, request_id=_request_id(call, node), redact=node.settings.redact, raised_by_function=False
             )
             return failure, None
         assert self._snapshot is not None
@@ -242,9 +238,15 @@ class _Batch:
             created=self._created,
         )
         run = TransactionRun(
-            definition, call.caller, self._execution, transaction, release.catalog, request_id
+            definition, call.caller, self._execution, transaction, release.catalog, call.request_id
         )
+        if call.session is not None and call.request is not None:
+            run.request = call.session, call.request
+        interrupts = self._execution.deadline.interrupts
         outcome = invoke(run, call.args)
+        if self._execution.deadline.interrupts != interrupts:
+            self._start_over()
+            return outcome, None
         if isinstance(outcome, Failure):
             writes.undo(mark)
             return outcome, None
@@ -330,6 +332,8 @@ def identity_key(caller: Caller) -> str | None:
 
 
 def _request_id(call: MutationCall, node: Node) -> str:
+    if call.request_id is not None:
+        return call.request_id
     if call.session is not None and call.request is not None:
         return request_id_for(call.session, call.request)
     return new_request_id(node.entropy)

@@ -112,6 +112,8 @@ class TransactionRun(Run):
     tick_ns: int | None = None
     #: Paths of the functions that run inside one another, the outermost first; empty while there is only one.
     path: tuple[str, ...] = ()
+    #: The session and number under which a client asked; the request id is made of them when it is needed.
+    request: tuple[bytes, int] | None = None
     _now: datetime | None = None
     _seed: bytes | None = None
 
