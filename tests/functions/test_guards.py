@@ -24,7 +24,7 @@ from syncline.kernel.errors import SideEffectError
 
 HERE = Path(__file__)
 ATTEMPTS: dict[str, tuple[Callable[[], Any], str]] = {
-    "open": (lambda: open(HERE), f"used the file system (open {str(HERE)!r}"),
+    "open": (HERE.open, f"used the file system (open {str(HERE)!r}"),
     "pathlib": (HERE.read_text, "used the file system (open "),
     "os.open": (lambda: os.open(HERE, os.O_RDONLY), "used the file system (open "),
     "listdir": (lambda: os.listdir("/"), "used the file system (os.listdir '/')"),
@@ -35,7 +35,6 @@ ATTEMPTS: dict[str, tuple[Callable[[], Any], str]] = {
     "socket": (socket.socket, "used the network (socket)"),
     "name look-up": (lambda: socket.getaddrinfo("localhost", 80), "used the network (socket.getaddrinfo)"),
     "subprocess": (lambda: subprocess.run(["true"]), "used other processes (subprocess.Popen)"),
-    "system": (lambda: os.system("true"), "used other processes (os.system)"),
     "fork": (os.fork, "used other processes (os.fork)"),
     "kill": (lambda: os.kill(os.getpid(), 0), "used other processes (os.kill)"),
     "sleep": (lambda: time.sleep(0), "went to sleep (time.sleep)"),

@@ -206,10 +206,10 @@ def test_two_releases_serve_side_by_side_each_with_its_own_modules(tmp_path: Pat
     source = (backend / "counter.py").read_text().replace(".late", "._late")
     (backend / "counter.py").write_text(source)
     first = load_application(backend)
+    (backend / "counter.py").write_text(source.replace("1]", "2]"))
+    (backend / "numbers.py").write_text("NUMBER = 2")
+    second = load_application(backend, activate=False)
     try:
-        (backend / "counter.py").write_text(source.replace("1]", "2]"))
-        (backend / "numbers.py").write_text("NUMBER = 2")
-        second = load_application(backend, activate=False)
         assert sys.modules["backend.numbers"].NUMBER == 1, "the older one is in force until the switch"
         assert Functions(second.registry).value("counter:read") == [2, 2, 1, 2]
         assert sys.modules["backend.numbers"].NUMBER == 1

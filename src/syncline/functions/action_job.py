@@ -78,6 +78,11 @@ class Job:
             raised_by_function=False,
         )
 
+    def cancelled(self) -> None:
+        """The action was stopped from outside, or cancelled itself."""
+        error = RuntimeError(f"{self.run.definition.path} was cancelled before it had ended")
+        self.fail(error, raised_by_function=False)
+
     def held_the_loop(self) -> None:
         """The action kept the loop from all others for too long."""
         limit = self.run.settings.limits.action_step_seconds

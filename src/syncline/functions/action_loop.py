@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Final
@@ -21,46 +22,63 @@ class ActionLoop:
     def __init__(self, step_seconds: float) -> None:
         self._step_seconds = step_seconds
         self._loop = asyncio.new_event_loop()
+        self._stopping = False  # False -> True: _stop()
         self._deadline: Deadline | None = None  # None -> made on the loop's thread: _main()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # The loop itself holds them weakly.
         self._timers: dict[Job, asyncio.TimerHandle] = {}
         self._thread = threading.Thread(target=self._main, name="syncline-actions", daemon=True)
         self._thread.start()
 
     def start(self, job: Job, ended: Callable[[], None]) -> None:
         """Run an `async def` action; `ended` is called when it has really ended."""
-        self._loop.call_soon_threadsafe(self._start, job, ended)
+        self._post(self._start, job, ended)
 
     def time(self, job: Job) -> None:
         """Answer `job`, which runs elsewhere, when its time is up."""
-        self._loop.call_soon_threadsafe(self._time, job)
+        self._post(self._time, job)
 
     def forget(self, job: Job) -> None:
         """`job` has ended."""
-        self._loop.call_soon_threadsafe(self._forget, job)
+        self._post(self._forget, job)
 
     def close(self) -> None:
         """Cancel what runs and end the thread."""
-        self._loop.call_soon_threadsafe(self._stop)
+        self._post(self._stop)
         self._thread.join(_CANCEL_AGAIN)
+
+    def _post(self, function: Callable[..., None], *args: object) -> None:
+        # Threads of actions that the server did not wait for may still report after it has stopped.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(function, *args)
+
+    # On the loop's thread
 
     def _main(self) -> None:
         self._deadline = Deadline()
         asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._deadline.close()
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-            self._loop.close()
+        while not self._stopping:
+            try:
+                self._loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                # Raised by an action: its task keeps the error, and asyncio lets it through besides.
+                continue
+        self._loop.run_until_complete(self._finish())
+        self._loop.close()
+        self._deadline.close()
 
     def _stop(self) -> None:
+        self._stopping = True
+        self._loop.stop()
+
+    async def _finish(self) -> None:
         for timer in self._timers.values():
             timer.cancel()
-        for task in self._tasks:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        # One more turn, in which the cancelled tasks end.
-        self._loop.call_soon(lambda: self._loop.call_soon(self._loop.stop))
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCEL_AGAIN / 2)
+        await self._loop.shutdown_asyncgens()
 
     def _time(self, job: Job) -> None:
         self._timers[job] = self._loop.call_later(job.seconds, job.time_is_up)
@@ -93,14 +111,16 @@ class ActionLoop:
         body = self._loop.create_task(steps, name=f"{definition.path} (body)")
         try:
             await self._wait(body, job)
-        finally:
+        except asyncio.CancelledError:
             body.cancel()
+            job.cancelled()
+            raise
         try:
             job.succeed(definition.result.encode(body.result()))
         except DeadlineInterrupt:
             job.held_the_loop()
         except asyncio.CancelledError:
-            job.fail(RuntimeError(f"{definition.path} was cancelled"), raised_by_function=False)
+            job.cancelled()
         except BaseException as error:
             job.fail(error)
 

@@ -32,6 +32,7 @@ class ActionRunner:
         self._host = host
         self._lock = threading.Lock()
         self._running = 0
+        self._stopping = False  # False -> True: stop()
         self._waiting: deque[Job] = deque()
         self._loop: ActionLoop | None = None  # None -> started: the first action
         self._threads = ActionThreads()
@@ -43,6 +44,8 @@ class ActionRunner:
         node = self._host.node
         limits = node.settings.limits
         with self._lock:
+            if self._stopping:
+                raise OverloadedError("the server is stopping; no more actions are taken")
             waits = self._running >= limits.actions_running
             if waits and len(self._waiting) >= limits.actions_queued:
                 raise OverloadedError(
@@ -73,6 +76,7 @@ class ActionRunner:
     def stop(self, grace: float = 0.0) -> bool:
         """Give what runs `grace` seconds to end, then cancel it. Whether all of it had ended."""
         with self._lock:
+            self._stopping = True
             waiting, self._waiting = self._waiting, deque()
         for job in waiting:
             job.fail(
