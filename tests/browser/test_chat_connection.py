@@ -66,6 +66,20 @@ def test_after_the_server_is_killed_and_restarted_all_is_as_before_and_what_was_
         window.window.excuse(LOST)
 
 
+def test_a_process_that_dies_is_replaced_and_windows_go_on(own_chat: Server, open_window: OpenWindow) -> None:
+    ada = ChatPage(open_window(own_chat.url))
+    ada.introduce("Ada")
+    ada.write("Before the crash")
+    expect(ada.sending).to_have_count(0)
+    own_chat.crash()
+    ada.wait_for("reconnecting")
+    ada.write("During it")
+    ada.wait_for("live")
+    expect(ada.sending).to_have_count(0)
+    ada.expect_bodies(["Before the crash", "During it"])
+    ada.window.excuse(LOST)
+
+
 def test_a_message_whose_answer_was_lost_with_the_server_is_stored_once(
     own_chat: Server, open_window: OpenWindow
 ) -> None:

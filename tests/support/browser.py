@@ -50,7 +50,7 @@ def free_port() -> int:
 
 
 class Server:
-    """`syncline start` for one application, as its own process group, so that it can be killed whole."""
+    """`syncline start` for one application: its supervisor and the process that serves."""
 
     def __init__(self, application: Path, data: Path) -> None:
         self.application = application
@@ -73,11 +73,30 @@ class Server:
         wait_until(self._is_ready, lambda: f"the server did not become ready:\n{self._log().read_text()}")
 
     def kill(self) -> None:
-        """Ends the server and its supervisor at once, as a power cut would."""
+        """Ends the supervisor and the process that serves, at once, as a power cut would."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            for process in (self._process.pid, *self._serving()):
+                os.kill(process, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def crash(self) -> None:
+        """Ends the process that serves. Its supervisor lives, and starts another."""
+        [serving] = self._serving()
+        os.kill(serving, signal.SIGKILL)
+
+    def _serving(self) -> list[int]:
+        """The processes that the supervisor has started."""
+        assert self._process is not None
+        found: list[int] = []
+        for status in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parent = status.read_text().rpartition(")")[2].split()[1]
+            except OSError:  # It has ended since.
+                continue
+            if int(parent) == self._process.pid:
+                found.append(int(status.parent.name))
+        return found
 
     def call(self, kind: str, function: str, **arguments: object) -> object:
         """Calls a function over HTTP: `call("mutation", "messages:send", channel="general", ...)`."""
