@@ -103,27 +103,23 @@ def test_a_folder_that_may_not_be_made_is_refused() -> None:
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir(mode=0o500)
-    # Root may do everything, so the attempt is made by a child that is not root any more.
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        text = "no error"
-        try:
-            if os.geteuid() == 0:
-                data.chmod(0o700)
-                os.setgroups([])
-                os.setgid(65534)
-                os.setuid(65534)
-            open_store(data)
-        except FolderUnusableError as error:
-            text = str(error)
-        finally:
-            os.write(write, text.encode())
-            os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    with open(read, "rb") as pipe:
-        text = pipe.read().decode()
+    # Root may do everything, so the attempt is made by a process that gave root up after its imports.
+    script = """
+import os, sys
+from syncline.kernel.clock import SystemClock
+from syncline.store import FolderUnusableError, Store
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    Store.open(sys.argv[1], clock=SystemClock())
+except FolderUnusableError as error:
+    print(error)
+"""
+    text = subprocess.run(
+        [sys.executable, "-c", script, data], capture_output=True, text=True, check=True
+    ).stdout
     assert f"the data folder {data} cannot be " in text
     assert "help: give this user the folder (chown), or name another with --data" in text
 

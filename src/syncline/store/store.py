@@ -7,7 +7,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -279,10 +279,14 @@ class Store:
 
     def close(self) -> None:
         """Close everything, readers too. Nothing can be used afterwards; closing twice is harmless."""
-        for reader in list(self._readers):
-            reader.close()
-        self._side.connection.close()
-        self._connection.close()
+        # SQLite empties the write-ahead log when it closes. If that fails, the log stays, and nothing is lost.
+        with suppress(apsw.Error):
+            for reader in list(self._readers):
+                reader.close()
+        with suppress(apsw.Error):
+            self._side.connection.close()
+        with suppress(apsw.Error):
+            self._connection.close()
         if self._folder_lock is not None:
             self._folder_lock.release()
         if self._remove_files is not None:
