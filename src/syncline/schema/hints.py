@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
 import typing
@@ -79,6 +80,9 @@ _INSTEAD: dict[str, str] = {
     "Path": "use str",
 }
 _SEVERAL = "use str, bool, int, float, Int64, bytes, list[T], dict[str, T], Literal, Enum, A | B, Id[T], datetime, date, UUID, Decimal, Any, a TypedDict, dataclass or msgspec.Struct"
+_OF_SIGNATURES = "Page[...] is a result and PaginationOptions an argument of its own, nothing else"
+#: `typing.` and the modules of classes, in the repr of a hint.
+_QUALIFIERS = re.compile(r"\b(?:\w+\.)+(?=\w)")
 _AS = {"field": "stored in a document", "argument": "an argument", "result": "a result"}
 
 
@@ -152,7 +156,9 @@ class HintReader:
             return DictNode(self._read(args[1], where))
         if origin is Id:
             return self._read_id(args[0], where)
-        if origin is Page and self._role == "result":
+        if origin is Page:
+            if self._role != "result":
+                raise self._refusal(hint, where, _OF_SIGNATURES)
             return PageNode(self._read(args[0], where))
         if typing.is_typeddict(cast("Any", origin)):
             raise self._refusal(hint, where, "write a class without type parameters")
@@ -168,11 +174,7 @@ class HintReader:
         if hint == PaginationOptions and self._role == "argument":
             return PaginationNode()
         if hint in (Page, PaginationOptions):
-            raise self._refusal(
-                hint,
-                where,
-                "Page[...] is a result and PaginationOptions an argument of its own, nothing else",
-            )
+            raise self._refusal(hint, where, _OF_SIGNATURES)
         if (known := self._records.get(hint)) is not None:
             return known
         found = form_of(hint, where)
@@ -318,4 +320,5 @@ def _name(hint: object) -> str:
         return hint
     if isclass(hint) and get_origin(hint) is None:
         return hint.__name__
-    return repr(hint).replace("typing.", "").replace("collections.abc.", "")
+    text = repr(hint)
+    return text.replace("typing.", "") if "Literal" in text else _QUALIFIERS.sub("", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from typing import Literal, cast
 
@@ -101,6 +102,8 @@ def show(value: object) -> str:
         case str():
             quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
             return f"{_cut(quoted)} ({type(value).__name__})"
+        case date():
+            return f"{value.isoformat()} ({type(value).__name__})"
         case list() | tuple() | set() | frozenset():
             items = cast("list[object]", value)
             return f"{type(items).__name__} of {len(items)}"

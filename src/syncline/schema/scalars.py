@@ -31,7 +31,9 @@ def milliseconds(created_us: int) -> float:
 
 
 def microseconds(created_ms: float) -> int:
-    return round(created_ms * 1000)
+    # Whole and fraction apart: a product of 16 digits would have no room left for the rounding.
+    whole = int(created_ms)
+    return whole * 1000 + round((created_ms - whole) * 1000)
 
 
 class IdNode(TypeNode):
@@ -293,7 +295,11 @@ def _encode_datetime(value: object) -> Value:
     if not isinstance(value, datetime):
         raise Mismatch("datetime", value)
     if value.tzinfo is None or value.utcoffset() is None:
-        raise Mismatch("an aware datetime, such as ctx.now or datetime.now(UTC)", value, got=f"{value!r}")
+        raise Mismatch(
+            "an aware datetime, such as ctx.now or datetime.now(UTC)",
+            value,
+            got=f"{value.isoformat()} without a time zone",
+        )
     whole = (value - EPOCH) // _MICROSECOND
     number = milliseconds(whole)
     if abs(whole) > _EXACT_MICROSECONDS and microseconds(number) != whole:
@@ -306,7 +312,7 @@ def _decode_datetime(value: Value) -> object:
         raise Mismatch("datetime (milliseconds since the epoch)", value)
     try:
         return EPOCH + timedelta(microseconds=microseconds(value))
-    except (OverflowError, ValueError):
+    except (OverflowError, ValueError):  # NaN and the infinities too
         raise Mismatch("datetime (milliseconds since the epoch, within the years 1 to 9999)", value) from None
 
 
