@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from syncline.database import END, CommitRecord, EntryChange, RangeIndex, ReadRange, ReadSet, document_range
 
 # Keys of two "fields" of one byte each and a tail of one byte, over a tiny alphabet, so that ranges meet often.
-_byte = st.sampled_from([b"\x10", b"\x20", b"\x30"])
+_BYTES = [b"\x10", b"\x20", b"\x30"]
+_byte = st.sampled_from(_BYTES)
 
 
 @st.composite
@@ -24,7 +25,9 @@ def ranges(draw: st.DrawFn) -> ReadRange:
     prefix = draw(st.sampled_from([b""]) | _byte | st.builds(bytes.__add__, _byte, _byte))
     start = prefix + draw(st.sampled_from([b""]) | _byte)
     above = prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else END
-    stop = draw(st.sampled_from([above]) | st.builds(lambda tail: prefix + tail + b"\x00", _byte))
+    stop: bytes = draw(
+        st.sampled_from([above]) | st.sampled_from([prefix + tail + b"\x00" for tail in _BYTES])
+    )
     if start >= stop:
         start = prefix
     return ReadRange(index, prefix, start, stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from syncline.database import (
     CachedSnapshot,
@@ -20,7 +21,7 @@ from syncline.database import (
 )
 from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.limits import Limits
-from syncline.schema import TableSpec
+from syncline.schema import Page, TableSpec
 from syncline.store import Commit, Store
 
 
@@ -43,6 +44,8 @@ class Database:
         self.created = CreationClock()
         self.records: list[CommitRecord] = []
         self.read_set = ReadSet()
+        self.journal: str | None = None
+        self.page: Page[Any] = Page([], True, "")
 
     @contextmanager
     def reading(self, journal: str | None = None) -> Generator[DatabaseReader]:

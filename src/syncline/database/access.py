@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TypeVar, cast
 
-from syncline.kernel.errors import ArgumentError, LimitError, NotFoundError, UniqueError
+from syncline.kernel.errors import ArgumentError, NotFoundError, UniqueError
 from syncline.schema import Document, Id
 from syncline.schema.table_codec import IndexKey
-from syncline.values import Value, decode_id, encode_id, prefix_end
+from syncline.values import Value, check_document, decode_id, encode_id, prefix_end
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .query import Query
@@ -62,7 +62,7 @@ class DatabaseReader:
         try:
             number, internal = decode_id(id)
         except ValueError as error:
-            raise ArgumentError(f"not a document id: {id!r} ({error})") from None
+            raise ArgumentError(f"not a document id: {error}") from None
         return self._catalog.by_number.get(number), internal
 
     def _missing(self, id: str) -> NotFoundError:
@@ -87,7 +87,7 @@ class DatabaseWriter(DatabaseReader):
         created = transaction.new_creation_time()
         text = encode_id(table.number, internal)
         body = codec.encode_body(fields, text, created)
-        self._check_size(table, body)
+        check_document(cast("dict[str, object]", fields), transaction.limits, body)
         tail = created.to_bytes(8, "big") + internal
         writes = transaction.writes
         assert writes is not None
@@ -166,7 +166,7 @@ class DatabaseWriter(DatabaseReader):
         codec = table.codec
         created = created_us_of_body(old_body)
         body = codec.encode_body(after, text, created)
-        self._check_size(table, body)
+        check_document(cast("dict[str, object]", after), self._transaction.limits, body)
         tail = created.to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
@@ -215,14 +215,6 @@ class DatabaseWriter(DatabaseReader):
         found = self._transaction.first_key(index.id, part, prefix_end(part) or END)
         if found is not None and found[-16:] != internal:
             raise UniqueError(index.label)
-
-    def _check_size(self, table: TableBinding, body: bytes) -> None:
-        limit = self._transaction.limits.document_bytes
-        if len(body) > limit:
-            raise LimitError(
-                f"document bytes: a document of {table.name} would have {len(body):,}, the limit is {limit:,}. "
-                "Keep large values in files, or split the document."
-            )
 
 
 def created_us_of_body(body: bytes) -> int:

@@ -168,7 +168,7 @@ def _bind(
             info = None
         if info is None:
             info = _build(store, reader, binding, index, definition, report)
-        indexes.append(IndexBinding(info.number, index, spec.name))
+        indexes.append(IndexBinding(info.number, index, spec))
     return TableBinding(table.number, spec, codec, shape.number, table.by_creation, indexes)
 
 

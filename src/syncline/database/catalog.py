@@ -25,16 +25,16 @@ def has_null(part: bytes, offsets: tuple[int, ...]) -> bool:
 class IndexBinding:
     """An index of a table, with its number in the store."""
 
-    __slots__ = ("each", "fields", "id", "index", "label", "names", "unique")
+    __slots__ = ("each_field", "fields", "id", "index", "label", "names", "unique")
 
-    def __init__(self, index_id: int, index: Index, table: str) -> None:
+    def __init__(self, index_id: int, index: Index, spec: TableSpec) -> None:
         self.id = index_id
         self.index = index
         self.fields: tuple[str, ...] = tuple(index.fields)
         self.names = frozenset(self.fields)
         self.unique = index.unique
-        self.each = index.each
-        self.label = f"{table}.{index.name}"
+        self.each_field = spec.each_field(index)
+        self.label = f"{spec.name}.{index.name}"
 
     def __repr__(self) -> str:
         return f"<index {self.label}>"

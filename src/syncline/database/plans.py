@@ -76,32 +76,29 @@ def _try_index(
     contains: list[str],
     order_field: str | None,
 ) -> Plan | None:
+    fields: tuple[str, ...] = index.fields if index is not None else ()
+    each_field = index.each_field if index is not None else None
     used: list[str] = []
     range_field: str | None = None
-    fields: tuple[str, ...] = index.fields if index is not None else ()
-    if index is not None and index.each:
-        # An entry per element: only one condition on the element finds each document once.
-        if fields[0] not in contains:
-            return None
-        used.append(fields[0])
-    for name in fields[len(used) :]:
-        if name in equal:
+    for name in fields:
+        if name in (contains if name == each_field else equal):
             used.append(name)
             continue
-        if name in ranges:
+        if name in ranges and name != each_field:
             range_field = name
         break
+    if each_field is not None and each_field not in used:
+        # One entry per element: only a condition on the element finds each document once, and finds it at all.
+        return None
+    if index is not None and not used and range_field is None:
+        return None
     covered = len(used) + (range_field is not None)
     if range_field is None and len(used) == len(fields) and CREATED in ranges:
         range_field = CREATED
         in_order = order_field == CREATED
     else:
         in_order = order_field == range_field and covered == len(fields)
-    if index is not None and not used and range_field is None:
-        return None
     filters = [name for name in (*equal, *ranges, *contains) if name not in used and name != range_field]
-    if index is not None and index.each and fields[0] in filters:
-        filters.remove(fields[0])
     return Plan(index, tuple(used), range_field, tuple(filters), order_field, not in_order)
 
 
@@ -110,25 +107,24 @@ def index_plan(index: IndexBinding, shape: Shape) -> Plan | str:
     kinds = dict(shape)
     used: list[str] = []
     range_field: str | None = None
-    expected = {"contains", "equal"} if index.each else {"equal"}
-    for position, name in enumerate(index.fields):
-        kind = kinds.pop(name, None)
-        if kind is None:
-            break
-        if kind in (expected if position == 0 else {"equal"}):
+    for name in index.fields:
+        kind = kinds.get(name)
+        if kind == ("contains" if name == index.each_field else "equal"):
             used.append(name)
-        elif kind == "range":
+        elif kind == "range" and name != index.each_field:
             range_field = name
             break
         else:
-            return f"{index.label}: contains(...) works on an index declared with each=True"
-    if CREATED in kinds and range_field is None and len(used) == len(index.fields):
-        del kinds[CREATED]
+            break
+    if index.each_field is not None and index.each_field not in used:
+        return f"{index.label} has an entry per element: say which one, {index.each_field}=contains(...)"
+    left = [name for name in kinds if name not in used and name != range_field]
+    if left == [CREATED] and range_field is None and len(used) == len(index.fields):
+        left = []
         range_field = CREATED
-    if kinds:
-        names = ", ".join(kinds)
+    if left:
         return (
-            f"{index.label} ({', '.join(index.fields)}) cannot use {names}: an index is used by equality on its first "
-            "fields, then at most one range on the next. Use .where(...) for the rest"
+            f"{index.label} ({', '.join(index.fields)}) cannot use {', '.join(left)}: an index is used by equality on "
+            "its first fields, then at most one range on the next. Use .where(...) for the rest"
         )
     return _placed(Plan(index, tuple(used), range_field, (), None, False), shape)
