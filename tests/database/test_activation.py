@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 
@@ -51,7 +52,7 @@ def database(store: Store) -> Database:
     spec = first_version()
     database = Database([spec], store=store)
     with database.writing() as db:
-        make: Callable[..., Document] = spec.cls
+        make = cast("Callable[..., Document]", spec.cls)
         db.insert_many([make(name=name, size=size) for size, name in enumerate("abc")])
     return database
 
