@@ -16,7 +16,7 @@ from .writing import Writes
 PAGES = 4_000
 # From here on the writer waits a little for readers that keep the log from starting over.
 PAGES_TOO_MANY = 16_000
-_PAGES_UNTIL_NEXT_TRY = 2_000
+_PAGES_BEFORE_NEXT_TRY = 2_000
 _IDLE_PAGES = 500
 _WAIT_FOR_READERS_MS = 50
 
@@ -48,8 +48,9 @@ class Checkpoints:
             self._writer.set_busy_timeout(_WAIT_FOR_READERS_MS)
             done = self._run(self._writer, apsw.SQLITE_CHECKPOINT_RESTART)
             self._writer.set_busy_timeout(self._busy_timeout_ms)
-        # An old snapshot may be in the way for long: no attempt after every commit, each costs two fsyncs.
-        self._threshold = PAGES if done else self._pages + _PAGES_UNTIL_NEXT_TRY
+        # An old snapshot may be in the way for long, and each attempt costs two fsyncs or a wait: the longer the log,
+        # the rarer.
+        self._threshold = PAGES if done else self._pages + max(_PAGES_BEFORE_NEXT_TRY, self._pages // 4)
 
     def when_idle(self, connection: Connection) -> None:
         """On any thread and another connection: commits go on meanwhile."""

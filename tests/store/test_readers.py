@@ -1,0 +1,159 @@
+"""Snapshots, deadlines, and what readers may do beside the writer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from support.stores import TABLE, commit, delete, document_id, entry, fill, index_key, open_store, put
+from syncline.kernel.clock import FakeClock
+from syncline.store import DamagedDataError, QueryInterrupted, Store
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    with open_store(tmp_path / "data") if request.param == "file" else Store.memory(FakeClock()) as store:
+        yield store
+
+
+def test_a_snapshot_does_not_change(store: Store) -> None:
+    table = store.add_table("notes")
+    first = fill(store, table, [1, 2], b"old")
+    reader = store.reader()
+    assert reader.begin() == first
+    commit(store, put(1, b"new"), delete(2), entries=[entry(table.by_creation, b"", 2, present=False)])
+    assert reader.get(TABLE, document_id(1)) == (first, 1, b"old")
+    assert reader.get(TABLE, document_id(2)) == (first, 1, b"old")
+    assert reader.count(table.by_creation, b"", None) == 2
+    reader.end()
+    assert reader.begin() == store.head
+    assert reader.get(TABLE, document_id(1)) == (store.head, 1, b"new")
+    assert reader.get(TABLE, document_id(2)) is None
+    assert reader.count(table.by_creation, b"", None) == 1
+
+
+def test_a_scan_under_way_sees_nothing_of_later_commits(store: Store) -> None:
+    table = store.add_table("notes")
+    fill(store, table, range(300), b"old")
+    reader = store.reader()
+    reader.begin()
+    scan = reader.scan(table.by_creation, b"", None)
+    seen = [row[3] for row in islice(scan, 5)]
+    commit(store, *[put(number, b"new") for number in range(300)])
+    seen += [row[3] for row in scan]
+    assert seen == [b"old"] * 300
+
+
+def test_scans_of_one_reader_may_be_interleaved(store: Store) -> None:
+    table = store.add_table("notes")
+    fill(store, table, range(100))
+    reader = store.reader()
+    reader.begin()
+    up = reader.scan(table.by_creation, b"", None)
+    down = reader.scan(table.by_creation, b"", None, True)
+    pairs = [(a[0], b[0]) for a, b in zip(up, down, strict=True)]
+    keys = [index_key(b"", number) for number in range(100)]
+    assert pairs == list(zip(keys, reversed(keys), strict=True))
+
+
+def test_the_writers_reader_is_always_at_the_head(store: Store) -> None:
+    reader = store.writer_reader()
+    assert reader.begin() == 0
+    assert reader.get(TABLE, document_id(1)) is None
+    ts = commit(store, put(1, b"one"))
+    assert reader.ts == reader.begin() == ts
+    assert reader.get(TABLE, document_id(1)) == (ts, 1, b"one")
+    commit(store, put(1, b"two"))
+    assert reader.get(TABLE, document_id(1)) == (store.head, 1, b"two")
+    reader.end()
+    reader.close()
+    assert reader.get(TABLE, document_id(1)) == (store.head, 1, b"two")
+
+
+def test_the_writer_does_not_wait_for_readers_nor_they_for_it(store: Store) -> None:
+    fill(store, store.add_table("notes"), range(50))
+    readers = [store.reader() for _ in range(3)]
+    heads = [reader.begin() for reader in readers]
+    later = commit(store, put(1, b"new"))
+    assert heads == [heads[0]] * 3
+    with store.lock():
+        reader = store.reader()
+        assert reader.begin() == later
+
+
+def test_the_catalog_may_be_changed_between_reads_of_the_writers_reader(store: Store) -> None:
+    commit(store, put(1))
+    reader = store.writer_reader()
+    thread = threading.Thread(target=store.add_table, args=("notes",))
+    thread.start()
+    thread.join()
+    assert reader.get(TABLE, document_id(1)) is not None
+    commit(store, put(2))
+    assert [table.name for table in store.tables()] == ["notes"]
+
+
+class Moving(FakeClock):
+    """A clock of which every reading takes a second."""
+
+    def monotonic(self) -> float:
+        self.advance(1.0)
+        return super().monotonic()
+
+
+def test_a_statement_past_its_deadline_is_interrupted_and_the_snapshot_stays() -> None:
+    clock = Moving()
+    with Store.memory(clock) as store:
+        table = store.add_table("notes")
+        ts = fill(store, table, range(20_000))
+        reader = store.reader()
+        reader.begin()
+        reader.set_deadline(clock.monotonic() + 3.0)
+        with pytest.raises(QueryInterrupted):
+            for _ in range(10):
+                reader.count(table.by_creation, b"", None)
+        reader.set_deadline(None)
+        assert reader.ts == ts
+        assert reader.count(table.by_creation, b"", None) == 20_000
+
+
+def test_an_interruption_passes_through_code_that_catches_all_errors() -> None:
+    assert not issubclass(QueryInterrupted, Exception)
+
+
+def test_a_distant_deadline_changes_nothing(store: Store) -> None:
+    table = store.add_table("notes")
+    fill(store, table, range(3_000))
+    reader = store.reader()
+    reader.begin()
+    reader.set_deadline(1e9)
+    reader.set_deadline(2e9)
+    assert len(list(reader.scan(table.by_creation, b"", None))) == 3_000
+
+
+def test_an_entry_without_its_document_is_an_error_and_not_a_shorter_result(store: Store) -> None:
+    table = store.add_table("notes")
+    fill(store, table, range(9))
+    commit(store, entries=[entry(table.by_creation, b"", 5_000)])
+    reader = store.reader()
+    reader.begin()
+    with pytest.raises(DamagedDataError) as caught:
+        list(reader.scan(table.by_creation, b"", None))
+    assert (
+        f"an index points to document {document_id(5_000).hex()} of table {TABLE}, which does not exist"
+        in str(caught.value)
+    )
+    assert "run `syncline check`" in str(caught.value)
+
+
+def test_a_limit_ends_a_scan_and_reads_no_further(store: Store) -> None:
+    table = store.add_table("notes")
+    fill(store, table, range(5_000))
+    reader = store.reader()
+    reader.begin()
+    for limit in (0, 1, 15, 16, 17, 50, 1_024, 1_025, 3_000, 6_000):
+        rows = list(reader.scan(table.by_creation, b"", None, False, limit))
+        assert [row[0] for row in rows] == [index_key(b"", number) for number in range(min(limit, 5_000))]
