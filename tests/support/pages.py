@@ -42,7 +42,7 @@ SETUP = (
     "make ",
     "npm ",
 )
-ENDLESS = re.compile(r"^syncline (dev|start|watch)\b|^curl -N\b")
+ENDLESS = re.compile(r"^syncline (dev|start|watch)\b|^curl -\w*N\b")
 
 VARYING = [
     (re.compile(r"\b\d\d:\d\d:\d\d\b"), "<time>"),
@@ -53,6 +53,7 @@ VARYING = [
     (re.compile(r"\b[0-9a-f]{16}\b"), "<request>"),
     (re.compile(r"(127\.0\.0\.1|localhost):\d+"), r"\1:<port>"),
 ]
+SPACES = re.compile(r" {2,}")
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def without_variations(line: str, port: int) -> str:
     line = line.rstrip().replace(f":{port}", f":{PORT_IN_PAGES}")
     for pattern, replacement in VARYING:
         line = pattern.sub(replacement, line)
-    return line
+    return SPACES.sub(" ", line)  # columns move with what stands in them
 
 
 def matches(expected: list[str], printed: str, port: int) -> bool:
