@@ -58,7 +58,14 @@ def serving_options(command: Command) -> Command:
 json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON per result.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InOrder(click.Group):
+    """Lists its commands as they are written here: those that one begins with come first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="syncline", message="syncline %(version)s")
 def syncline() -> None:
     """A transactional document database, typed Python functions, and results that stay live in the browser.
@@ -67,7 +74,7 @@ def syncline() -> None:
     """
 
 
-@syncline.command()
+@syncline.command(short_help="Run the application here, and reload it on save.")
 @serving_options
 def dev(**flags: object) -> int:
     """Run the application here: load, serve, and load again on every save."""
@@ -76,7 +83,7 @@ def dev(**flags: object) -> int:
     return _serve(Mode.DEV, flags)
 
 
-@syncline.command()
+@syncline.command(short_help="Run the application in production.")
 @serving_options
 def start(**flags: object) -> int:
     """Run the application in production: errors are redacted, code is not watched."""
@@ -85,7 +92,7 @@ def start(**flags: object) -> int:
     return _serve(Mode.START, flags)
 
 
-@syncline.command()
+@syncline.command(short_help="Call a function and print its result.")
 @click.argument("function", metavar="MODULE:FUNCTION")
 @click.argument("arguments", metavar="[JSON]", default="{}")
 @click.option("--identity", metavar="JSON", help='Act as a user: \'{"subject": "...", "issuer": "..."}\'.')
@@ -102,7 +109,7 @@ def run(function: str, arguments: str, identity: str | None, as_json: bool, **fl
     return run_function(_settings(flags), function, arguments, identity, as_json=as_json)
 
 
-@syncline.command()
+@syncline.command(short_help="Print a query's result whenever it changes.")
 @click.argument("function", metavar="MODULE:FUNCTION")
 @click.argument("arguments", metavar="[JSON]", default="{}")
 @json_option
@@ -114,7 +121,7 @@ def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
     return watch_function(_settings(flags), function, arguments, as_json=as_json)
 
 
-@syncline.command()
+@syncline.command(short_help="Check code, schema and data.")
 @json_option
 @backend_option
 @data_option

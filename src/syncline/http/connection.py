@@ -53,6 +53,9 @@ class HttpConnection(HttpToolsProtocol):
         self._head_bytes = 0
         self._unsent = 0
         self._leaving = False
+        self._upgrading = False
+        #: The next request of the pipeline waits for the client to read answers.
+        self._blocked = False
 
     # Life of the connection
 
@@ -68,6 +71,7 @@ class HttpConnection(HttpToolsProtocol):
         self.gateway.wheel.discard(self)
         self.gateway.forget(self.address)
         self.pipeline.clear()
+        self._blocked = False
         cycle = self.cycle
         super().connection_lost(exc)
         self._drop_cycle()
@@ -110,20 +114,13 @@ class HttpConnection(HttpToolsProtocol):
         elif isinstance(self.cycle, Request) and self.cycle.sink is not None:
             self.cycle.sink.visit(now)
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        if isinstance(self.cycle, Request):
-            # A client that sends requests but does not read the answers: stop taking them.
-            self.flow.pause_reading()
-
     def resume_writing(self) -> None:
         super().resume_writing()
         cycle = self.cycle
-        if isinstance(cycle, Request):
-            if cycle.sink is not None:
-                cycle.sink.drained()
-            if not self.pipeline:
-                self.flow.resume_reading()
+        if isinstance(cycle, Request) and cycle.sink is not None:
+            cycle.sink.drained()
+        if self._blocked:
+            self._begin_next()
 
     # Bytes in
 
@@ -155,7 +152,9 @@ class HttpConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         parser = self.parser
         self._enter(_BODY)
-        if self.transport.is_closing() or (parser.should_upgrade() and self._should_upgrade()):
+        # What upgrades is dealt with when the parser stops behind its head.
+        self._upgrading = parser.should_upgrade()
+        if self._upgrading or self.transport.is_closing():
             return
         try:
             self._check_head(dict(self.headers))
@@ -179,6 +178,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         cycle = self.cycle
+        if self._upgrading:
+            return
         if isinstance(cycle, Request):
             if not cycle.response_complete:
                 self._enter(_BUSY)
@@ -195,29 +196,38 @@ class HttpConnection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        if not self.pipeline:
-            self._enter(_IDLE)
-            self._head_bytes = 0
-            self.flow.resume_reading()
-            if self._leaving:
-                self.transport.close()
+        if self.pipeline:
+            self._begin_next()
+            return
+        self._enter(_IDLE)
+        self._head_bytes = 0
+        self.flow.resume_reading()
+        if self._leaving:
+            self.transport.close()
+
+    def _begin_next(self) -> None:
+        """Let the next request of the pipeline have its turn, once the client reads the answers before it."""
+        self._blocked = self.flow.write_paused
+        if self._blocked:
             return
         cycle, app = self.pipeline.pop()
         if not self.pipeline:
-            # The rest of this request's body may still be on its way.
+            # The rest of its body, or of the requests behind it, may still be on its way.
             self.flow.resume_reading()
-        if isinstance(cycle, Request):
-            cycle.current = True
-            if cycle.received:
-                # Not called from here: a long pipeline of instant answers would recurse.
-                self.loop.call_soon(cycle.run)
-        else:
+        if not isinstance(cycle, Request):
             self._start_asgi_task(cycle, app)
+            return
+        cycle.current = True
+        if cycle.received:
+            # Not called from here: a long pipeline of instant answers would recurse.
+            self.loop.call_soon(cycle.run)
 
     def _begin(self, request: Request) -> None:
         previous, self.cycle = self.cycle, request
-        if previous and not previous.response_complete:
+        waits = bool(previous) and not previous.response_complete
+        if waits or self.flow.write_paused:
             request.current = False
+            self._blocked = self._blocked or not waits
             self.flow.pause_reading()
             self.pipeline.appendleft((request, _no_application))
         elif self.expect_100_continue:
@@ -242,19 +252,29 @@ class HttpConnection(HttpToolsProtocol):
             raise Refusal(415, "UnsupportedContentEncoding", message)
 
     def _leave_http(self, rest: bytes) -> None:
-        if not self._should_upgrade():
-            # `Upgrade: h2c` and the like, which Java's client sends unasked: answered as plain HTTP. The
-            # parser stops after such a request, so what follows needs a fresh one.
-            self.parser = httptools.HttpRequestParser(self)
-            if rest:
-                self.data_received(rest)
-            return
+        """The head of a request asks for another protocol. `rest` came behind it."""
         try:
+            if self.parser.get_method() == b"CONNECT":
+                raise Refusal(405, "MethodNotAllowed", "this server is no proxy")
+            if not self._should_upgrade():
+                self._go_on_as_http(rest)
+                return
             if self._owes_an_answer():
                 raise Refusal(400, "BadRequest", "a WebSocket cannot begin behind an unanswered request")
             self.gateway.upgrade(self, rest)
         except Refusal as refusal:
             self._refuse_and_close(refusal)
+
+    def _go_on_as_http(self, rest: bytes) -> None:
+        """Answer `Upgrade: h2c` and the like, which Java's client sends unasked, as plain HTTP.
+
+        The parser has stopped, and would not have read the body: a new one gets the request without its wish.
+        """
+        version = self.parser.get_http_version()
+        lines = [b"%b %b HTTP/%b\r\n" % (self.parser.get_method(), self.url, version.encode())]
+        lines += [b"%b: %b\r\n" % pair for pair in self.headers if pair[0] not in (b"upgrade", b"connection")]
+        self.parser = httptools.HttpRequestParser(self)
+        self.data_received(b"".join([*lines, b"\r\n", rest]))
 
     def _owes_an_answer(self) -> bool:
         """Whether a request before the one now being read is unanswered: another answer would be taken for its."""
@@ -278,6 +298,7 @@ class HttpConnection(HttpToolsProtocol):
             self.cycle.message_event.set()
             self._drop_cycle()
         self.pipeline.clear()
+        self._blocked = False
         self.transport.close()
 
     def _drop_cycle(self) -> None:

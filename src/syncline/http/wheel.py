@@ -50,6 +50,10 @@ class Wheel:
             self._timer.cancel()
         self._loop = self._timer = None
 
+    def __len__(self) -> int:
+        """How many members there are."""
+        return sum(map(len, self._slots))
+
     def add(self, member: Visited) -> None:
         # The slot that was just served is the furthest away: a new member is first visited after a period.
         member.slot = (self._turn - 1) % _SLOTS

@@ -126,7 +126,7 @@ class Child:
         """The supervisor has ended without ending this process."""
         assert self._loop is not None and self._server is not None
         self._loop.remove_reader(self._orders.lifeline)
-        self._server.should_exit = True
+        self._server.ask_to_stop()
 
     def _die(self, error: BaseException) -> None:
         """The store has failed: memory and disk may disagree, so only a new process may go on."""

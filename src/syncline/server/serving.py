@@ -31,8 +31,11 @@ class HttpServer(uvicorn.Server):
         super().__init__(config)
         self._deployment = deployment
         self._on_started = started
+        #: Where it runs, from its start on.
+        self.loop: asyncio.AbstractEventLoop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.loop = asyncio.get_running_loop()
         self._deployment.start()
         await super().startup(sockets)
         self._on_started()
@@ -69,10 +72,11 @@ class HttpServer(uvicorn.Server):
             return
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._stop)
+            loop.add_signal_handler(number, self.ask_to_stop)
         yield
 
-    def _stop(self) -> None:
+    def ask_to_stop(self) -> None:
+        """Stop gracefully; asked again, at once."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
