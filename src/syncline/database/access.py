@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, NotFoundError, UniqueError
-from syncline.schema import Document, Id
+from syncline.schema import Document, Id, body_of
 from syncline.schema.table_codec import IndexKey
 from syncline.values import Value, check_document, decode_id, encode_id, prefix_end
 
@@ -144,9 +144,7 @@ class DatabaseWriter(DatabaseReader):
         writes.put_entry(table.by_creation, tail, False, ())
 
     def _stored(self, target: str | Document) -> tuple[TableBinding, bytes, str, int, bytes]:
-        text = str(
-            target.id if isinstance(target, Document) else target
-        )  # An Id would not encode as a string.
+        text = _id_of(target)
         table, internal = self._place(text)
         found = self._transaction.get(table.number, internal) if table is not None else None
         if table is None or found is None:
@@ -215,6 +213,20 @@ class DatabaseWriter(DatabaseReader):
         found = self._transaction.first_key(index.id, part, prefix_end(part) or END)
         if found is not None and found[-16:] != internal:
             raise UniqueError(index.label)
+
+
+_ID = b',"_id":"'
+
+
+def _id_of(target: str | Document) -> str:
+    """The id of a document or an id, as a plain string: an Id would not encode as one."""
+    if not isinstance(target, Document):
+        return str(target)
+    body = body_of(target)
+    if body is None:
+        return str(target.id)
+    start = body.index(_ID) + len(_ID)
+    return body[start : body.index(b'"', start)].decode("ascii")
 
 
 def created_us_of_body(body: bytes) -> int:
