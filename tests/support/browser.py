@@ -50,11 +50,12 @@ def free_port() -> int:
 
 
 class Server:
-    """`syncline start` for one application: its supervisor and the process that serves."""
+    """`syncline start` (or `dev`) for one application: its supervisor and the process that serves."""
 
-    def __init__(self, application: Path, data: Path) -> None:
+    def __init__(self, application: Path, data: Path, *, command: str = "start") -> None:
         self.application = application
         self.data = data
+        self.command = command
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,7 +65,7 @@ class Server:
         self.data.mkdir(parents=True, exist_ok=True)
         with self._log().open("ab") as log:
             self._process = subprocess.Popen(
-                [COMMAND, "start", "--port", str(self.port), "--data", str(self.data / "db")],
+                [COMMAND, self.command, "--port", str(self.port), "--data", str(self.data / "db")],
                 cwd=self.application,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -79,7 +79,7 @@ export function createTimeline({ loadOlder, sendAgain, discard }) {
   function draw(entries) {
     const next = new Map();
     for (const entry of entries) {
-      const row = rows.get(entry.id) ?? adopt(entry, entries) ?? createRow(entry, { sendAgain, discard });
+      const row = rows.get(entry.id) ?? adopt(entry, entries) ?? createRow({ sendAgain, discard });
       rows.delete(entry.id);
       next.set(entry.id, row);
     }
@@ -171,7 +171,7 @@ export function createTimeline({ loadOlder, sendAgain, discard }) {
   };
 }
 
-function createRow(entry, actions) {
+function createRow(actions) {
   const row = {
     element: make("li", { className: "message" }),
     day: make("div", { className: "day" }, make("span")),
@@ -179,7 +179,7 @@ function createRow(entry, actions) {
     author: make("strong", { className: "author" }),
     time: make("time"),
     side: make("time", { className: "side-time", ariaHidden: "true" }),
-    body: make("p", { className: "body" }, ...linked(entry.body)),
+    body: make("p", { className: "body" }),
     state: make("p", { className: "state" }),
     entry: null,
   };
@@ -192,12 +192,12 @@ function createRow(entry, actions) {
   return row;
 }
 
+/** Draws an entry in its row, below the entry before it (or null), touching only what has changed. */
 function updateRow(row, entry, before, now) {
+  const shown = row.entry;
+  row.entry = entry;
   const newDay = before === null || dayOf(before.sent_at) !== dayOf(entry.sent_at);
   const leads = newDay || before.author !== entry.author || entry.sent_at - before.sent_at > TOGETHER;
-  const isFirst = row.entry === null;
-  const changed = isFirst || row.entry.id !== entry.id;
-  row.entry = entry;
 
   row.day.hidden = !newDay;
   if (newDay) row.day.firstChild.textContent = sayDay(entry.sent_at, now);
@@ -206,24 +206,31 @@ function updateRow(row, entry, before, now) {
   row.element.classList.toggle("sending", entry.sending === true);
   row.element.classList.toggle("refused", entry.problem !== undefined);
   sayTimes(row, now);
-  if (!changed) return;
 
+  if (shown?.body !== entry.body) row.body.replaceChildren(...linked(entry.body));
+  if (shown?.author !== entry.author) {
+    row.author.textContent = entry.author;
+    paintFace(row.face, entry.author);
+  }
+  if (shown?.id === entry.id) return;
   row.element.dataset.id = entry.id;
-  row.author.textContent = entry.author;
-  paintFace(row.face, entry.author);
   for (const time of [row.time, row.side]) {
     time.dateTime = new Date(entry.sent_at).toISOString();
     time.title = sayExactly(entry.sent_at);
   }
-  if (entry.problem !== undefined) {
-    row.state.replaceChildren(
-      make("span", { textContent: `Not sent. ${entry.problem}` }),
+  showState(row, entry);
+}
+
+function showState({ state }, { sending, problem }) {
+  if (problem !== undefined) {
+    state.replaceChildren(
+      make("span", { textContent: `Not sent. ${problem}` }),
       actionButton("again", "Send again"),
       actionButton("discard", "Discard"),
     );
-    row.state.setAttribute("role", "alert");
+    state.setAttribute("role", "alert");
   } else {
-    row.state.replaceChildren(...(entry.sending ? [make("span", { className: "unseen", textContent: "Sending" })] : []));
+    state.replaceChildren(...(sending ? [make("span", { className: "unseen", textContent: "Sending" })] : []));
   }
 }
 
