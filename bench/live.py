@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.loader import Measured, run
-from bench.report import Budget, Figure, Report, cpu, percentiles, raw
+from bench.report import Budget, Figure, Report, cpu, either, percentiles, raw
 from bench.server import Server
 from bench.settings import Settings, median
 from bench.throughput import fill
@@ -95,16 +95,14 @@ def topics(settings: Settings, report: Report) -> None:
             watched.append(_topics(settings, server, subscribers=1_000))
         moderate = _topics(settings, server, subscribers=1_000, pace="rate", rate=1_000)
     plain, chosen = median(alone), median(watched)
-    report.add("topics", _inserts("topics: without subscribers", plain), raw(alone))
     share = max(w.rate / a.rate for a, w in zip(alone, watched, strict=True))
-    # The budget is one or the other: a rate, or half the rate without subscribers.
-    budget = None if share >= 0.5 else Budget(4_200, at_least=True)
-    report.add("topics", _inserts("topics: with subscribers", chosen, budget), raw(watched))
-    enough = chosen.rate >= 4_200
-    report.add(
-        "topics",
-        Figure("topics: with / without, best pair", share, "", None if enough else Budget(0.5, True)),
+    rate, ratio = either(
+        _inserts("topics: with subscribers", chosen, Budget(4_200, at_least=True)),
+        Figure("topics: with / without, best pair", share, "", Budget(0.5, at_least=True)),
     )
+    report.add("topics", _inserts("topics: without subscribers", plain), raw(alone))
+    report.add("topics", rate, raw(watched))
+    report.add("topics", ratio)
     times = chosen.delivery_us
     report.add(
         "topics",

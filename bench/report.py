@@ -45,6 +45,15 @@ class Figure(msgspec.Struct, frozen=True):
         return self.budget is None or self.budget.met_by(self.value)
 
 
+def either(first: Figure, second: Figure) -> tuple[Figure, Figure]:
+    """Two figures of which one has to meet its budget: the other's is then taken off."""
+    if first.met and not second.met:
+        return first, msgspec.structs.replace(second, budget=None)
+    if second.met and not first.met:
+        return msgspec.structs.replace(first, budget=None), second
+    return first, second
+
+
 def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
