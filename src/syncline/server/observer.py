@@ -6,7 +6,6 @@ It stands between the engine and the live queries: what the engine says passes t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from syncline.database import CommitRecord
 from syncline.functions import (
@@ -123,4 +122,4 @@ class ObservedEngine:
             self._observer.action(call.path, self._clock.monotonic() - began, outcome)
             call.done(outcome)
 
-        self._engine.act(replace(call, done=done))
+        self._engine.act(ActionCall(call.path, call.args, call.caller, done, call.request_id))
