@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from support.stores import commit, open_store, put
+from support.stores import commit, open_unflushed, put
 from syncline.store import Store
 
 
@@ -22,7 +22,7 @@ def write(store: Store, times: int) -> None:
 
 def test_the_log_starts_over_when_it_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncline.store.checkpoints.PAGES", 50)
-    with open_store(tmp_path) as store:
+    with open_unflushed(tmp_path) as store:
         write(store, 60)
         size = wal_bytes(tmp_path)
         write(store, 120)
@@ -31,7 +31,7 @@ def test_the_log_starts_over_when_it_is_long(tmp_path: Path, monkeypatch: pytest
 
 def test_idle_moments_empty_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("syncline.store.checkpoints._IDLE_PAGES", 5)
-    with open_store(tmp_path) as store:
+    with open_unflushed(tmp_path) as store:
         write(store, 60)
         before = (tmp_path / "syncline.db").stat().st_size
         while store.maintain():
@@ -47,7 +47,7 @@ def test_a_long_snapshot_makes_the_log_grow_until_it_ends(
 ) -> None:
     monkeypatch.setattr("syncline.store.checkpoints.PAGES", 50)
     monkeypatch.setattr("syncline.store.checkpoints._PAGES_BEFORE_NEXT_TRY", 20)
-    with open_store(tmp_path) as store:
+    with open_unflushed(tmp_path) as store:
         write(store, 10)
         reader = store.reader()
         reader.begin()
@@ -65,7 +65,7 @@ def test_readers_without_a_pause_do_not_keep_the_log_growing(
     monkeypatch.setattr("syncline.store.checkpoints.PAGES", 50)
     monkeypatch.setattr("syncline.store.checkpoints.PAGES_TOO_MANY", 150)
     monkeypatch.setattr("syncline.store.checkpoints._PAGES_BEFORE_NEXT_TRY", 20)
-    with open_store(tmp_path) as store:
+    with open_unflushed(tmp_path) as store:
         write(store, 1)
         done = threading.Event()
 

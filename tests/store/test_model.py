@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from support.stores import SHAPE, document_id, entry, index_key
+from support.stores import SHAPE, document_id, entry, index_key, open_unflushed
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.limits import Limits
 from syncline.store import Commit, DocumentWrite, EntryWrite, Reader, Store
@@ -57,7 +57,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @initialize()
     def open(self) -> None:
-        self.store = Store.open(self.folder, clock=self.clock, limits=LIMITS)
+        self.store: Store = open_unflushed(self.folder, clock=self.clock, limits=LIMITS)
         self.table = self.store.add_table("notes")
         self.other = self.store.add_table("others")
         self.index = self.store.add_index(self.table.number, "by_part", "").number
@@ -150,7 +150,7 @@ class StoreMachine(RuleBasedStateMachine):
     def reopen(self) -> None:
         self.store.close()
         self.held.clear()
-        self.store = Store.open(self.folder, clock=self.clock, limits=LIMITS)
+        self.store = open_unflushed(self.folder, clock=self.clock, limits=LIMITS)
         assert self.store.head == self.head
 
     @invariant()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.stores import commit, open_store, put, request
+from support.stores import commit, open_store, open_unflushed, put, request
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.limits import Limits
 from syncline.store import LogTrimmedError, Store
@@ -64,7 +64,7 @@ def test_old_outcomes_are_forgotten_by_maintenance() -> None:
 
 
 def test_the_log_keeps_a_window_of_bytes(tmp_path: Path) -> None:
-    with open_store(tmp_path, limits=Limits(commit_window_bytes=50_000)) as store:
+    with open_unflushed(tmp_path, limits=Limits(commit_window_bytes=50_000)) as store:
         for number in range(200):
             commit(store, put(number % 10, b"x" * 1_000))
         maintain(store)
@@ -77,7 +77,7 @@ def test_the_log_keeps_a_window_of_bytes(tmp_path: Path) -> None:
 
 def test_the_log_keeps_a_window_of_time_and_always_the_head(tmp_path: Path) -> None:
     clock = FakeClock()
-    with Store.open(tmp_path, clock=clock, limits=Limits(commit_window_seconds=60.0)) as store:
+    with open_unflushed(tmp_path, clock=clock, limits=Limits(commit_window_seconds=60.0)) as store:
         old = [commit(store, put(number)) for number in range(200)]
         clock.advance(59.0)
         recent = [commit(store, put(number)) for number in range(3)]
@@ -98,7 +98,7 @@ def test_the_log_keeps_a_window_of_time_and_always_the_head(tmp_path: Path) -> N
 
 
 def test_the_file_does_not_grow_with_the_number_of_commits(tmp_path: Path) -> None:
-    with open_store(tmp_path, limits=Limits(commit_window_bytes=50_000)) as store:
+    with open_unflushed(tmp_path, limits=Limits(commit_window_bytes=50_000)) as store:
         sizes: list[int] = []
         for _ in range(4):
             for number in range(100):

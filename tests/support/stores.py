@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from syncline.kernel.clock import FakeClock
+from syncline.kernel.clock import Clock, FakeClock
 from syncline.kernel.limits import Limits
 from syncline.store import Commit, DocumentWrite, EntryWrite, RequestRecord, Store, TableInfo
 
@@ -15,6 +15,12 @@ SHAPE = 1
 
 def open_store(folder: Path, *, key: bytes | None = None, limits: Limits | None = None) -> Store:
     return Store.open(folder, clock=FakeClock(), key=key, limits=limits)
+
+
+def open_unflushed(folder: Path, *, clock: Clock | None = None, limits: Limits | None = None) -> Store:
+    """A store that never waits for the disk, for tests that write much and do not pull the plug."""
+    path = folder / "syncline.db"
+    return Store(path, clock=clock or FakeClock(), limits=limits or Limits(), durable=False)
 
 
 def document_id(number: int) -> bytes:
