@@ -35,9 +35,9 @@ help:
 	@echo 'make wheel       build dist/*.whl with the browser client in it'
 
 demo: $(PACKAGE)
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory bundle; \
+	@if command -v npm >/dev/null; then $(MAKE) --silent bundle; \
 	else echo 'npm was not found: the page will say how to get the browser client.'; fi
-	cd examples/chat && exec syncline dev --port $(PORT)
+	@cd examples/chat && exec syncline dev --port $(PORT)
 
 test: $(DEV) $(NODE_MODULES) $(BUNDLE)
 	@scripts/ensure-chromium
@@ -70,22 +70,25 @@ clean:
 $(PACKAGE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	{ echo 'Syncline needs Python 3.11 or newer. Name one: make PYTHON=python3.12 ...' >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	pip install --quiet --editable .
-	touch $@
+	@echo 'Installing Syncline into $(VENV) ...'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@pip install --quiet --editable .
+	@touch $@
 
 $(DEV): $(PACKAGE) pyproject.toml
-	pip install --quiet --editable '.[dev]'
-	touch $@
+	@echo 'Installing what the tests and linters need ...'
+	@pip install --quiet --editable '.[dev]'
+	@touch $@
 
 # The bundle's version and checksum stand in the lock file of the browser tests.
 $(BUNDLE): tests/js/package-lock.json scripts/fetch_browser_bundle.py
-	$(PYTHON) scripts/fetch_browser_bundle.py $(@D)
+	@$(PYTHON) scripts/fetch_browser_bundle.py $(@D)
 
 %/node_modules/.package-lock.json: %/package-lock.json
 	@command -v npm >/dev/null || { echo 'The tests need Node 20 or newer with npm (nodejs.org).' >&2; exit 1; }
-	cd $* && $(NPM_CI)
-	touch $@
+	@echo 'Installing the packages of $* ...'
+	@cd $* && $(NPM_CI)
+	@touch $@
 
 $(LOAD): $(wildcard bench/load/*.c bench/load/*.h)
 	@command -v $(CC) >/dev/null || { echo 'The load generator needs a C compiler: apt-get install gcc libc6-dev' >&2; exit 1; }
