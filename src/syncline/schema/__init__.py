@@ -13,7 +13,7 @@ from .mismatch import Problem
 from .nodes import TableNumbers, TypeNode
 from .pagination import Page, PaginationOptions
 from .results import ResultCodec
-from .table_codec import TableCodec
+from .table_codec import IndexKey, TableCodec
 from .tables import FieldSpec, TableSpec, collect, table_of
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "FieldSpec",
     "Id",
     "Index",
+    "IndexKey",
     "Missing",
     "Page",
     "PaginationOptions",

@@ -22,7 +22,7 @@ from .nodes import (
     TypeNode,
     Within,
 )
-from .objects import RecordField, RecordNode
+from .objects import RecordField, RecordNode, convert_fields
 from .pagination import Page, PaginationOptions
 from .scalars import IdNode, LiteralNode, microseconds, milliseconds
 from .writing import write_body
@@ -68,23 +68,15 @@ class StoredNode(RecordNode):
         return encode
 
     def decoder(self, binding: Binding) -> Decoder:
-        fields = [(field.name, field.node.decoder(binding)) for field in self.fields]
+        plan = [(field, field.node.decoder(binding)) for field in self.fields]
 
         def decode(value: Value) -> object:
-            if type(value) is not dict or not isinstance(value.get("_id"), str):
+            if type(value) is not dict:
                 raise Mismatch(self.describe(), value)
-            for name, decode_field in fields:
-                if name not in value:
-                    raise Mismatch.missing(name, self.describe(), value)
-                try:
-                    decode_field(value[name])
-                except Mismatch as mismatch:
-                    raise mismatch.within(f".{name}") from None
-            rest = value.copy()
-            text, created = rest.pop("_id"), rest.pop("_creationTime")
-            return load_document(
-                self.document, write_body(rest, cast("str", text), microseconds(cast("float", created)))
-            )
+            convert_fields(plan, value)  # a check: documents are made from their bodies
+            fields = value.copy()
+            text, created = cast("str", fields.pop("_id")), cast("float", fields.pop("_creationTime"))
+            return load_document(self.document, write_body(fields, text, microseconds(created)))
 
         return decode
 

@@ -20,7 +20,8 @@ from .scalars import milliseconds
 
 BodyWriter: TypeAlias = Callable[[Mapping[str, Value], str, int], bytes]
 
-_write: Final = msgspec.json.Encoder(order="sorted").encode
+# The hook is for ids given as `Id`: msgspec does not take subclasses of str for strings.
+_write: Final = msgspec.json.Encoder(order="sorted", enc_hook=str.__str__).encode
 #: Kinds that JSON has itself.
 _PLAIN: Final[frozenset[Kind]] = frozenset({"null", "boolean", "string", "number", "array", "object"})
 
