@@ -6,7 +6,7 @@ A block's first line says what it is:
     ```python add=backend/schema.py      more of that file
     ```python                            a script: run in the page's folder, and type-checked
     ```console                           a session: `$ command`, then what it prints
-    ```console fails                     a session whose last command exits with an error
+    ```console fails                     a session whose last command is refused (exit code 1)
 
 Other languages (text, json, tsx, ...) are shown only; with `title=` they are written too. Blocks are done in
 the order of the page, in one folder. In a session, `...` on a line of its own stands for any lines, and
@@ -198,7 +198,7 @@ class Reader:
             self._start(block, command, text)
         else:
             done = self._run(["bash", "-c", text])
-            assert (done.returncode != 0) == fails, f"{block}: exit code {done.returncode}\n{done.stdout}"
+            assert done.returncode == (1 if fails else 0), f"{block}: exit code {done.returncode}\n{done.stdout}"
             assert matches(command.expected, done.stdout, self.port), (
                 f"{block}: {command.text}\nthe page shows\n"
                 + "\n".join(command.expected)
