@@ -87,15 +87,13 @@ class DocumentCache:
                 if ts == self.applied_ts:
                     self._set(table, id, (ts, 0, None) if entry is None else entry)
 
-    def put_many(
-        self, table: int, found: Iterable[tuple[bytes, Timestamp, int, bytes]], ts: Timestamp
-    ) -> None:
-        """Remember several documents, as (id, ts, shape, body), found in the snapshot `ts`."""
+    def put_many(self, table: int, ids: Sequence[bytes], found: Sequence[StoredBody], ts: Timestamp) -> None:
+        """Remember several documents found in the snapshot `ts`."""
         if ts == self.applied_ts:
             with self._lock:
                 if ts == self.applied_ts:
-                    for id, *entry in found:
-                        self._set(table, id, tuple(entry))  # type: ignore[arg-type]  # three items
+                    for id, entry in zip(ids, found, strict=True):
+                        self._set(table, id, entry)
 
     def apply(self, commit: Commit) -> None:
         """Follow one commit. Commits must come in order and without gaps."""

@@ -20,9 +20,13 @@ FIRST_USER_TABLE = 10_001
 
 _PLAIN_HEADER = b"SQLite format 3\0"
 
+# Measured with 20,000 documents of 250 bytes and random batches of 64 commits of 2 documents, CPU time:
+# - pages of 8 KiB cost 15 % more per commit and 16 KiB 50 %; 2 KiB win nothing and cost scans 5 %;
+# - a cache of 2 MiB makes reads in a long snapshot 30 % slower; 64 MiB win nothing;
+# - memory-mapped reads are 25 % slower in snapshots shortly after a commit, where most reads happen;
+# - deleting without traces where that costs no extra writes ("fast") is within noise of not doing it.
 PAGE_SIZE = 4096
 CACHE_KIB = 16 * 1024
-MMAP_BYTES = 1 << 30
 
 SCHEMA = """
 CREATE TABLE documents(
@@ -63,9 +67,7 @@ def connect(path: Path, key: bytes | None, *, durable: bool, vfs: str | None = N
     connection.pragma("synchronous", "full" if durable else "off")
     connection.pragma("cache_size", -CACHE_KIB)
     connection.pragma("wal_autocheckpoint", 0)
-    connection.pragma("temp_store", "memory")
-    if key is None:
-        connection.pragma("mmap_size", MMAP_BYTES)
+    connection.pragma("secure_delete", "fast")
     return connection
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from .cache import DocumentCache
@@ -12,7 +12,7 @@ from .types import ID_BYTES, RequestRecord, Row, StoredBody, Timestamp
 
 _GET = "SELECT ts, shape, body FROM documents WHERE tbl = ? AND id = ?"
 # CROSS JOIN fixes the order of the loops, and with it the order of the rows: that of the ids given.
-_GET_MANY = "SELECT id, ts, shape, body FROM carray(?) CROSS JOIN documents ON tbl = ? AND id = value"
+_GET_MANY = "SELECT ts, shape, body FROM carray(?) CROSS JOIN documents ON tbl = ? AND id = value"
 _HEAD = "SELECT ts FROM commits ORDER BY ts DESC LIMIT 1"
 _HIGHEST = "SELECT max(request) FROM requests WHERE session = ?"
 _REQUEST = "SELECT ts, identity, result, log_lines FROM requests WHERE session = ? AND request = ?"
@@ -184,24 +184,28 @@ class Reader:
         """Read the documents of a chunk that are missing in `rows`."""
         missing = [position for position, row in enumerate(rows) if row is None]
         ids = tuple([keys[position][0][-ID_BYTES:] for position in missing])
-        found: list[tuple[bytes, Timestamp, int, bytes]] = []
+        found: list[StoredBody]
         if len(ids) > _FEW:
             self._execute(_GET_MANY, (array(ids), table))
             found = self._fetchall()
         else:
+            found = []
             for id in ids:
                 self._execute(_GET, (table, id))
-                found += [(id, *row) for row in self._fetchall()]
+                found += self._fetchall()
         if len(found) != len(ids):
-            lost = next(id for id in ids if id not in {row[0] for row in found})
-            raise DamagedDataError(
-                f"an index points to document {lost.hex()} of table {table}, which does not exist. Stop the server, "
-                "keep a copy of the data folder and run `syncline check`, which names all damage."
-            )
-        for position, (_id, ts, shape, body) in zip(missing, found, strict=True):
-            rows[position] = (keys[position][0], ts, shape, body)
+            raise self._dangling(table, ids)
+        for position, body in zip(missing, found, strict=True):
+            rows[position] = keys[position] + body
         if remember:
-            self._cache.put_many(table, found, self.ts)
+            self._cache.put_many(table, ids, found, self.ts)
+
+    def _dangling(self, table: int, ids: Sequence[bytes]) -> DamagedDataError:
+        lost = [id.hex() for id in ids if not self._connection.execute(_GET, (table, id)).fetchall()]
+        return DamagedDataError(
+            f"an index points to document {lost[0]} of table {table}, which does not exist. Stop the server, "
+            "keep a copy of the data folder and run `syncline check`, which names all damage."
+        )
 
     def _check_deadline(self) -> bool:
         if self._deadline is not None and self._monotonic() > self._deadline:
