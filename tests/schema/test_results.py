@@ -111,14 +111,14 @@ def test_documents_are_spliced_wherever_they_stand(hint: Any, value: Any, looked
         assert codec(hint).encode(codec(hint).decode(encoded)) == encoded
 
 
-def documents_in(value: Any) -> list[Any]:
+def documents_in(value: object) -> list[Message | User]:
     match value:
         case Message() | User():
             return [value]
         case list():
-            return [found for item in cast("list[Any]", value) for found in documents_in(item)]
+            return [found for item in cast("list[object]", value) for found in documents_in(item)]
         case dict():
-            return [found for item in cast("dict[str, Any]", value).values() for found in documents_in(item)]
+            return documents_in(list(cast("dict[str, object]", value).values()))
         case _:
             return []
 
