@@ -13,7 +13,7 @@ from typing import Protocol
 
 from syncline.database import CommitRecord, CreationClock, KeyCache, Progress, activate, last_creation_time
 from syncline.database.activation import silent
-from syncline.kernel.clock import Clock, Entropy
+from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.schema import TableSpec
 from syncline.store import Commit, Store
 
@@ -53,6 +53,7 @@ class Engine:
         *,
         report: Callable[[Progress], None] = silent,
         on_fatal: Callable[[BaseException], None] = lambda error: None,
+        new_entropy: Callable[[], Entropy] = SystemEntropy,
     ) -> None:
         """Bind the release's schema to the store. Raises SetupError when stored data does not fit it."""
         catalog = activate(store, release.schema, report)
@@ -60,6 +61,7 @@ class Engine:
             store=store,
             clock=clock,
             entropy=entropy,
+            new_entropy=new_entropy,
             settings=settings,
             keys=KeyCache(applied_ts=store.head),
             created=CreationClock(last_creation_time(store, catalog)),
@@ -76,7 +78,8 @@ class Engine:
         self._rounds: dict[int, ReaderThread] = {}
         self._numbers = count(1)
         self._post: Post | None = None
-        self._listener: EngineListener | None = None
+        #: Hears everything; set by `start`, or before it by whoever listens.
+        self.listener: EngineListener | None = None
         self.actions = ActionRunner(self)
 
     # Facts
@@ -100,7 +103,7 @@ class Engine:
     def start(self, post: Post, listener: EngineListener) -> None:
         """Start the threads. All of `listener`'s methods will be called through `post`."""
         self._post = post
-        self._listener = listener
+        self.listener = listener
         self._lane.start()
         for reader in self._readers:
             reader.start()
@@ -133,9 +136,9 @@ class Engine:
             node.keys.apply_all([commit])
             old = node.release
             node.releases = (ActiveRelease(old.number + 1, release.registry, catalog, commit.ts), old)
-            assert self._listener is not None
-            self.post(self._listener.on_batch, [CommitRecord(commit.ts, ())], [])
-            self.post(self._listener.on_release, commit.ts)
+            assert self.listener is not None
+            self.post(self.listener.on_batch, [CommitRecord(commit.ts, ())], [])
+            self.post(self.listener.on_release, commit.ts)
             self.post(done, None)
 
         self._lane.exclusively(switch)
@@ -173,16 +176,16 @@ class Engine:
     # From the engine's threads to the loop's
 
     def _publish(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
-        assert self._listener is not None
+        assert self.listener is not None
         self.post(self._deliver, records, settled)
 
     def _deliver(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
-        assert self._listener is not None
-        self._listener.on_batch(records, settled)
+        assert self.listener is not None
+        self.listener.on_batch(records, settled)
 
     def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
-        assert self._listener is not None
-        self.post(self._listener.on_results, round, ts, results)
+        assert self.listener is not None
+        self.post(self.listener.on_results, round, ts, results)
 
     def post(self, function: Callable[..., object], *args: object) -> None:
         """Call a function on the event loop's thread, after everything posted before it."""

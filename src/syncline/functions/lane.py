@@ -26,7 +26,7 @@ from syncline.database import (
     WriteSet,
     commit_record,
 )
-from syncline.kernel.clock import Clock, SystemEntropy
+from syncline.kernel.clock import Clock
 from syncline.kernel.errors import OverloadedError, SynclineError
 from syncline.kernel.identity import Caller
 from syncline.store import Commit, RequestRecord, StoreFailedError, StoreFullError
@@ -61,6 +61,7 @@ class Lane:
         self._queue: SimpleQueue[MutationCall | Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="syncline-lane", daemon=True)
         self._highest = _HighestRequests(node)
+        self._entropy = node.new_entropy()
 
     def start(self) -> None:
         self._thread.start()
@@ -87,7 +88,7 @@ class Lane:
     # On the lane's thread
 
     def _work(self) -> None:
-        execution = Execution(self._node.settings, SystemEntropy())
+        execution = Execution(self._node.settings, self._entropy)
         batch = _Batch(self._node, execution, self._highest)
         try:
             while True:
@@ -222,7 +223,10 @@ class _Batch:
             definition = release.registry.find(call.path, Kind.MUTATION, call.caller)
         except SynclineError as error:
             failure = make_failure(
-                error, request_id=_request_id(call, node), redact=node.settings.redact, raised_by_function=False
+                error,
+                request_id=_request_id(call, node),
+                redact=node.settings.redact,
+                raised_by_function=False,
             )
             return failure, None
         assert self._snapshot is not None

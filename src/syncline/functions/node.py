@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from syncline.database import Catalog, CreationClock, KeyCache
@@ -33,6 +34,8 @@ class Node:
     store: Store
     clock: Clock
     entropy: Entropy
+    #: Makes the randomness of one thread; a source belongs to the thread that draws from it.
+    new_entropy: Callable[[], Entropy]
     settings: RunSettings
     keys: KeyCache
     created: CreationClock

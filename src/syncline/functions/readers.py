@@ -13,7 +13,6 @@ from queue import SimpleQueue
 from typing import TypeAlias
 
 from syncline.database import CachedSnapshot, ReadSet, Transaction
-from syncline.kernel.clock import SystemEntropy
 from syncline.kernel.errors import SynclineError
 from syncline.store import Reader
 
@@ -49,6 +48,7 @@ class ReaderThread:
     def __init__(self, node: Node, name: str, answer: Answer) -> None:
         self._node = node
         self._answer = answer
+        self._entropy = node.new_entropy()
         self._queue: SimpleQueue[Callable[[Execution], None] | None] = SimpleQueue()
         self._rounds: dict[int, _Round] = {}
         self._idle: list[Reader] = []
@@ -76,7 +76,7 @@ class ReaderThread:
     # On the reader's thread
 
     def _work(self) -> None:
-        execution = Execution(self._node.settings, SystemEntropy())
+        execution = Execution(self._node.settings, self._entropy)
         try:
             while (work := self._queue.get()) is not None:
                 work(execution)

@@ -1,0 +1,14 @@
+"""Testing applications: the real engine in memory, on a clock that tests move.
+
+    def test_send(backend):
+        alice = backend.signed_in("alice")
+        alice.mutation(messages.send, channel="general", body="hi")
+        assert [m.body for m in alice.query(messages.list_messages, channel="general")] == ["hi"]
+
+`backend` is a fixture of the pytest plugin, which comes with the package.
+"""
+
+from .backend import Backend, User
+from .updates import Updates
+
+__all__ = ["Backend", "Updates", "User"]

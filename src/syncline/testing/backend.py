@@ -1,0 +1,189 @@
+"""An application under test: its functions on a store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, ParamSpec, TypeVar, cast
+
+from syncline.functions import (
+    Action,
+    ActionCall,
+    FunctionDefinition,
+    Kind,
+    Mutation,
+    MutationCall,
+    Outcome,
+    Query,
+    Release,
+    RunSettings,
+    SyncAction,
+    define,
+)
+from syncline.functions.contexts import arguments_by_name
+from syncline.functions.engine import Engine
+from syncline.kernel.clock import FakeClock, SeededEntropy
+from syncline.kernel.identity import Caller, Identity
+from syncline.kernel.limits import Limits
+from syncline.store import Store
+from syncline.sync import LiveQueries
+
+from .turns import Turns
+from .updates import Updates, decoded
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: The issuer of identities made by `signed_in`.
+ISSUER = "https://test.syncline.invalid"
+
+
+class _World:
+    """One engine on a store in memory, and the time and chance in it."""
+
+    def __init__(self, release: Release, limits: Limits, env: Mapping[str, str]) -> None:
+        self.clock = FakeClock()
+        self.logs: list[str] = []
+        self._turns = Turns()
+        self._store = Store.memory(self.clock)
+        seeds = count(1)
+        self._engine = Engine(
+            self._store,
+            release,
+            RunSettings(limits=limits, env=env),
+            self.clock,
+            SeededEntropy(0),
+            on_fatal=_failed,
+            new_entropy=lambda: SeededEntropy(next(seeds)),
+        )
+        self._live = LiveQueries(self._engine, self.clock, limits)
+        self._engine.start(self._turns.post, self._live)
+
+    def call(
+        self,
+        caller: Caller,
+        definition: FunctionDefinition,
+        args: tuple[object, ...],
+        kwargs: dict[str, Any],
+    ) -> object:
+        raw_args = _encoded(definition, args, kwargs)
+        outcomes: list[Outcome] = []
+
+        def done(outcome: Outcome, *_: object) -> None:
+            outcomes.append(outcome)
+
+        if definition.kind is Kind.QUERY:
+            self._live.fetch(definition.path, raw_args, caller, done)
+        elif definition.kind is Kind.MUTATION:
+            self._engine.mutate(MutationCall(definition.path, raw_args, caller, done))
+        else:
+            self._engine.act(ActionCall(definition.path, raw_args, caller, done))
+        self._turns.run_until(lambda: bool(outcomes), definition.path)
+        [outcome] = outcomes
+        self.logs += outcome.lines
+        return decoded(definition, outcome)
+
+    def subscribe(
+        self,
+        caller: Caller,
+        definition: FunctionDefinition,
+        args: tuple[object, ...],
+        kwargs: dict[str, Any],
+    ) -> Updates[Any]:
+        raw_args = _encoded(definition, args, kwargs)
+        return Updates(self._live, definition, raw_args, caller, self.settle)
+
+    def settle(self) -> None:
+        """Wait until all live queries show the newest state."""
+        self._turns.run_until(lambda: self._live.is_settled, "live queries to settle")
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self._live.tick()
+        self.settle()
+
+    def close(self) -> None:
+        self._engine.stop()
+        self._store.close()
+
+
+class User:
+    """Somebody who calls functions, as a client would."""
+
+    def __init__(self, world: _World, identity: Identity | None) -> None:
+        self._world = world
+        self.identity = identity
+
+    def query(self, fn: Query[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a query. Raises what it raises."""
+        return cast("R", self._world.call(self._caller_of(fn.internal), define(fn), args, kwargs))
+
+    def mutation(self, fn: Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call a mutation. Raises what it raises; then nothing was written."""
+        return cast("R", self._world.call(self._caller_of(fn.internal), define(fn), args, kwargs))
+
+    def action(self, fn: Action[P, R] | SyncAction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call an action, async or not, and wait for it. Raises what it raises."""
+        return cast("R", self._world.call(self._caller_of(fn.internal), define(fn), args, kwargs))
+
+    @contextmanager
+    def subscribe(self, fn: Query[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Generator[Updates[R]]:
+        """A live query, as long as the block lasts."""
+        updates: Updates[R] = self._world.subscribe(self._caller_of(fn.internal), define(fn), args, kwargs)
+        try:
+            yield updates
+        finally:
+            updates.close()
+
+    def _caller_of(self, internal: bool) -> Caller:
+        # Tests may call internal functions, as the backend itself may.
+        return Caller(self.identity, backend=internal)
+
+
+class Backend(User):
+    """An application with an empty database of its own. Called directly, nobody is signed in.
+
+    Time stands still until `advance` moves it, and chance is the same in every run of a test.
+    """
+
+    def __init__(
+        self, release: Release, *, limits: Limits | None = None, env: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(_World(release, limits or Limits(), dict(env or {})), None)
+
+    @property
+    def now(self) -> datetime:
+        """The time that functions see as `ctx.now`."""
+        passed = timedelta(microseconds=self._world.clock.wall_ns() // 1000)
+        return datetime(1970, 1, 1, tzinfo=UTC) + passed
+
+    @property
+    def logs(self) -> list[str]:
+        """The log lines of all calls so far, in the form that clients see: `[LOG] 'hello'`."""
+        return self._world.logs
+
+    def signed_in(self, subject: str, **claims: Any) -> User:
+        """Somebody who is signed in as `subject`; `claims` are fields of Identity, such as `email="a@b.c"`."""
+        return User(self._world, Identity(subject, claims.pop("issuer", ISSUER), **claims))
+
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
+        """Let time pass: live queries with a `ctx.clock` that ticks run again."""
+        passed = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        if passed < timedelta(0):
+            raise ValueError(f"time does not go back: advance({passed})")
+        self._world.advance(passed.total_seconds())
+
+    def close(self) -> None:
+        """End the backend's threads and forget its data."""
+        self._world.close()
+
+
+def _failed(error: BaseException) -> None:
+    raise AssertionError("the engine failed") from error
+
+
+def _encoded(definition: FunctionDefinition, args: tuple[object, ...], kwargs: dict[str, Any]) -> bytes:
+    values = arguments_by_name(definition, args, kwargs)
+    return definition.arguments.encode(definition.arguments.check(values))
