@@ -11,6 +11,7 @@ from syncline.functions import Failure, Success
 from syncline.kernel.errors import OverloadedError, SetupError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
+from syncline.values import encode_id
 
 SCHEMA = """
     from syncline import Document, Index
@@ -244,3 +245,32 @@ def test_a_unique_index_over_repeated_keys_is_refused(backend: Path) -> None:
         error = node.reload()
         assert "notes.by_text is unique, but 1 stored documents repeat another's key" in str(error)
         assert node.query("notes:list") == ["a", "a"]
+
+
+def test_ids_in_arguments_must_be_of_the_hinted_table(backend: Path) -> None:
+    write_backend(
+        backend.parent,
+        more="""
+            from syncline import Document, Id, QueryCtx, query
+            from .schema import Note
+
+            class Other(Document):
+                text: str
+
+            @query
+            def text_of(ctx: QueryCtx, id: Id[Note]) -> str:
+                return ctx.db.require(id).text
+
+            @query
+            def other_ids(ctx: QueryCtx) -> list[Id[Note]]:
+                return [note.id for note in ctx.db.query(Note)]
+        """,
+    )
+    with running(backend) as node:
+        node.mutate("notes:add", text="a")
+        [id] = node.query("more:other_ids")
+        assert node.query("more:text_of", id=id) == "a"
+        number = node.engine.release.catalog.by_name["others"].number
+        with node.round() as run:
+            wrong = run("more:text_of", id=encode_id(number, b"x" * 16))
+        assert 'does not match the table name in validator `v.id("notes")`' in message_of(wrong.outcome)

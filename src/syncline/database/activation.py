@@ -62,7 +62,7 @@ def activate(
     finally:
         reader.close()
     _drop_unused(store, bound, keep)
-    return Catalog(bound)
+    return Catalog(bound, numbers)
 
 
 def last_creation_time(store: Store, catalog: Catalog) -> int:

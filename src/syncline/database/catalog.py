@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncline.kernel.errors import SetupError
-from syncline.schema import Document, Index, TableCodec, TableSpec
+from syncline.schema import Document, Index, TableCodec, TableNumbers, TableSpec
 from syncline.values import encode_key_part
 
 _NULL = encode_key_part(None)
@@ -92,9 +92,11 @@ class TableBinding:
 class Catalog:
     """All tables of one release, by number, name and class. Immutable once built."""
 
-    __slots__ = ("by_class", "by_name", "by_number")
+    __slots__ = ("by_class", "by_name", "by_number", "numbers")
 
-    def __init__(self, tables: Iterable[TableBinding]) -> None:
+    def __init__(self, tables: Iterable[TableBinding], numbers: TableNumbers) -> None:
+        #: The numbers of all tables that the store knows, those without a class among them.
+        self.numbers = numbers
         self.by_number: Mapping[int, TableBinding] = {table.number: table for table in tables}
         self.by_name: Mapping[str, TableBinding] = {table.name: table for table in self.by_number.values()}
         self.by_class: Mapping[type[Document], TableBinding] = {

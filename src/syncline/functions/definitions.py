@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from syncline.kernel.errors import SetupError
+from syncline.kernel.limits import Limits
 from syncline.schema import ArgumentsCodec, ResultCodec, TableNumbers
 from syncline.schema.hints import evaluate
 
@@ -35,9 +36,11 @@ class FunctionDefinition:
     #: `path` as the heartbeat holds it.
     label: bytes
 
-    def bind(self, tables: TableNumbers) -> FunctionDefinition:
+    def bind(self, tables: TableNumbers, limits: Limits | None = None) -> FunctionDefinition:
         """The same function, checking that ids are of the right tables."""
-        bound = replace(self, arguments=self.arguments.bind(tables), result=self.result.bind(tables))
+        bound = replace(
+            self, arguments=self.arguments.bind(tables, limits), result=self.result.bind(tables, limits)
+        )
         self.function.definition = bound  # ctx.run finds it there.
         return bound
 

@@ -66,7 +66,11 @@ class Engine:
             keys=KeyCache(applied_ts=store.head),
             created=CreationClock(last_creation_time(store, catalog)),
             cursor_key=store.secret("cursors"),
-            releases=(ActiveRelease(1, release.registry, catalog, store.head),),
+            releases=(
+                ActiveRelease(
+                    1, release.registry.bind(catalog.numbers, settings.limits), catalog, store.head
+                ),
+            ),
         )
         self._report = report
         self._on_fatal = on_fatal
@@ -135,7 +139,8 @@ class Engine:
             store.append([commit])
             node.keys.apply_all([commit])
             old = node.release
-            node.releases = (ActiveRelease(old.number + 1, release.registry, catalog, commit.ts), old)
+            registry = release.registry.bind(catalog.numbers, node.settings.limits)
+            node.releases = (ActiveRelease(old.number + 1, registry, catalog, commit.ts), old)
             assert self.listener is not None
             self.post(self.listener.on_batch, [CommitRecord(commit.ts, ())], [])
             self.post(self.listener.on_release, commit.ts)

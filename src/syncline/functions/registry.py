@@ -7,6 +7,7 @@ from typing import Any
 
 from syncline.kernel.errors import FunctionNotFoundError, SetupError
 from syncline.kernel.identity import ANONYMOUS, Caller
+from syncline.kernel.limits import Limits
 from syncline.schema import TableNumbers
 
 from .decorators import Function
@@ -39,9 +40,9 @@ class Registry:
             define(item, f"{module}:{item.name}" if module is not None else None) for item in functions
         )
 
-    def bind(self, tables: TableNumbers) -> Registry:
+    def bind(self, tables: TableNumbers, limits: Limits | None = None) -> Registry:
         """The same functions, checking that ids in arguments and results are of the right tables."""
-        return Registry(item.bind(tables) for item in self)
+        return Registry(item.bind(tables, limits) for item in self)
 
     @property
     def definitions(self) -> Mapping[str, FunctionDefinition]:
