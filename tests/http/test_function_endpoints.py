@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from support.notes import MODULES
 from support.serving import Running, running
 from syncline.server.settings import Mode
 
+#: No arguments.
+NONE: dict[str, object] = {}
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running, None, None]:
-    with running(tmp_path_factory.mktemp("app"), **MODULES) as server:
+    with running(tmp_path_factory.mktemp("app"), MODULES) as server:
         yield server
 
 
@@ -69,7 +73,7 @@ def test_log_lines_come_in_development_only_when_there_are_any(server: Running, 
     assert server.post("query", path="notes:shout", args={"text": "log"})["logLines"] == [
         "[LOG] 'shouting' 'log'"
     ]
-    with running(tmp_path, mode=Mode.START, **MODULES) as production:
+    with running(tmp_path, MODULES, mode=Mode.START) as production:
         assert "logLines" not in production.post("query", path="notes:shout", args={"text": "log"})
 
 
@@ -89,15 +93,15 @@ def test_log_lines_come_in_development_only_when_there_are_any(server: Running, 
 def test_values_come_in_the_format_that_was_asked_for(
     server: Running, format: str | None, headers: dict[str, str], big: object, data: object
 ) -> None:
-    body = {"path": "notes:values", "args": {}, **({"format": format} if format else {})}
+    body = {"path": "notes:values", "args": NONE, **({"format": format} if format else {})}
     value = server.http.post("/api/query", json=body, headers=headers).json()["value"]
     assert value == {"big": big, "bytes": data, "half": 0.5}
 
 
 def test_an_application_error_has_data_and_a_bug_has_a_traceback(server: Running) -> None:
-    refused = server.post("query", path="notes:refused", args={})
+    refused = server.post("query", path="notes:refused", args=NONE)
     assert refused["status"] == "error" and refused["errorData"] == {"code": "no", "limit": 3}
-    broken = server.post("query", path="notes:broken", args={})
+    broken = server.post("query", path="notes:broken", args=NONE)
     assert "errorData" not in broken
     assert broken["errorMessage"].startswith("[Request ID: ")
     assert (
@@ -106,26 +110,29 @@ def test_an_application_error_has_data_and_a_bug_has_a_traceback(server: Running
 
 
 def test_production_redacts_bugs_but_not_application_errors(tmp_path: Path) -> None:
-    with running(tmp_path, mode=Mode.START, **MODULES) as server:
-        broken = server.post("query", path="notes:broken", args={})
+    with running(tmp_path, MODULES, mode=Mode.START) as server:
+        broken = server.post("query", path="notes:broken", args=NONE)
         assert broken == {"status": "error", "errorMessage": broken["errorMessage"]}
         assert broken["errorMessage"].endswith("Server Error")
         request_id = broken["errorMessage"].split("]")[0].split()[-1]
-        assert server.post("query", path="notes:refused", args={})["errorData"] == {"code": "no", "limit": 3}
+        assert server.post("query", path="notes:refused", args=NONE)["errorData"] == {
+            "code": "no",
+            "limit": 3,
+        }
     log = server.log.getvalue()
     assert request_id in log and "ValueError: a bug" in log and "in broken" in log
 
 
 def test_a_failed_mutation_changes_nothing(server: Running) -> None:
     before = server.value("query", "notes:count")
-    answer = server.post("mutation", path="notes:refuse", args={})
+    answer = server.post("mutation", path="notes:refuse", args=NONE)
     assert (answer["status"], answer["errorData"]) == ("error", "bad")
     assert server.value("query", "notes:count") == before
 
 
 def test_a_callers_own_request_id_is_used(server: Running) -> None:
     headers = {"Convex-Request-Id": "0123456789abcdef"}
-    answer = server.http.post("/api/mutation", json={"path": "notes:refuse", "args": {}}, headers=headers)
+    answer = server.http.post("/api/mutation", json={"path": "notes:refuse", "args": NONE}, headers=headers)
     assert answer.json()["errorMessage"].startswith("[Request ID: 0123456789abcdef] Server Error")
 
 
@@ -134,22 +141,26 @@ def test_a_callers_own_request_id_is_used(server: Running) -> None:
     [
         (
             "query",
-            {"path": "notes:missing", "args": {}},
+            {"path": "notes:missing", "args": NONE},
             "Could not find public function for 'notes:missing'.",
         ),
-        ("query", {"path": "notes:secret", "args": {}}, "Could not find public function for 'notes:secret'."),
-        ("query", {"path": "nowhere", "args": {}}, "Could not find public function for 'nowhere'."),
+        (
+            "query",
+            {"path": "notes:secret", "args": NONE},
+            "Could not find public function for 'notes:secret'.",
+        ),
+        ("query", {"path": "nowhere", "args": NONE}, "Could not find public function for 'nowhere'."),
         (
             "mutation",
-            {"path": "notes:count", "args": {}},
+            {"path": "notes:count", "args": NONE},
             "Trying to execute notes.js:count as Mutation, but it is defined as Query.",
         ),
         (
             "query",
-            {"path": "notes:count", "args": {}, "componentPath": "lib"},
+            {"path": "notes:count", "args": NONE, "componentPath": "lib"},
             "Could not find public function for 'notes:count' in 'lib'.",
         ),
-        ("query", {"path": "notes:count", "args": [{}, {}]}, "one object with its arguments"),
+        ("query", {"path": "notes:count", "args": [NONE, NONE]}, "one object with its arguments"),
         ("query", {"path": "notes:shout", "args": {"txt": "x"}}, "txt"),
     ],
 )
@@ -199,7 +210,7 @@ def test_deep_values_are_refused_and_the_server_goes_on(server: Running) -> None
 
 def test_the_client_header_must_be_readable(server: Running) -> None:
     for header, code in (("npm", "InvalidClientVersion"), ("npm-0.19.1", "ClientVersionUnsupported")):
-        body = {"path": "notes:count", "args": {}}
+        body = {"path": "notes:count", "args": NONE}
         answer = server.http.post("/api/query", json=body, headers={"Convex-Client": header})
         assert (answer.status_code, answer.json()["code"]) == (400, code)
 
@@ -219,7 +230,7 @@ def test_the_function_endpoint_runs_any_kind_for_admins(server: Running) -> None
 
 
 def test_the_function_endpoint_is_closed_to_others(server: Running) -> None:
-    answer = server.http.post("/api/function", json={"path": "notes:secret", "args": {}})
+    answer = server.http.post("/api/function", json={"path": "notes:secret", "args": NONE})
     assert (answer.status_code, answer.json()["code"]) == (403, "BadDeployKey")
 
 
@@ -251,7 +262,7 @@ def test_reads_at_a_timestamp_do_not_see_what_came_later(server: Running) -> Non
 
 
 def test_a_timestamp_that_nobody_gave_is_out_of_retention(server: Running) -> None:
-    body = {"path": "notes:list", "args": {}, "ts": "AQAAAAAAAAA="}
+    body = {"path": "notes:list", "args": NONE, "ts": "AQAAAAAAAAA="}
     answer = server.http.post("/api/query_at_ts", json=body)
     assert (answer.status_code, answer.json()["code"]) == (503, "OutOfRetention")
     body["ts"] = "nonsense"
@@ -260,18 +271,18 @@ def test_a_timestamp_that_nobody_gave_is_out_of_retention(server: Running) -> No
 
 
 def test_a_batch_is_answered_in_order_with_failures_in_their_place(server: Running) -> None:
-    queries = [
+    queries: list[dict[str, object]] = [
         {"path": "notes:shout", "args": {"text": "a"}},
-        {"path": "notes:broken", "args": {}},
+        {"path": "notes:broken", "args": NONE},
         {"path": "notes:shout", "args": [{"text": "b"}], "format": "convex_encoded_json"},
-        {"path": "notes:missing", "args": {}},
-        {"path": "notes:shout", "args": [{}, {}]},
+        {"path": "notes:missing", "args": NONE},
+        {"path": "notes:shout", "args": [NONE, NONE]},
     ]
     results = server.http.post("/api/query_batch", json={"queries": queries}).json()["results"]
     assert [result["status"] for result in results] == ["success", "error", "success", "error", "error"]
     assert (results[0]["value"], results[2]["value"]) == ("A", "B")
     assert server.http.post("/api/query_batch", json={"queries": []}).json() == {"results": []}
-    many = {"queries": queries[:1] * 1_001}
+    many: dict[str, object] = {"queries": queries[:1] * 1_001}
     assert server.http.post("/api/query_batch", json=many).json()["code"] == "TooManyQueries"
 
 
@@ -279,7 +290,7 @@ def test_a_batch_is_answered_in_order_with_failures_in_their_place(server: Runni
 
 
 def test_a_wrong_credential_fails_the_request(server: Running) -> None:
-    body = {"path": "notes:count", "args": {}}
+    body = {"path": "notes:count", "args": NONE}
     for header, status, code in (
         ("Bearer eyJhbGciOiJub25lIn0.e30.", 401, "NoAuthProvider"),
         ("Bearer", 401, "InvalidAuthHeader"),
@@ -296,7 +307,7 @@ def test_a_wrong_credential_fails_the_request(server: Running) -> None:
 
 
 def test_an_admin_may_act_as_a_user(server: Running) -> None:
-    body = {"path": "notes:me", "args": {}}
+    body = {"path": "notes:me", "args": NONE}
 
     def me(headers: dict[str, str]) -> object:
         return server.http.post("/api/query", json=body, headers=headers).json()["value"]
@@ -347,7 +358,7 @@ def test_errors_have_the_cors_headers_too(server: Running) -> None:
 
 
 def test_a_body_of_the_limit_is_taken_and_one_above_is_not(tmp_path: Path) -> None:
-    with running(tmp_path, limits={"body_bytes": 1_000}, **MODULES) as server:
+    with running(tmp_path, MODULES, limits={"body_bytes": 1_000}) as server:
         body = b'{"path":"notes:shout","args":{"text":"%b"}}'
         fits = body % (b"x" * (1_000 - len(body) + 2))
         assert server.http.post("/api/query", content=fits).json()["status"] == "success"
@@ -368,25 +379,22 @@ def test_a_full_lane_answers_503_with_the_time_to_wait(tmp_path: Path) -> None:
         """,
     }
     with (
-        running(tmp_path, limits={"lane_queue": 1}, **modules) as server,
+        running(tmp_path, modules, limits={"lane_queue": 1}) as server,
         httpx.Client(base_url=server.url, timeout=60) as http,
     ):
-        codes = set()
-        import concurrent.futures
-
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            body = {"path": "slow:spin", "args": {}}
-            answers = list(pool.map(lambda _: http.post("/api/mutation", json=body), range(8)))
+        with ThreadPoolExecutor(8) as pool:
+            body = {"path": "slow:spin", "args": NONE}
+            calls = [pool.submit(http.post, "/api/mutation", json=body) for _ in range(8)]
+            answers = [call.result() for call in calls]
         for answer in answers:
-            codes.add(answer.status_code)
             if answer.status_code == 503:
                 assert answer.json()["code"] == "Overloaded"
                 assert int(answer.headers["retry-after"]) >= 1
-        assert codes == {200, 503}
+        assert {answer.status_code for answer in answers} == {200, 503}
 
 
 def test_a_runaway_query_is_stopped_and_nobody_else_is(server: Running) -> None:
-    answer = server.post("query", path="notes:endless", args={})
+    answer = server.post("query", path="notes:endless", args=NONE)
     assert answer["status"] == "error"
     assert server.value("query", "notes:shout", text="on") == "ON"
 

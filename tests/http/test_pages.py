@@ -40,7 +40,7 @@ def site_folder(folder: Path) -> Path:
 
 
 def test_files_have_their_types_and_headers(tmp_path: Path) -> None:
-    with running(tmp_path, site=site_folder(tmp_path), **MODULES) as server:
+    with running(tmp_path, MODULES, site=site_folder(tmp_path)) as server:
         for path, kind in (
             ("/", "text/html; charset=utf-8"),
             ("/app.js", "text/javascript; charset=utf-8"),
@@ -60,7 +60,7 @@ def test_files_have_their_types_and_headers(tmp_path: Path) -> None:
 
 
 def test_an_unchanged_file_is_304(tmp_path: Path) -> None:
-    with running(tmp_path, site=site_folder(tmp_path), **MODULES) as server:
+    with running(tmp_path, MODULES, site=site_folder(tmp_path)) as server:
         etag = server.http.get("/app.js").headers["etag"]
         again = server.http.get("/app.js", headers={"If-None-Match": f'"other", W/{etag}'})
         assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
@@ -71,7 +71,7 @@ def test_an_unchanged_file_is_304(tmp_path: Path) -> None:
 
 def test_clean_urls_folders_and_navigations_find_pages(tmp_path: Path) -> None:
     navigation = {"Accept": "text/html,*/*"}
-    with running(tmp_path, site=site_folder(tmp_path), **MODULES) as server:
+    with running(tmp_path, MODULES, site=site_folder(tmp_path)) as server:
         assert server.http.get("/about").text == "<h1>about</h1>"
         assert server.http.get("/docs").text == "<h1>docs</h1>"
         assert server.http.get("/docs/").text == "<h1>docs</h1>"
@@ -86,7 +86,7 @@ def test_clean_urls_folders_and_navigations_find_pages(tmp_path: Path) -> None:
 def test_a_site_with_a_404_page_shows_it_to_people(tmp_path: Path) -> None:
     folder = site_folder(tmp_path)
     (folder / "404.html").write_text("<h1>lost</h1>")
-    with running(tmp_path, site=folder, **MODULES) as server:
+    with running(tmp_path, MODULES, site=folder) as server:
         answer = server.http.get("/nowhere", headers={"Accept": "text/html"})
         assert (answer.status_code, answer.text) == (404, "<h1>lost</h1>")
 
@@ -111,7 +111,7 @@ def test_a_site_with_a_404_page_shows_it_to_people(tmp_path: Path) -> None:
 def test_nothing_outside_the_folder_is_reached(tmp_path: Path, path: str) -> None:
     site = Site.read(site_folder(tmp_path))
     with (
-        running(tmp_path, site=tmp_path / "site", **MODULES) as server,
+        running(tmp_path, MODULES, site=tmp_path / "site") as server,
         server.http.stream("GET", path) as answer,
     ):
         body = answer.read()
@@ -123,7 +123,7 @@ def test_nothing_outside_the_folder_is_reached(tmp_path: Path, path: str) -> Non
 
 
 def test_without_a_site_the_first_page_says_that_it_runs(tmp_path: Path) -> None:
-    with running(tmp_path, **MODULES) as server:
+    with running(tmp_path, MODULES) as server:
         answer = server.http.get("/")
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"
         assert answer.text.startswith("This Syncline deployment is running.")
@@ -135,7 +135,7 @@ def test_the_browser_client_is_served_or_its_absence_explained(
 ) -> None:
     bundle = tmp_path / "browser.bundle.js"
     monkeypatch.setattr(pages, "BUNDLE", bundle)
-    with running(tmp_path, **MODULES) as server:
+    with running(tmp_path, MODULES) as server:
         answer = server.http.get("/_syncline/convex.js")
         assert answer.status_code == 404 and "make bundle" in answer.text
         bundle.write_text("var convex = {}")

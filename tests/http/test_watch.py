@@ -67,7 +67,7 @@ def watch(server: Running, function: str, *, last: str = "", **params: str) -> G
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running, None, None]:
-    with running(tmp_path_factory.mktemp("app"), **MODULES) as server:
+    with running(tmp_path_factory.mktemp("app"), MODULES) as server:
         yield server
 
 
@@ -145,10 +145,9 @@ def test_what_is_no_query_is_refused_before_the_stream_begins(server: Running) -
 
 
 def test_a_comment_comes_when_nothing_else_does(server: Running) -> None:
-    wheel = server.deployment.gateway.wheel
     with watch(server, "notes:count", args='{"list":"quiet"}') as stream:
         stream.value()
-        server.call(lambda: [wheel.turn(time.monotonic()) for _ in range(150)])
+        server.turn_wheel(time.monotonic(), times=2)
         assert stream.next() == "alive"
 
 
@@ -172,7 +171,7 @@ def test_a_reader_that_falls_behind_gets_the_newest_result_only(server: Running)
 
 
 def test_a_server_that_stops_ends_its_streams_with_a_reason(tmp_path: Path) -> None:
-    with running(tmp_path, **MODULES) as server, watch(server, "notes:count") as stream:
+    with running(tmp_path, MODULES) as server, watch(server, "notes:count") as stream:
         assert stream.value() == 0
         server.stop()
         event = stream.next()

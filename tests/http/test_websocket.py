@@ -23,7 +23,7 @@ CONNECT = json.dumps(
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running, None, None]:
-    with running(tmp_path_factory.mktemp("app"), **MODULES) as server:
+    with running(tmp_path_factory.mktemp("app"), MODULES) as server:
         yield server
 
 
@@ -177,24 +177,20 @@ def test_a_ping_of_the_client_is_answered(server: Running) -> None:
 
 
 def test_the_server_pings_and_drops_who_is_silent_for_two_minutes(server: Running) -> None:
-    gateway = server.deployment.gateway
     with SyncSocket(server.port) as silent, SyncSocket(server.port) as alive:
         for socket in (silent, alive):
             socket.connect().subscribe(0, "notes:shout", text="x")
             socket.value(0)
         now = time.monotonic()
 
-        def turn(seconds: float) -> None:
-            server.call(lambda: [gateway.wheel.turn(now + seconds) for _ in range(60)])
-
-        turn(60)
+        server.turn_wheel(now + 60)
         assert silent.receive_frame() == (PING, b"")
         assert alive.receive_frame() == (PING, b"")
         alive.send_raw(frame(PONG, b""))
         alive.subscribe(1, "notes:shout", text="still here")
         assert alive.value(1) == "STILL HERE"
-        turn(119)
-        turn(181)
+        server.turn_wheel(now + 119)
+        server.turn_wheel(now + 181)
         while silent.receive_frame() is not None:
             pass
         alive.subscribe(2, "notes:shout", text="and now")
@@ -226,7 +222,7 @@ def test_messages_sent_with_the_handshake_are_not_lost(server: Running) -> None:
 
 
 def test_a_draining_server_takes_no_new_sockets(tmp_path: Path) -> None:
-    with running(tmp_path, **MODULES) as server:
+    with running(tmp_path, MODULES) as server:
         server.call(lambda: setattr(server.deployment.gateway, "draining", True))
         assert server.http.get("/readyz").status_code == 503
         with open_connection(server.port) as connection:

@@ -96,7 +96,7 @@ def test_log_records_are_events() -> None:
 
 
 def test_development_says_what_calls_did_and_what_they_caused(tmp_path: Path) -> None:
-    with running(tmp_path, **MODULES) as server, SyncSocket(server.port) as socket:
+    with running(tmp_path, MODULES) as server, SyncSocket(server.port) as socket:
         socket.connect().subscribe(0, "notes:list")
         socket.value(0)
         server.value("mutation", "notes:add", text="x")
@@ -107,7 +107,7 @@ def test_development_says_what_calls_did_and_what_they_caused(tmp_path: Path) ->
         server.post("mutation", path="notes:refuse", args={})
         server.post("query", path="notes:broken", args={})
         log = server.log.getvalue()
-    events = {}
+    events: dict[tuple[str, str], str] = {}
     for kind, rest in columns(log):
         words = rest.split(" ", 3)
         events[kind, words[0]] = words[3] if len(words) > 3 else ""
@@ -123,7 +123,7 @@ def test_development_says_what_calls_did_and_what_they_caused(tmp_path: Path) ->
 
 
 def test_production_is_silent_about_what_is_expected(tmp_path: Path) -> None:
-    with running(tmp_path, mode=Mode.START, **MODULES) as server:
+    with running(tmp_path, MODULES, mode=Mode.START) as server:
         server.value("mutation", "notes:add", text="x")
         server.post("mutation", path="notes:refuse", args={})
         server.value("query", "notes:count")

@@ -78,6 +78,11 @@ class Running(LoopThread):
         assert answer["status"] == "success", answer
         return answer["value"]
 
+    def turn_wheel(self, now: float, times: int = 1) -> None:
+        """Let every connection be visited at the time `now` (monotonic)."""
+        for _ in range(times):
+            self.call(lambda: turn(self.deployment.gateway, now))
+
     def stop(self) -> None:
         """Begin a graceful stop, as a signal would."""
         self.loop.call_soon_threadsafe(self.server.ask_to_stop)
@@ -86,12 +91,12 @@ class Running(LoopThread):
 @contextmanager
 def running(
     folder: Path,
+    modules: Mapping[str, str],
     *,
     mode: Mode = Mode.DEV,
     environment: Mapping[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
     site: Path | None = None,
-    **modules: str,
 ) -> Generator[Running, None, None]:
     """A server with the application of these modules; its data are in `folder` too, and stay there."""
     backend = write_application(folder, **modules)
@@ -144,12 +149,7 @@ class Bare(LoopThread):
 
     def turn_wheel(self, now: float) -> None:
         """Let every connection be visited at the time `now`."""
-
-        def turn() -> None:
-            for _ in range(60):
-                self.gateway.wheel.turn(now)
-
-        self.call(turn)
+        self.call(lambda: turn(self.gateway, now))
 
 
 @contextmanager
@@ -194,6 +194,12 @@ def bare_gateway(
         server.should_exit = True
         thread.join(30)
     assert not thread.is_alive()
+
+
+def turn(gateway: Gateway, now: float) -> None:
+    """One whole turn of the wheel."""
+    for _ in range(60):
+        gateway.wheel.turn(now)
 
 
 def read_to_end(connection: socket.socket) -> bytes:
