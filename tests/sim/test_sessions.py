@@ -13,7 +13,7 @@ import pytest
 
 from support.sync_world import World
 
-SEEDS = int(os.environ.get("SYNCLINE_SIM_SEEDS", "300"))
+SEEDS = int(os.environ.get("SYNCLINE_SIM_SEEDS", "250"))
 _BLOCK = 25
 
 
@@ -25,3 +25,8 @@ def test_every_client_sees_one_consistent_history(first: int) -> None:
         except BaseException as error:
             error.add_note(f"SEED={seed}: from support.sync_world import World; World({seed}).play()")
             raise
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_nobody_falls_behind_under_constant_writes(seed: int) -> None:
+    World(seed).endure()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
 
 import msgspec
 
@@ -17,7 +16,7 @@ from syncline.database import CommitRecord, EntryChange, ReadRange, ReadSet
 from syncline.functions import Failure, Success, make_failure
 from syncline.kernel.errors import AppError, CursorError, FunctionNotFoundError
 from syncline.kernel.identity import Caller
-from syncline.values import Value, decode_json, encode_json
+from syncline.values import InvalidValueError, Value, decode_json, encode_json
 
 INDEX = 10001
 GROUPS = ("aa", "bb", "cc")
@@ -132,26 +131,26 @@ class _Run:
         return self._found
 
     def _point(self, args: Mapping[str, Value]) -> None:
-        self._found.value = self._read(_text(args, "group"), _text(args, "name"))
+        self._found.value = self._read(text_of(args, "group"), text_of(args, "name"))
 
     def _sum(self, args: Mapping[str, Value]) -> None:
         # Different in each release, so that results of the wrong one are noticed.
-        rows = self._rows(_text(args, "group"), "", END_OF_GROUP)
+        rows = self._rows(text_of(args, "group"), "", END_OF_GROUP)
         self._found.value = float(sum(rows.values()) + 1000 * self._release)
 
     def _range(self, args: Mapping[str, Value]) -> None:
-        rows = self._rows(_text(args, "group"), _text(args, "start"), _text(args, "stop"))
+        rows = self._rows(text_of(args, "group"), text_of(args, "start"), text_of(args, "stop"))
         self._found.value = {name: float(number) for name, number in rows.items()}
 
     def _mine(self, args: Mapping[str, Value]) -> None:
-        self._found.value = [self._subject(), self._read(_text(args, "group"), _text(args, "name"))]
+        self._found.value = [self._subject(), self._read(text_of(args, "group"), text_of(args, "name"))]
 
     def _sometimes(self, args: Mapping[str, Value]) -> None:
-        number = self._read(_text(args, "group"), _text(args, "name")) or 0.0
+        number = self._read(text_of(args, "group"), text_of(args, "name")) or 0.0
         self._found.value = [number, self._subject() if number % 2 else None]
 
     def _odd(self, args: Mapping[str, Value]) -> None:
-        number = self._read(_text(args, "group"), _text(args, "name")) or 0.0
+        number = self._read(text_of(args, "group"), text_of(args, "name")) or 0.0
         if number % 2:
             self._found.error = AppError({"odd": number % 10})
         else:
@@ -159,7 +158,7 @@ class _Run:
 
     def _page(self, args: Mapping[str, Value]) -> None:
         """The first `size` documents of a group; as a rerun, all up to where the page once ended."""
-        group, size = _text(args, "group"), int(cast("float", args["size"]))
+        group, size = text_of(args, "group"), max(1, number_of(args, "size", 2))
         end = self._journal
         if end is None:
             names = sorted(name for at, name in self._state if at == group)
@@ -200,11 +199,19 @@ def read_set(evaluation: Evaluation) -> ReadSet:
 
 
 def arguments(raw: bytes) -> dict[str, Value]:
-    value = decode_json(raw)
+    """The arguments of a call. These functions have a default for whatever is missing or wrong."""
+    try:
+        value = decode_json(raw)
+    except InvalidValueError:
+        return {}
     return value if isinstance(value, dict) else {}
 
 
-def _text(args: Mapping[str, Value], name: str) -> str:
-    value = args.get(name, "aa")
-    assert isinstance(value, str)
-    return value
+def number_of(args: Mapping[str, Value], name: str, default: int) -> int:
+    value = args.get(name)
+    return int(value) if isinstance(value, float) and abs(value) < 1e6 else default
+
+
+def text_of(args: Mapping[str, Value], name: str) -> str:
+    value = args.get(name)
+    return value if isinstance(value, str) else "00"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -51,6 +51,8 @@ class ModelClient:
     python: bool = False
     #: The newest timestamp that anybody has been shown or told of, when this client began to watch what it watches.
     seen_by_all: Callable[[], int] = lambda: 0
+    #: When an operation took effect.
+    applied_at: Mapping[str, int] = field(default_factory=dict[str, int])
 
     wanted: dict[int, Held] = field(default_factory=dict[int, Held])
     token: str | None = None
@@ -67,11 +69,11 @@ class ModelClient:
     _next_request: int = 0
     _query_set: int = 0
     _identity: int = 0
-    #: Query set version -> the ids in it, and the floor for results; identity version -> the token.
+    #: Query set version -> the ids in it; identity version -> the token; both with a floor for what is shown then.
     _sets: dict[int, tuple[frozenset[int], int]] = field(
         default_factory=dict[int, tuple[frozenset[int], int]]
     )
-    _tokens: dict[int, str | None] = field(default_factory=dict[int, str | None])
+    _tokens: dict[int, tuple[str | None, int]] = field(default_factory=dict[int, tuple[str | None, int]])
     _shown: dict[int, Held] = field(default_factory=dict[int, Held])
     #: What the next transition must reach, because a response came.
     _owed: int | None = None
@@ -107,7 +109,7 @@ class ModelClient:
         self.version = (0, 0, 0)
         self._query_set = self._identity = 0
         self._sets = {0: (frozenset(), 0)}
-        self._tokens = {0: None}
+        self._tokens = {0: (None, 0)}
         self._shown = {}
         self._owed = None
         self.send(
@@ -144,7 +146,7 @@ class ModelClient:
             case "MutationResponse" | "ActionResponse":
                 self._response(message)
             case "AuthError":
-                assert "bad" in self._tokens.values(), message
+                assert any(token == "bad" for token, _ in self._tokens.values()), message
                 assert message["baseVersion"] == self.version[1]
                 if self.token == "bad":
                     self.token = None
@@ -173,7 +175,9 @@ class ModelClient:
         if not self.connected:
             return
         base, self._query_set = self._query_set, self._query_set + 1
-        self._sets[self._query_set] = (frozenset(self.wanted), self.seen_by_all())
+        adds = any(modification["type"] == "Add" for modification in modifications)
+        floor = self.seen_by_all() if adds else self._sets[base][1]
+        self._sets[self._query_set] = (frozenset(self.wanted), floor)
         message = {
             "type": "ModifyQuerySet",
             "baseVersion": base,
@@ -186,7 +190,7 @@ class ModelClient:
         if not self.connected:
             return
         base, self._identity = self._identity, self._identity + 1
-        self._tokens[self._identity] = self.token
+        self._tokens[self._identity] = (self.token, self.seen_by_all())
         message: Json = {"type": "Authenticate", "baseVersion": base, "tokenType": "None"}
         if self.token is not None:
             message |= {"tokenType": "User", "value": self.token}
@@ -211,6 +215,8 @@ class ModelClient:
         if request is None:
             return  # A replay was answered twice.
         request.response = (message["success"], ts)
+        if request.path == "m:add_later" and message["success"]:
+            self._owed = max(self._owed, self.applied_at[msgspec.json.decode(request.args)["op"]])
         if not self.python and (request.kind == "Action" or not message["success"]):
             self._resolve(message["requestId"], message["success"])
 
@@ -256,15 +262,21 @@ class ModelClient:
             assert before is None or before.shown != shown, f"sent twice: {shown}"
             self._shown[query_id] = Held("", b"", shown, journal, True)
             if query_id in self.wanted:
-                self.wanted[query_id].journal = journal
+                held = self.wanted[query_id]
+                if held.journal is not None and not self.python:
+                    assert journal == held.journal, "a page has lost its end"
+                held.journal = journal
 
     def _check(self, version: tuple[int, int, int]) -> None:
         """R2: all that the client holds is what the functions give at this one timestamp, for its identity."""
         query_set, identity, ts = version
         ids, floor = self._sets[query_set]
-        assert ts >= floor, f"R3: at {ts}, but {floor} had been seen by somebody before the client asked"
+        token, signed_in_at = self._tokens[identity]
+        assert ts >= max(floor, signed_in_at), (
+            f"R3: at {ts}, but {floor} had been seen by somebody before the client asked"
+        )
         assert set(self._shown) == ids, f"R2: holds {sorted(self._shown)}, watches {sorted(ids)}"
-        caller = caller_of(self._tokens[identity])
+        caller = caller_of(token)
         for query_id in ids:
             held = self._shown[query_id]
             wanted = self.wanted.get(query_id)
@@ -279,6 +291,7 @@ class ModelClient:
         """R4: nothing is on its way any more, so everything must have arrived."""
         assert self.version[:2] == (self._query_set, self._identity), "R4: a change was never confirmed"
         assert not self.requests, f"R4: never answered: {self.requests}"
+        assert self._owed is None, "R4: no transition after a response"
         assert set(self._shown) == set(self.wanted)
         self._check((self.version[0], self.version[1], self.history.head))
 

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from syncline.database import CommitRecord
 from syncline.functions import (
     ActionCall,
     EngineListener,
@@ -23,9 +24,10 @@ from syncline.functions import (
 )
 from syncline.kernel.clock import SeededEntropy
 from syncline.kernel.errors import AppError, OverloadedError
+from syncline.kernel.identity import Caller
 from syncline.values import encode_json
 
-from .model_app import History, arguments, read_set
+from .model_app import History, arguments, number_of, read_set, text_of
 
 FIRST_TS = 1_000
 
@@ -51,9 +53,12 @@ class ModelEngine:
         self.acted: deque[Callable[[], None]] = deque()
         #: Called with "lane", "news", "jobs", "answers", "actions" or "acted", and whether it is the slow reader.
         self.wake: Callable[[str, bool], None] = lambda place, slow: None
-        self.recorded: dict[tuple[bytes, int], tuple[Outcome, int]] = {}
+        self.recorded: dict[tuple[bytes | None, int | None], tuple[Outcome, int]] = {}
         #: The `op` of every mutation that took effect, in order.
         self.applied: list[str] = []
+        #: Its commit timestamp and its caller, by `op`.
+        self.applied_at: dict[str, int] = {}
+        self.applied_by: dict[str, Caller] = {}
         self.slow_paths: dict[str, float] = {"m:slow": 0.1}
         self.overloaded = False
         self.runs = 0
@@ -105,7 +110,7 @@ class ModelEngine:
 
     def step_lane(self, most: int = 1) -> None:
         """Run and commit a batch of what is queued. Readers see it; the listener has not been told."""
-        commits = []
+        commits: list[CommitRecord] = []
         settled: list[Settled] = []
         while self.lane and len(settled) < most:
             call = self.lane.popleft()
@@ -216,26 +221,25 @@ class ModelEngine:
         self.acted.append(lambda: call.done(outcome))
         self.wake("acted", False)
 
-    def _execute(self, call: MutationCall):  # type: ignore[no-untyped-def]
-        key = (call.session, call.request)
-        if key in self.recorded:
-            outcome, ts = self.recorded[key]  # type: ignore[index]
-            return outcome, ts, None
+    def _execute(self, call: MutationCall) -> tuple[Outcome, int | None, CommitRecord | None]:
+        recorded = self.recorded.get((call.session, call.request))
+        if recorded is not None:
+            return *recorded, None
         args = arguments(call.args)
         if call.path not in ("m:add", "m:noop"):
             error = AppError({"refused": call.path})
             return make_failure(error, request_id=self._entropy.bytes(8).hex(), redact=False), None, None
         if call.path == "m:noop":
             return Success(b"null"), self.history.head, None
-        document = (str(args["group"]), str(args["name"]))
-        by = args["by"]
-        assert isinstance(by, float)
-        number = (self.history.state().get(document) or 0) + int(by)
+        document = (text_of(args, "group"), text_of(args, "name"))
+        number = (self.history.state().get(document) or 0) + number_of(args, "by", 1)
         ts = self.history.head + 1 + len(self.applied) % 3
         record = self.history.commit(ts, {document: None if number % 7 == 0 else number})
         self.applied.append(str(args.get("op")))
+        self.applied_at[str(args.get("op"))] = ts
+        self.applied_by[str(args.get("op"))] = call.caller
         outcome = Success(encode_json(float(number)))
-        if call.session is not None and call.request is not None:
+        if call.session is not None:
             self.recorded[call.session, call.request] = (outcome, ts)
         return outcome, ts, record
 

@@ -2,9 +2,11 @@
 
 from .entries import Subscriber, Subscription, Support
 from .identities import Rejected, TokenVerifier, Unavailable, Verdict, Verified, acting_identity, no_providers
-from .live import LiveQueries, LiveStats, QueryEngine
+from .live import LiveQueries
 from .port import CallEngine, Services, SessionPort
+from .rounds import QueryEngine
 from .session import Session
+from .stats import LiveStats
 
 __all__ = [
     "CallEngine",

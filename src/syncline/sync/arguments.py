@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import cast
 
-from syncline.values import InvalidValueError, Value, decode_json, encode_json
+from syncline.values import InvalidValueError, decode_json, encode_json
 
 _CACHED_BYTES = 1024
 
@@ -26,7 +25,7 @@ def _canonical(args: bytes) -> bytes:
             options = value.get("paginationOpts")
             if isinstance(options, dict) and "id" in options:
                 value["paginationOpts"] = {name: item for name, item in options.items() if name != "id"}
-        return encode_json(cast("Value", value))
+        return encode_json(value)
     except InvalidValueError:
         return args
 

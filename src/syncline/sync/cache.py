@@ -1,9 +1,10 @@
-"""Which entry answers a query for a caller, and which results are kept that nobody watches."""
+"""Which entry answers a query for a caller, which ones a commit touches, and which are kept that nobody watches."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
+from syncline.database import CommitRecord, RangeIndex, ReadSet
 from syncline.kernel.identity import Caller, Identity
 
 from .entries import Entry, Key
@@ -24,6 +25,8 @@ class ResultCache:
         self._shared: dict[Key, Entry] = {}
         self._personal: dict[tuple[Key, Identity | None], Entry] = {}
         self._identity_paths: set[str] = set()
+        #: What entries read when they last ran, stale ones too.
+        self._index: RangeIndex[Entry] = RangeIndex()
         #: Invariant: exactly the entries with valid content that nobody watches or waits for.
         self._idle: OrderedDict[Entry, None] = OrderedDict()
         self.bytes = 0
@@ -66,11 +69,16 @@ class ResultCache:
         if listed:
             self._personal.setdefault((entry.key, entry.caller.identity), entry)
 
-    def weigh(self, entry: Entry, ranges: int) -> None:
-        """Count what the entry's present content and its read set of so many ranges cost."""
-        size = entry.weight(ranges)
+    def file(self, entry: Entry, read_set: ReadSet) -> None:
+        """The entry has content that was made from what `read_set` covers."""
+        self._index.add(entry, read_set)
+        size = entry.weight(len(read_set.ranges))
         self.bytes += size - entry.size
         entry.size = size
+
+    def hits(self, record: CommitRecord) -> set[Entry]:
+        """The entries that read what a commit touched."""
+        return self._index.hits(record)
 
     def rest(self, entry: Entry) -> list[Entry]:
         """Nobody watches this valid entry any more. Returns the entries that there is no room for: drop them."""
@@ -100,6 +108,7 @@ class ResultCache:
             self._idle.move_to_end(entry)
 
     def drop(self, entry: Entry) -> None:
+        self._index.remove(entry)
         self._idle.pop(entry, None)
         self._entries.pop(entry, None)
         self.unlist(entry)

@@ -43,6 +43,8 @@ class _Answer(NamedTuple):
     #: What the transition must reach.
     ts: int
     message: bytes
+    #: Clients act on it without the transition.
+    urgent: bool
 
 
 class Delivery:
@@ -59,7 +61,6 @@ class Delivery:
         "_services",
         "_stalled",
         "_unconfirmed",
-        "_urgent",
         "caller",
         "closed",
         "due",
@@ -98,8 +99,6 @@ class Delivery:
         self.skew: int | None = None
         self._answers: list[_Answer] = []
         self._answer_bytes = 0
-        #: An answer waits that is not to wait.
-        self._urgent = False
         #: A response was sent that no transition has followed yet.
         self._unconfirmed = False
         #: False -> True: an advance met a slow reader. True -> False: the port has drained.
@@ -122,7 +121,7 @@ class Delivery:
             self._move(target, None)
         elif support is not None and self._is_known_at(support):
             self._move(support.ts, support)
-        elif self._answers and (self._urgent or self._waits_for_slow()):
+        if self._answers and (any(answer.urgent for answer in self._answers) or self._waits_for_slow()):
             self._answer_now()
 
     def _newest(self) -> int | None:
@@ -201,18 +200,21 @@ class Delivery:
         They leave together if the transition can be made soon. An urgent response does not wait for it: clients
         act on failures and on actions without the transition.
         """
-        self._answers.append(_Answer(ts, message))
+        self._answers.append(_Answer(ts, message, urgent))
         self._answer_bytes += len(message)
-        self._urgent |= urgent
         self.due = True
         self._live.touch(self)
+
+    @property
+    def owes_answers(self) -> bool:
+        """Whether responses, or the transitions after them, have not been sent."""
+        return not self.closed and (self._unconfirmed or bool(self._answers))
 
     def _take_answers(self, ts: int) -> list[bytes]:
         """The responses that a transition to `ts` may follow, in order."""
         taken = [answer.message for answer in self._answers if answer.ts <= ts]
         self._answers = [answer for answer in self._answers if answer.ts > ts]
         self._answer_bytes = sum(len(answer.message) for answer in self._answers)
-        self._urgent = self._urgent and bool(self._answers)
         return taken
 
     def _answer_now(self) -> None:
@@ -221,7 +223,6 @@ class Delivery:
         messages = [answer.message for answer in self._answers]
         self._answers = []
         self._answer_bytes = 0
-        self._urgent = False
         self._unconfirmed = True
         self.send(messages)
 
@@ -241,7 +242,7 @@ class Delivery:
         """The port has room again."""
         if self._stalled:
             self._stalled = False
-            self.advance()
+            self._live.touch(self)
 
     def _is_slow(self) -> bool:
         """Whether the reader is behind; closes the session if it is too far behind."""

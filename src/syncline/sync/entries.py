@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from itertools import count
 from typing import NamedTuple, Protocol, TypeAlias
 
-from syncline.functions import Failure, Outcome, Success
+from syncline.functions import Failure, Outcome, QueryResult, Success
 from syncline.kernel.identity import Caller
 from syncline.protocol import shared_failure_tail, shared_update_tail
 
@@ -211,6 +211,14 @@ class Entry:
         #: Bytes as the cache counts them.
         self.size = 0
 
+    @classmethod
+    def refused(cls, path: str, caller: Caller, refusal: Failure) -> Entry:
+        """An entry that shows `refusal` forever."""
+        entry = cls((path, b"", None, False, False), caller, personal=True, slow=False)
+        entry.fixed = True
+        entry.content = Content(refusal, None)
+        return entry
+
     def by_age(self) -> int:
         return self.order
 
@@ -243,6 +251,23 @@ class Entry:
         if mine.admin != caller.admin or (mine.identity is None) != (caller.identity is None):
             return False
         return not self.personal or mine.identity == caller.identity
+
+    def content_of(self, result: QueryResult) -> Content:
+        """What a run of this entry gave."""
+        journal = result.journal
+        if journal is None and isinstance(result.outcome, Failure):
+            journal = (
+                self.journal
+            )  # A failure may not know it. The next run must find the page's end all the same.
+        return Content(result.outcome, journal)
+
+    def serve_waiters(self, ts: int) -> tuple[Content, list[Waiter]]:
+        """The content, which landed at `ts`, and those who need not wait any longer."""
+        assert self.content is not None
+        waiters = self.waiters
+        # Whoever came after the round's snapshot was taken wants a newer one, unless nothing has changed since.
+        self.waiters = [waiter for waiter in waiters if waiter.floor > ts and not self.valid]
+        return self.content, [waiter for waiter in waiters if waiter.floor <= ts or self.valid]
 
     def take(self, content: Content, ts: int) -> None:
         """This is the content from `ts` on."""

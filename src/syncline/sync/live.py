@@ -28,11 +28,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
 
-from syncline.database import CommitRecord, RangeIndex
-from syncline.functions import EngineListener, Failure, MutationCall, Outcome, QueryResult
+from syncline.database import CommitRecord
+from syncline.functions import Failure, MutationCall, Outcome, QueryResult
 from syncline.kernel.clock import Clock
 from syncline.kernel.identity import Caller
 from syncline.kernel.limits import Limits
@@ -41,38 +39,16 @@ from syncline.protocol import parse_path
 from .arguments import canonical_arguments
 from .cache import ResultCache
 from .callbacks import call_back
-from .entries import Content, Done, Entry, Subscriber, Subscription, Support, Waiter
+from .entries import Done, Entry, Subscriber, Subscription, Support, Waiter
 from .freshness import Freshness
 from .pins import Pins
-from .rounds import Round, RoundEngine, Rounds
+from .rounds import QueryEngine, Round, Rounds
+from .stats import Effects, LiveStats
 
 log = logging.getLogger("syncline.sync")
 
 #: A query that ran longer than this runs in the slow lane from then on.
 SLOW_SECONDS = 0.025
-_CAUSES = 1024
-
-
-class QueryEngine(RoundEngine, Protocol):
-    """What live queries need of the engine. See `syncline.functions.Engine`."""
-
-    listener: EngineListener | None
-
-    @property
-    def head_ts(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LiveStats:
-    """What live queries hold, and what they did since the start."""
-
-    subscriptions: int
-    entries: int
-    bytes: int
-    reruns: int
-    deliveries: int
-    #: Transitions that were left out because the reader was slow; a later one contained them.
-    coalesced: int
 
 
 class LiveQueries:
@@ -86,7 +62,6 @@ class LiveQueries:
         self.deliveries = 0
         self.coalesced = 0
         self._subscriptions = 0
-        self._index: RangeIndex[Entry] = RangeIndex()
         self._cache = ResultCache(limits.cache_bytes)
         self._rounds = Rounds(engine)
         self._pins = Pins(engine, clock, limits)
@@ -94,8 +69,7 @@ class LiveQueries:
         self._slow_paths: set[str] = set()
         self._touched: dict[Subscriber, None] = {}
         self._dispatching = False
-        #: Commit timestamp -> live queries that it made stale; of the newest commits.
-        self._caused: dict[int, int] = {}
+        self._effects = Effects()
         engine.listener = self
 
     # Watching
@@ -115,9 +89,7 @@ class LiveQueries:
         self, owner: Subscriber, query_id: int, path: str, refusal: Failure
     ) -> Subscription:
         """A subscription that shows `refusal` forever: the query is never run."""
-        entry = Entry((path, b"", None, False, False), owner.caller, personal=True, slow=False)
-        entry.fixed = True
-        entry.content = Content(refusal, None)
+        entry = Entry.refused(path, owner.caller, refusal)
         subscription = Subscription(owner, query_id, path, b"", None, entry)
         entry.subscriptions[subscription] = None
         self._subscriptions += 1
@@ -185,7 +157,7 @@ class LiveQueries:
         if commits:
             self._rounds.saw(commits)
             for record in commits:
-                found = self._index.hits(record)
+                found = self._cache.hits(record)
                 if found:
                     self._invalidate(found, record.ts)
             self.head = max(self.head, commits[-1].ts)
@@ -232,6 +204,11 @@ class LiveQueries:
         """When the next query's `ctx.clock` changes (wall clock), for those who want to call `tick` on time."""
         return self._freshness.next_tick_ns
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that is watched is known at the newest commit that was seen."""
+        return self._rounds.idle
+
     def stats(self) -> LiveStats:
         return LiveStats(
             subscriptions=self._subscriptions,
@@ -244,7 +221,7 @@ class LiveQueries:
 
     def reruns_caused(self, ts: int) -> int:
         """How many live queries the commit at `ts` made stale; of the newest commits, and from their `done` on."""
-        return self._caused.get(ts, 0)
+        return self._effects.of(ts)
 
     # Entries and those who want them
 
@@ -296,7 +273,6 @@ class LiveQueries:
 
     def _drop(self, entry: Entry) -> None:
         self._rounds.withdraw(entry)
-        self._index.remove(entry)
         self._cache.drop(entry)
 
     def _run_or_drop(self, entry: Entry) -> None:
@@ -307,8 +283,8 @@ class LiveQueries:
             self._drop(entry)
 
     def _expire(self, entry: Entry) -> None:
-        # Right until now and not a moment longer: those who watch it may still move to `head` with it.
-        entry.until = self.head
+        # Not right at `head` any more, or the newcomer for whom it is too old would be shown it all the same.
+        entry.until = self.head - 1
 
     def _invalidate(self, found: Iterable[Entry], ts: int) -> None:
         """The commit at `ts` touched what these entries read."""
@@ -318,10 +294,7 @@ class LiveQueries:
                 entry.until = ts - 1
                 caused += bool(entry.subscriptions)
                 self._run_or_drop(entry)
-        if caused:
-            self._caused[ts] = self._caused.get(ts, 0) + caused
-            if len(self._caused) > _CAUSES:
-                del self._caused[next(iter(self._caused))]
+        self._effects.note(ts, caused)
 
     # Results
 
@@ -349,7 +322,7 @@ class LiveQueries:
                 landed[entry] = self._install(entry, result, ts)
         for record in round.commits:
             if record.ts > ts:
-                self._invalidate(self._index.hits(record), record.ts)
+                self._invalidate(self._cache.hits(record), record.ts)
         for entry, changed in landed.items():
             self._tell(round, entry, changed, ts)
         if not round.running:
@@ -359,15 +332,14 @@ class LiveQueries:
     def _install(self, entry: Entry, result: QueryResult, ts: int) -> bool:
         """Make a result the entry's content, right from `ts` on. Returns whether a client would notice."""
         old = entry.content
-        content = _content(entry, result)
+        content = entry.content_of(result)
         changed = old is None or not content.same_as(old)
         entry.running = False
         entry.take(content if changed or old is None else old, ts)
         entry.slow = result.seconds > SLOW_SECONDS
         (self._slow_paths.add if entry.slow else self._slow_paths.discard)(entry.path)
         self._freshness.note(entry, result)
-        self._index.add(entry, result.read_set)
-        self._cache.weigh(entry, len(result.read_set.ranges))
+        self._cache.file(entry, result.read_set)
         if result.used_identity and not entry.personal:
             self._split(entry)
         return changed
@@ -390,12 +362,15 @@ class LiveQueries:
         if result.used_identity and not entry.personal:
             self._split(entry)  # Nobody but the caller that it ran for can use it: they move another time.
         else:
-            round.support[entry] = _content(entry, result)
+            round.support[entry] = entry.content_of(result)
 
     def _tell(self, round: Round, entry: Entry, changed: bool, ts: int) -> None:
         """An entry has landed at `ts`: let those who wait for it or watch it know."""
         if entry.waiters:
-            self._serve_waiters(entry, ts)
+            content, waiters = entry.serve_waiters(ts)
+            right_at = self.head if entry.valid else ts
+            for waiter in waiters:
+                call_back(waiter.done, content.outcome, right_at)
         touched = self._touched
         for subscription in entry.subscriptions:
             owner = subscription.owner
@@ -406,17 +381,6 @@ class LiveQueries:
         if round.slow:
             round.watchers.update({subscription.owner: None for subscription in entry.subscriptions})
         self._release(entry)
-
-    def _serve_waiters(self, entry: Entry, ts: int) -> None:
-        assert entry.content is not None
-        waiters = entry.waiters
-        # A waiter that came after the round's snapshot was taken wants a newer one, unless nothing has changed.
-        entry.waiters = [waiter for waiter in waiters if waiter.floor > ts and not entry.valid]
-        for waiter in waiters:
-            if waiter.floor <= ts or entry.valid:
-                call_back(waiter.done, entry.content.outcome, ts)
-        if not entry.wanted:
-            self._rounds.withdraw(entry)
 
     def _finish(self, round: Round, ts: int) -> None:
         """All of a round has landed: extend it, or move those who depend on it and end it."""
@@ -446,11 +410,3 @@ class LiveQueries:
                 # One subscriber's failure must not reach another one.
                 log.exception("a session failed and is closed")
                 owner.abort()
-
-
-def _content(entry: Entry, result: QueryResult) -> Content:
-    # A failure may not know its journal. The next run must find the page's end all the same.
-    journal = (
-        entry.journal if result.journal is None and isinstance(result.outcome, Failure) else result.journal
-    )
-    return Content(result.outcome, journal)

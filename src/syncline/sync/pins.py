@@ -18,9 +18,10 @@ from .rounds import RoundEngine
 
 
 class PinnedRead(NamedTuple):
-    """The token of a read."""
+    """The token of a read. `path` is for those who watch what runs."""
 
     done: Done
+    path: str
 
 
 @dataclass(slots=True, eq=False)
@@ -64,7 +65,9 @@ class Pins:
     def fetch(self, ts: int, path: str, args: bytes, caller: Caller, done: Done) -> None:
         for pin in self._pins.values():
             if pin.ts == ts:
-                self._engine.run_queries(pin.round, [QueryJob(PinnedRead(done), path, args, caller, None)])
+                self._engine.run_queries(
+                    pin.round, [QueryJob(PinnedRead(done, path), path, args, caller, None)]
+                )
                 return
         raise RetentionError(ts)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from syncline.database import CommitRecord
-from syncline.functions import QueryJob, QueryResult
+from syncline.functions import EngineListener, QueryJob, QueryResult
 
 from .entries import Content, Entry, Subscriber
 
@@ -28,6 +28,15 @@ class RoundEngine(Protocol):
     def start_round(self, slow: bool) -> int: ...
     def run_queries(self, round: int, jobs: Sequence[QueryJob]) -> None: ...
     def end_round(self, round: int) -> None: ...
+
+
+class QueryEngine(RoundEngine, Protocol):
+    """What live queries need of the engine. See `syncline.functions.Engine`."""
+
+    listener: EngineListener | None
+
+    @property
+    def head_ts(self) -> int: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +85,11 @@ class Rounds:
         self._open: dict[int, Round] = {}
         #: Runs asked for, since the start.
         self.reruns = 0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing runs, and nothing waits to."""
+        return all(lane.round is None and not lane.queue for lane in self._lanes)
 
     def enqueue(self, entry: Entry) -> None:
         """Let the entry run in the next round of its lane, if it does not run already."""

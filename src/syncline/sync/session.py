@@ -11,34 +11,14 @@ Rules of this file
     - FatalError stops npm clients for good, so it is for mistakes that they would only repeat. What may pass closes
       with 1013 (too much) or 1011 (the client's view of the session differs from ours); clients then come back.
     - What is wrong for one function only is that function's failure, and the socket lives on.
-
-Mutations go to the commit lane in the order in which they came, each with the identity as of its receipt. The lane
-is first in, first out and remembers (session, request): a replay, even one that arrives while the original is still
-in the lane, gets the recorded result with its original timestamp.
 """
 
 from __future__ import annotations
 
 import logging
-from functools import partial
-from typing import assert_never
+from collections.abc import Callable
+from typing import TypeVar, assert_never
 
-from syncline.functions import (
-    ActionCall,
-    Failure,
-    MutationCall,
-    Success,
-    make_failure,
-    new_request_id,
-    request_id_for,
-)
-from syncline.kernel.errors import (
-    ArgumentError,
-    FunctionNotFoundError,
-    LimitError,
-    OverloadedError,
-    SynclineError,
-)
 from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.protocol import (
     Action,
@@ -51,19 +31,16 @@ from syncline.protocol import (
     ModifyQuerySet,
     Mutation,
     ProtocolError,
-    action_failed,
-    action_response,
-    argument_object,
     decode_client_message,
-    display_path,
-    mutation_failed,
-    mutation_response,
     parse_path,
 )
 
 from .delivery import Delivery
 from .identities import Rejected, Unavailable, Verdict, Verified, acting_identity
 from .port import Services, SessionPort
+from .requests import CALL_ERRORS, Requests, failure, one_object
+
+_T = TypeVar("_T")
 
 log = logging.getLogger("syncline.sync")
 
@@ -75,26 +52,14 @@ _MAX_SKEW_MS = 10**15
 class Session:
     """One socket of one client. All methods belong to the loop thread."""
 
-    __slots__ = (
-        "_actions",
-        "_born",
-        "_delivery",
-        "_inbox",
-        "_inbox_bytes",
-        "_mutations",
-        "_services",
-        "_session_id",
-        "_verifying",
-    )
+    __slots__ = ("_born", "_delivery", "_inbox", "_inbox_bytes", "_requests", "_services", "_verifying")
 
     def __init__(self, port: SessionPort, services: Services, client: ClientVersion | None) -> None:
         self._services = services
         self._delivery = Delivery(port, services, chunks=client is not None and client.supports_chunks)
         self._born = services.clock.monotonic()
-        #: None -> the client's session id, 16 bytes: Connect.
-        self._session_id: bytes | None = None
-        self._mutations = 0
-        self._actions = 0
+        #: None -> what the client asks for under its session id: Connect.
+        self._requests: Requests | None = None
         #: What arrived while a token is being verified.
         self._verifying = False
         self._inbox: list[bytes] = []
@@ -104,14 +69,12 @@ class Session:
 
     def receive(self, raw: bytes) -> None:
         """A text frame has arrived."""
-        try:
-            if self._verifying:
-                self._put_aside(raw)
-            elif not self._delivery.closed:
-                self._receive(raw)
-        except Exception:
-            log.exception("a message could not be worked off; its session is closed")
-            self._delivery.abort()
+        if self._delivery.closed:
+            return
+        if self._verifying:
+            self._put_aside(raw)
+            return
+        self._guarded(self._receive, raw)
 
     def receive_binary(self) -> None:
         """A binary frame has arrived."""
@@ -126,7 +89,7 @@ class Session:
         delivery = self._delivery
         if delivery.closed:
             return
-        if self._session_id is None and now - self._born > self._services.limits.connect_seconds:
+        if self._requests is None and now - self._born > self._services.limits.connect_seconds:
             delivery.close(1000, "ConnectTimeout")
             return
         delivery.ping(now)
@@ -143,11 +106,17 @@ class Session:
     def closed(self) -> bool:
         return self._delivery.closed
 
+    @property
+    def busy(self) -> bool:
+        """Whether the client waits for mutations or actions: a server that goes down lets them finish."""
+        running = 0 if self._requests is None else self._requests.running
+        return running > 0 or self._delivery.owes_answers
+
     # Messages
 
     def _receive(self, raw: bytes) -> None:
         limits = self._services.limits
-        if len(raw) > (limits.frame_bytes_before_connect if self._session_id is None else limits.frame_bytes):
+        if len(raw) > (limits.frame_bytes_before_connect if self._requests is None else limits.frame_bytes):
             self._delivery.close(1009, "MessageTooLarge")
             return
         try:
@@ -156,34 +125,36 @@ class Session:
             self._delivery.fatal(str(error))
 
     def _handle(self, message: ClientMessage) -> None:
-        if self._session_id is None and not isinstance(message, Connect):
-            raise ProtocolError(
-                f"Received {type(message).__name__} before Connect: Connect is the first message."
-            )
+        requests = self._requests
+        if requests is None:
+            if not isinstance(message, Connect):
+                name = type(message).__name__
+                raise ProtocolError(f"Received {name} before Connect: Connect is the first message.")
+            self._connect(message)
+            return
         match message:
             case Mutation():
-                self._mutate(message)
+                requests.mutate(message)
             case ModifyQuerySet():
                 self._modify(message)
             case Action():
-                self._act(message)
+                requests.act(message)
             case Authenticate():
                 self._authenticate(message)
             case Event():
                 pass
             case Connect():
-                self._connect(message)
+                raise ProtocolError(
+                    "Received Connect twice: it is the first message of a socket, and only that."
+                )
             case _:
                 assert_never(message)
 
     def _connect(self, message: Connect) -> None:
-        if self._session_id is not None:
-            raise ProtocolError("Received Connect twice: it is the first message of a socket, and only that.")
-        self._session_id = message.session_id.bytes
         delivery = self._delivery
-        # What the client has seen elsewhere is at or below the head; if it says otherwise it speaks of another
-        # store, whose timestamps mean nothing here.
-        delivery.floor = self._services.live.head
+        self._requests = Requests(message.session_id.bytes, delivery, self._services)
+        # The timestamp that the client says it has seen is at or below the head, and so is taken care of by the floor
+        # of its queries; or it is of another store, and means nothing here.
         if message.client_ts:
             skew = message.client_ts - self._services.clock.wall_ns() / 1e6
             if abs(skew) < _MAX_SKEW_MS:
@@ -201,7 +172,6 @@ class Session:
                 f"New version {message.new_version} isn't above the base version {message.base_version}"
             )
         delivery.received_query_set = message.new_version
-        delivery.floor = live.head
         delivery.due = True
         for modification in message.modifications:
             if isinstance(modification, Add):
@@ -223,88 +193,21 @@ class Session:
 
     def _add(self, message: Add) -> None:
         delivery, live, limits = self._delivery, self._services.live, self._services.limits
+        query_id, count = message.query_id, len(delivery.queries)
         path = parse_path(message.udf_path)
-        count = len(delivery.queries)
+        # The client may have heard of anything that was acknowledged by now, over another socket or from somebody.
+        delivery.floor = live.head
         try:
-            if count >= limits.session_queries:
-                limits.check("session_queries", count + 1, "Unsubscribe from queries that are not shown.")
-            self._check_component(path, message.component_path)
-            args = argument_object(message.args)
-        except (ArgumentError, FunctionNotFoundError, LimitError) as error:
+            limits.check("session_queries", count + 1, "Unsubscribe from queries that are not shown.")
+            args = one_object(path, message.component_path, message.args)
+        except CALL_ERRORS as error:
             if count >= _REFUSED * limits.session_queries:
                 delivery.close(1013, "TooManyQueries")
                 return
-            refusal = self._failure(error, new_request_id(self._services.entropy))
-            subscription = live.subscribe_refused(delivery, message.query_id, path, refusal)
+            refusal = failure(error, self._services)
+            delivery.queries[query_id] = live.subscribe_refused(delivery, query_id, path, refusal)
         else:
-            subscription = live.subscribe(delivery, message.query_id, path, args, message.journal)
-        delivery.queries[message.query_id] = subscription
-
-    def _mutate(self, message: Mutation) -> None:
-        delivery, request = self._delivery, message.request_id
-        path = parse_path(message.udf_path)
-        if not delivery.check_identity():
-            return
-        if self._mutations >= self._services.limits.session_mutations:
-            delivery.close(1013, "TooManyConcurrentMutations")
-            return
-        try:
-            self._check_component(path, message.component_path)
-            args = argument_object(message.args)
-            done = partial(self._mutated, request)
-            self._services.engine.mutate(
-                MutationCall(path, args, delivery.caller, done, self._session_id, request)
-            )
-        except (ArgumentError, FunctionNotFoundError, OverloadedError) as error:
-            failure = self._failure(error, self._request_id(request))
-            self._mutations += 1
-            self._mutated(request, failure, None)
-        else:
-            self._mutations += 1
-
-    def _mutated(self, request: int, outcome: Success | Failure, ts: int | None) -> None:
-        self._mutations -= 1
-        delivery = self._delivery
-        if delivery.closed:
-            return
-        if isinstance(outcome, Success):
-            assert ts is not None
-            delivery.answer(
-                mutation_response(request, outcome.value, ts, outcome.log_lines), ts, urgent=False
-            )
-        else:
-            message = mutation_failed(request, outcome.message, outcome.log_lines, outcome.data)
-            delivery.answer(message, 0, urgent=True)
-
-    def _act(self, message: Action) -> None:
-        delivery, request = self._delivery, message.request_id
-        path = parse_path(message.udf_path)
-        if not delivery.check_identity():
-            return
-        if self._actions >= self._services.limits.session_actions:
-            delivery.close(1013, "TooManyConcurrentActions")
-            return
-        self._actions += 1
-        try:
-            self._check_component(path, message.component_path)
-            args = argument_object(message.args)
-            call = ActionCall(
-                path, args, delivery.caller, partial(self._acted, request), self._request_id(request)
-            )
-            self._services.engine.act(call)
-        except (ArgumentError, FunctionNotFoundError, OverloadedError) as error:
-            self._acted(request, self._failure(error, self._request_id(request)))
-
-    def _acted(self, request: int, outcome: Success | Failure) -> None:
-        self._actions -= 1
-        delivery = self._delivery
-        if delivery.closed:
-            return
-        if isinstance(outcome, Success):
-            message = action_response(request, outcome.value, outcome.log_lines)
-        else:
-            message = action_failed(request, outcome.message, outcome.log_lines, outcome.data)
-        delivery.answer(message, 0, urgent=True)
+            delivery.queries[query_id] = live.subscribe(delivery, query_id, path, args, message.journal)
 
     # Identity
 
@@ -345,6 +248,10 @@ class Session:
 
     def _verified(self, verdict: Verdict) -> None:
         self._verifying = False
+        self._guarded(self._judge, verdict)
+        self._work_off()
+
+    def _judge(self, verdict: Verdict) -> None:
         match verdict:
             case Verified(identity, expires_ns):
                 if not self._delivery.closed:
@@ -356,7 +263,6 @@ class Session:
                 self._delivery.close(1013, "AuthProviderUnavailable")
             case _:
                 assert_never(verdict)
-        self._work_off()
 
     def _become(self, caller: Caller, expires_ns: int | None) -> None:
         delivery, live = self._delivery, self._services.live
@@ -384,19 +290,10 @@ class Session:
             for raw in inbox:
                 self.receive(raw)
 
-    # Failures that are found here
-
-    def _check_component(self, path: str, component: str | None) -> None:
-        if component:
-            raise FunctionNotFoundError(
-                f"Could not find public function for '{display_path(path)}' in '{component}'."
-            )
-
-    def _failure(self, error: SynclineError, request_id: str) -> Failure:
-        return make_failure(
-            error, request_id=request_id, redact=self._services.redact, raised_by_function=False
-        )
-
-    def _request_id(self, request: int) -> str:
-        assert self._session_id is not None
-        return request_id_for(self._session_id, request)
+    def _guarded(self, work: Callable[[_T], None], item: _T) -> None:
+        """Whatever goes wrong in here ends this session alone, and its client comes back."""
+        try:
+            work(item)
+        except Exception:
+            log.exception("a session failed and is closed")
+            self._delivery.abort()
