@@ -237,6 +237,32 @@ def test_tracing_works_after_interrupts() -> None:
     assert "traced" in seen
 
 
+def test_a_thread_that_waits_in_c_code_is_not_shot_at_until_it_runs_again() -> None:
+    """A pending interrupt would slow all other threads down, and on CPython 3.11 stop them while they are traced."""
+    gate = threading.Lock()
+    gate.acquire()
+    outcome: list[str] = []
+
+    def wait() -> None:
+        deadline = Deadline()
+        try:
+            deadline.run(0.01, b"test", gate.acquire)
+        except DeadlineInterrupt:
+            outcome.append("interrupted")
+        finally:
+            deadline.close()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    with functions(spin, limits=SHORT) as app:
+        app.failure("test:spin")
+        # The watchdog has looked at both by now, and at this thread often.
+        test_tracing_works_after_interrupts()
+    gate.release()
+    waiting.join()
+    assert outcome == ["interrupted"]
+
+
 def test_an_interrupt_raised_by_hand_is_not_taken_for_ours() -> None:
     deadline = Deadline()
 

@@ -8,8 +8,9 @@ The rules that keep an interrupt from ever landing outside the call it is meant 
 * A runner that finds itself fired at cannot know whether an exception is still on its way. It sends itself one more
   (a thread has room for one only) and spins until that arrives; after it nothing can be pending. An exception is
   never taken back: CPython 3.11 keeps a thread's flag raised after that, and tracing then hangs.
+* A thread that waits in C code is left alone until it uses the processor again.
 * Framework code is not interrupted half-way where that can be avoided: while the innermost frame is ours, the
-  watchdog waits for a moment in which it is not.
+  watchdog waits for a moment in which it is not. The same goes for imports and destructors.
 
 Interrupts are best effort. C code that keeps the interpreter lock stops the watchdog too; for that there is the
 heartbeat and another process.
@@ -17,15 +18,17 @@ heartbeat and another process.
 
 from __future__ import annotations
 
+import _weakrefset
 import ctypes
 import sys
 import threading
+import weakref
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
-from syncline.kernel.clock import SystemClock
+from syncline.kernel.clock import SystemClock, cpu_clock_of_this_thread
 
 if TYPE_CHECKING:
     from .heartbeat import Heartbeat, HeartbeatSlot
@@ -34,9 +37,11 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 _OURS = str(Path(__file__).resolve().parent.parent) + "/"
+#: Imports, and what the collector calls: an exception there is printed and forgotten.
+_DELICATE = ("<frozen importlib", _weakrefset.__file__, weakref.__file__)
 _monotonic = SystemClock().monotonic
 
-_PATIENCE = 0.25  # seconds for which framework code and imports are spared
+_PATIENCE = 0.25  # seconds for which framework code, imports and destructors are spared
 _REPEAT = 0.05  # seconds until an interrupt that was swallowed is sent again
 _TICK = 0.05  # seconds between two looks while functions run
 _SHORT_TICK = 0.002  # while an interrupt is due
@@ -52,6 +57,17 @@ def _send(ident: int) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(DeadlineInterrupt))
 
 
+def _hush_lost_interrupts() -> None:
+    """Say nothing of an interrupt that struck where exceptions are ignored (a destructor): it is sent again."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        if unraisable.exc_type is not DeadlineInterrupt:
+            before(unraisable)
+
+    sys.unraisablehook = hook
+
+
 class Deadline:
     """The time limit of whatever runs on one thread: the thread that makes it."""
 
@@ -59,10 +75,13 @@ class Deadline:
         "_busy",
         "_call",
         "_calls",
+        "_cpu_clock",
         "_expires",
         "_fired",
         "_heartbeat",
         "_next",
+        "_used",
+        "_wait",
         "_watchdog",
         "ident",
         "interrupts",
@@ -77,8 +96,11 @@ class Deadline:
         self._busy = False  # whether an interrupt is being sent: the watchdog
         self._expires = 0.0
         self._next = 0.0
+        self._wait = 0.0
+        self._used = 0.0  # CPU seconds at the last look
+        self._cpu_clock = cpu_clock_of_this_thread()
         self._heartbeat: HeartbeatSlot | None = self._watchdog.heartbeat_slot()
-        #: How many calls were interrupted on this thread. After many the process is better replaced.
+        #: How many calls were interrupted on this thread.
         self.interrupts = 0
         self._watchdog.add(self)
 
@@ -152,27 +174,36 @@ class Deadline:
         left = self._expires - now
         if left > 0:
             return min(max(left, _SHORT_TICK), _TICK)
+        used = self._cpu_clock()
         if self._fired != number:
-            self._next = now
             self._fired = number
-        if now >= self._next:
-            if now < self._expires + _PATIENCE and self._in_framework():
-                return _SHORT_TICK
-            self._busy = True
-            if self._call == number:
-                _send(self.ident)
-            self._busy = False
-            self._next = now + _REPEAT
-        return _SHORT_TICK
+            self._next = now
+            self._wait = _SHORT_TICK
+        elif used == self._used:
+            # It waits in C code. An interrupt could only be delivered when that returns, and one that is pending
+            # slows all threads down (CPython 3.11 and 3.12) and stops tracing (3.11).
+            self._wait = min(self._wait * 2, _TICK)
+        else:
+            self._wait = _SHORT_TICK
+            if now >= self._next and (now >= self._expires + _PATIENCE or not self._is_delicate()):
+                self._busy = True
+                if self._call == number:
+                    _send(self.ident)
+                self._busy = False
+                self._next = now + _REPEAT
+        self._used = used
+        return self._wait
 
-    def _in_framework(self) -> bool:
+    def _is_delicate(self) -> bool:
+        """Whether the thread is in framework code, in an import, or where exceptions are ignored."""
         # The only way to see what another thread is doing.
         frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, for uses like this
         frame = frames.get(self.ident)
         if frame is None or frame.f_code.co_filename.startswith(_OURS):
             return True
         while frame is not None:
-            if frame.f_code.co_filename.startswith("<frozen importlib"):
+            code = frame.f_code
+            if code.co_name == "__del__" or code.co_filename.startswith(_DELICATE):
                 return True
             frame = frame.f_back
         return False
@@ -195,6 +226,7 @@ class Watchdog:
         with self._lock:
             self._deadlines = (*self._deadlines, deadline)
             if self._thread is None:
+                _hush_lost_interrupts()
                 self._thread = threading.Thread(target=self._watch, name="syncline-watchdog", daemon=True)
                 self._thread.start()
 
@@ -210,6 +242,12 @@ class Watchdog:
 
     def heartbeat_slot(self) -> HeartbeatSlot | None:
         return self._heartbeat.slot() if self._heartbeat is not None else None
+
+    @property
+    def interrupts(self) -> int:
+        """How many calls were interrupted on all threads. After many the process is better replaced: each may have
+        left something half done in code that was not written for it."""
+        return sum(deadline.interrupts for deadline in self._deadlines)
 
     def wake(self) -> None:
         self.asleep = False

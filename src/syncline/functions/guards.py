@@ -10,17 +10,11 @@ modules that make system calls themselves (SQLite among them), threads of execut
 
 from __future__ import annotations
 
-import gettext
-import importlib.metadata
-import importlib.resources
 import linecache
-import logging
-import mimetypes
+import os
 import sys
 import threading
 import time
-import tokenize
-import weakref
 import zoneinfo
 from inspect import currentframe
 from pathlib import Path
@@ -66,16 +60,14 @@ _REMEDY: Final = (
     "Do this in an @action, which may, and store what comes of it with ctx.run and a mutation."
 )
 
+_LIBRARY: Final = Path(linecache.__file__).parent
 #: Code that may open files on behalf of a function: what it reads belongs to the program and not to the world.
-_TRUSTED: Final = frozenset(
-    module.__file__ for module in (linecache, tokenize, mimetypes, gettext, logging, weakref)
-)
-_TRUSTED_FOLDERS: Final = (
+_TRUSTED: Final = (
     "<frozen importlib",
-    *[
-        str(Path(str(module.__file__)).parent)
-        for module in (zoneinfo, importlib.resources, importlib.metadata)
-    ],
+    *[str(_LIBRARY / name) for name in ("linecache.py", "tokenize.py", "mimetypes.py", "gettext.py")],
+    *[str(_LIBRARY / name) + os.sep for name in ("importlib", "logging", "zoneinfo")],
+    # Destructors belong to whatever object the collector met in this thread.
+    *[str(_LIBRARY / name) for name in ("weakref.py", "_weakrefset.py")],
 )
 
 _sleep: Final = time.sleep
@@ -128,7 +120,7 @@ def _call(event: str, args: tuple[Any, ...]) -> str:
 
 
 def _permitted(event: str, args: tuple[Any, ...]) -> bool:
-    if event == "open" and _is_time_zone(args):
+    if event == "open" and isinstance(args[0], str) and _is_harmless(args[0], args[1]):
         return True
     return in_trusted_code(currentframe())
 
@@ -136,18 +128,18 @@ def _permitted(event: str, args: tuple[Any, ...]) -> bool:
 def in_trusted_code(frame: FrameType | None) -> bool:
     """Whether an import, a traceback, a time zone, a log handler, a destructor and the like is what asks."""
     while frame is not None:
-        file = frame.f_code.co_filename
-        # Destructors belong to whatever object the collector met in this thread.
-        if file in _TRUSTED or file.startswith(_TRUSTED_FOLDERS) or frame.f_code.co_name == "__del__":
+        if frame.f_code.co_filename.startswith(_TRUSTED) or frame.f_code.co_name == "__del__":
             return True
         frame = frame.f_back
     return False
 
 
-def _is_time_zone(args: tuple[Any, ...]) -> bool:
-    # The C implementation opens the file itself: no frame of zoneinfo is on the stack.
-    path, mode = args[0], args[1]
-    return isinstance(path, str) and mode in ("rb", "r") and path.startswith(zoneinfo.TZPATH)
+def _is_harmless(path: str, mode: object) -> bool:
+    # A syntax error looks for the line that it is about, in a file called <string> too.
+    if path.startswith("<") and path.endswith(">"):
+        return True
+    # The C implementation of time zones opens the file itself: no frame of zoneinfo is on the stack.
+    return mode in ("rb", "r") and path.startswith(zoneinfo.TZPATH)
 
 
 def _guarded_sleep(seconds: float | SupportsIndex, /) -> None:

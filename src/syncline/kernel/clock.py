@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Callable
+from functools import partial
+from threading import get_ident
 from typing import Protocol
 
 
@@ -24,6 +27,17 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def cpu_clock_of_this_thread() -> Callable[[], float]:
+    """What other threads can ask for the CPU seconds that the calling thread has used.
+
+    Where the machine has no such clock (macOS), one that always moves: the thread then never looks idle.
+    """
+    find = getattr(time, "pthread_getcpuclockid", None)
+    if find is None:
+        return time.monotonic
+    return partial(time.clock_gettime, find(get_ident()))
 
 
 class FakeClock:
