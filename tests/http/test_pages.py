@@ -116,10 +116,8 @@ def test_nothing_outside_the_folder_is_reached(tmp_path: Path, path: str) -> Non
     ):
         body = answer.read()
         assert b"secret" not in body and body != b"no"
-    assert (
-        site.find(path, navigation=False) is None
-        or b"secret" not in site.find(path, navigation=False).content
-    )
+    found = site.find(path, navigation=False)
+    assert found is None or b"secret" not in found.content
 
 
 def test_without_a_site_the_first_page_says_that_it_runs(tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ NOTES = """
         return number * 2
 
     @action
-    async def wait(ctx: ActionCtx, seconds: float) -> str:
+    async def add_and_wait(ctx: ActionCtx, text: str, seconds: float) -> str:
+        await ctx.run(add, text=text)
         await asyncio.sleep(seconds)
         return "waited"
 """
