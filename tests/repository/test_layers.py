@@ -24,6 +24,7 @@ RANK = {
     "sync": 6,
     "http": 7,
     "server": 8,
+    "codegen": 6,
     "cli": 9,
     "testing": 10,
 }

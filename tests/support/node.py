@@ -21,7 +21,7 @@ def node_modules() -> Path:
     # Several test processes may come here at once; the second finds them installed.
     with (JS / "package-lock.json").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not installed.exists():
+        if not installed.exists() or installed.stat().st_mtime < (JS / "package-lock.json").stat().st_mtime:
             subprocess.run(
                 ["npm", "ci", "--no-audit", "--no-fund"], cwd=JS, check=True, stdout=subprocess.DEVNULL
             )

@@ -121,6 +121,26 @@ def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
     return watch_function(_settings(flags), function, arguments, as_json=as_json)
 
 
+@syncline.command(short_help="Write TypeScript types of the functions.")
+@click.option(
+    "--output",
+    "typescript",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder inside the frontend's npm package.  [SYNCLINE_TYPESCRIPT]",
+)
+@click.option("--check", is_flag=True, help="Write nothing; fail when the files are not up to date.")
+@backend_option
+def codegen(check: bool, **flags: object) -> int:
+    """Write api.js, api.d.ts and dataModel.d.ts for the official client.
+
+    `syncline dev` does it on every save, if [tool.syncline] says where: typescript = "web/src/_generated".
+    """
+    from .generating import generate_typescript
+
+    return generate_typescript(_settings(flags), check=check)
+
+
 @syncline.command(short_help="Check code, schema and data.")
 @json_option
 @backend_option

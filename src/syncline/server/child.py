@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from syncline import __version__
+from syncline.codegen import generate
 from syncline.functions import WATCHDOG, Heartbeat, Release
 from syncline.http import read_site
 from syncline.kernel.errors import SetupError
@@ -83,6 +84,7 @@ class Child:
         took = duration(time.monotonic() - self._began)
         self._console.event("ready", "", None, f"{self._deployment.summary()} in {took}")
         if self._orders.mode is Mode.DEV:
+            self._generate(self._deployment.release)
             self._watcher = Watcher(
                 self._settings.backend,
                 self._settings.site,
@@ -105,6 +107,7 @@ class Child:
     def _reloaded(self, began: float, error: BaseException | None) -> None:
         if error is None:
             self._console.event("reload", "", time.monotonic() - began, self._deployment.summary())
+            self._generate(self._deployment.release)
         else:
             self._not_reloaded(error)
 
@@ -114,6 +117,21 @@ class Child:
             self._console.details([str(error)])
         else:
             self._console.details(traceback.format_exception(error))
+
+    def _generate(self, release: Release) -> None:
+        """Let the frontend's types follow the functions."""
+        folder = self._settings.typescript
+        if folder is None:
+            return
+        began = time.monotonic()
+        try:
+            written = generate(release.registry, release.schema).write(folder)
+        except OSError as error:
+            self._console.event("codegen", "", None, f"nothing was written: {error}", bad=True)
+            return
+        if written:
+            what = f"wrote {', '.join(written)} to {self._settings.shown(folder)}"
+            self._console.event("codegen", "", time.monotonic() - began, what)
 
     def _site_changed(self) -> None:
         try:

@@ -59,7 +59,8 @@ class Deployment:
         self.mode = mode
         self._console = console
         self._clock: Clock = SystemClock()
-        self._release = load_application(settings.backend)
+        #: The code in force.
+        self.release = load_application(settings.backend)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         limits = settings.make_limits()
@@ -71,7 +72,7 @@ class Deployment:
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
             self.engine = Engine(
                 self._store,
-                self._release,
+                self.release,
                 RunSettings(limits=limits, env=env, redact=redact),
                 self._clock,
                 SystemEntropy(),
@@ -131,7 +132,7 @@ class Deployment:
         def settled(error: BaseException | None) -> None:
             if error is None:
                 release.activate()
-                self._release = release
+                self.release = release
             done(error)
 
         self.engine.reload(release, settled)
@@ -144,7 +145,7 @@ class Deployment:
         if self._loop is not None:
             self.engine.stop()
         self._store.close()
-        self._release.modules.close()
+        self.release.modules.close()
 
     def _tick(self) -> None:
         assert self._loop is not None

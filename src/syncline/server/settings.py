@@ -17,8 +17,6 @@ from typing import Any, cast
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
 
-#: Keys under [tool.syncline] that other commands read.
-_FOREIGN = frozenset({"typescript"})
 _LIMITS: dict[str, bool] = {item.name: isinstance(item.default, int) for item in fields(Limits)}
 """Whether a limit is a whole number."""
 
@@ -39,6 +37,8 @@ class Settings:
     backend: Path
     data: Path
     site: Path | None = None
+    #: Where generated TypeScript goes, inside the frontend's npm package.
+    typescript: Path | None = None
     host: str = "127.0.0.1"
     port: int = 3210
     workers: int = 1
@@ -61,7 +61,7 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values: dict[str, Any] = json.loads(text)
-        for name in ("backend", "data", "site", "base"):
+        for name in ("backend", "data", "site", "typescript", "base"):
             if values[name] is not None:
                 values[name] = Path(values[name])
         return cls(**values)
@@ -76,7 +76,7 @@ def load_settings(
     """
     base, table = _find_table(folder)
     where = f"[tool.syncline] in {base / 'pyproject.toml'}"
-    _check_keys(table, [*_READERS, "limits", *_FOREIGN], where)
+    _check_keys(table, [*_READERS, "limits"], where)
     values: dict[str, Any] = {"backend": base / "backend", "data": base / ".syncline"}
     for name, read in _READERS.items():
         if name in table:
@@ -149,6 +149,7 @@ _READERS = {
     "backend": _read_path,
     "data": _read_path,
     "site": _read_path,
+    "typescript": _read_path,
     "host": _read_host,
     "port": _read_port,
     "workers": _read_workers,
