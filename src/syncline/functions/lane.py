@@ -12,7 +12,6 @@ nothing and leaves the caches as they were.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
@@ -28,8 +27,7 @@ from syncline.database import (
 )
 from syncline.kernel.clock import Clock
 from syncline.kernel.errors import OverloadedError, SynclineError
-from syncline.kernel.identity import Caller
-from syncline.store import Commit, RequestRecord, StoreFailedError, StoreFullError
+from syncline.store import Commit, StoreFailedError, StoreFullError
 
 from .calls import MutationCall
 from .failures import make_failure, new_request_id, request_id_for
@@ -37,6 +35,7 @@ from .invoke import invoke
 from .kinds import Kind
 from .node import Node
 from .outcomes import Failure, Outcome, Success
+from .requests import ReplayError, Requests
 from .run import Execution, TransactionRun
 
 #: A mutation's outcome and, if it succeeded, the timestamp at which it is visible.
@@ -47,7 +46,6 @@ Job: TypeAlias = Callable[[], None]
 
 _IDLE_SECONDS = 1.0
 _BATCH_SECONDS = 0.02
-_SESSIONS_REMEMBERED = 20_000
 
 
 class Lane:
@@ -60,7 +58,6 @@ class Lane:
         self._clock: Clock = node.clock
         self._queue: SimpleQueue[MutationCall | Job | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="syncline-lane", daemon=True)
-        self._highest = _HighestRequests(node)
         self._entropy = node.new_entropy()
 
     def start(self) -> None:
@@ -89,7 +86,7 @@ class Lane:
 
     def _work(self) -> None:
         execution = Execution(self._node.settings, self._entropy)
-        batch = _Batch(self._node, execution, self._highest)
+        batch = _Batch(self._node, execution)
         try:
             while True:
                 try:
@@ -142,44 +139,17 @@ class Lane:
             self._queue.put(None)
 
 
-class _HighestRequests:
-    """The highest request number that each recent session has had recorded.
-
-    A session's requests rise, so a number above it is new: no look-up is needed for what is not a replay.
-    """
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._highest: OrderedDict[bytes, int] = OrderedDict()
-
-    def may_be_replay(self, session: bytes, request: int) -> bool:
-        highest = self._highest.get(session)
-        if highest is None:
-            highest = self._node.store.writer_reader().highest_request(session)
-            self.note(session, highest)
-        return request <= highest
-
-    def note(self, session: bytes, request: int) -> None:
-        before = self._highest.get(session)
-        if before is None or request > before:
-            self._highest[session] = request
-        self._highest.move_to_end(session)
-        if len(self._highest) > _SESSIONS_REMEMBERED:
-            self._highest.popitem(last=False)
-
-
 class _Batch:
     """The mutations that become durable together."""
 
-    def __init__(self, node: Node, execution: Execution, highest: _HighestRequests) -> None:
+    def __init__(self, node: Node, execution: Execution) -> None:
         self._node = node
         self._execution = execution
-        self._highest = highest
+        self._requests = Requests(node.store.writer_reader())
         self._created: CreationClock = node.created
         self._writes = WriteSet()
         self._snapshot: CachedSnapshot | None = None
         self._commits: list[Commit] = []
-        self._recorded: dict[tuple[bytes, int], tuple[str | None, Success, int]] = {}
         self.settled: list[Settled] = []
         self.bytes = 0
 
@@ -189,7 +159,7 @@ class _Batch:
         self._snapshot = CachedSnapshot(reader, node.keys, reader.begin())
         self._writes = WriteSet()
         self._commits = []
-        self._recorded = {}
+        self._requests.begin_batch()
         self.settled = []
         self.bytes = 0
 
@@ -214,7 +184,10 @@ class _Batch:
         self._writes = writes
 
     def _run(self, call: MutationCall) -> tuple[Outcome, int | None]:
-        replayed = self._replayed(call)
+        try:
+            replayed = self._requests.replayed(call)
+        except ReplayError as error:
+            return self._refused(call, error), None
         if replayed is not None:
             return replayed
         node = self._node
@@ -255,18 +228,15 @@ class _Batch:
             writes.undo(mark)
             return outcome, None
         if not writes.wrote_since(mark):
-            return outcome, self._last_ts()
+            ts = self._last_ts()
+            self._requests.note_effectless(call, outcome, ts)
+            return outcome, ts
         return outcome, self._commit(call, outcome, mark)
 
     def _commit(self, call: MutationCall, outcome: Success, mark: Mark) -> int:
         documents, entries = self._writes.writes_since(mark)
         ts = self._node.store.next_ts()
-        requests: tuple[RequestRecord, ...] = ()
-        if call.session is not None and call.request is not None:
-            identity = identity_key(call.caller)
-            record = RequestRecord(call.session, call.request, identity, outcome.value, outcome.log_lines)
-            requests = (record,)
-            self._recorded[call.session, call.request] = (identity, outcome, ts)
+        requests = self._requests.records(call, outcome, ts)
         self._commits.append(Commit(ts, documents, entries, requests))
         self.bytes += sum([len(write.body) for write in documents if write.body is not None])
         return ts
@@ -275,27 +245,6 @@ class _Batch:
         """The timestamp of the state that a mutation without writes saw."""
         assert self._snapshot is not None
         return self._commits[-1].ts if self._commits else self._snapshot.ts
-
-    def _replayed(self, call: MutationCall) -> tuple[Outcome, int | None] | None:
-        """The recorded outcome of a request that was carried out before, for the same caller only."""
-        session, request = call.session, call.request
-        if session is None or request is None:
-            return None
-        found = self._recorded.get((session, request))
-        if found is None:
-            if not self._highest.may_be_replay(session, request):
-                return None
-            stored = self._node.store.writer_reader().request(session, request)
-            if stored is None:
-                return None
-            ts, record = stored
-            found = (record.identity, Success(record.result, record.log_lines), ts)
-        identity, outcome, ts = found
-        if identity != identity_key(call.caller):
-            # Another user's result must not be shown to whoever guesses a session id.
-            error = SynclineError("this request was made by another user before")
-            return self._refused(call, error), None
-        return outcome, ts
 
     def commit(self) -> list[CommitRecord]:
         """Make the batch durable. If that fails, its mutations fail, and nothing else happened."""
@@ -316,9 +265,7 @@ class _Batch:
             self.settled = list(refused)
             raise
         node.keys.apply_all(commits)
-        for commit in commits:
-            for record in commit.requests:
-                self._highest.note(record.session, record.request)
+        self._requests.committed(commits)
         return [commit_record(commit) for commit in commits]
 
     def _refused(self, call: MutationCall, error: SynclineError) -> Failure:
@@ -328,11 +275,6 @@ class _Batch:
             redact=self._node.settings.redact,
             raised_by_function=False,
         )
-
-
-def identity_key(caller: Caller) -> str | None:
-    """Who made a request, as it is recorded."""
-    return caller.identity.token_identifier if caller.identity is not None else None
 
 
 def _request_id(call: MutationCall, node: Node) -> str:
