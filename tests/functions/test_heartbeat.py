@@ -28,6 +28,11 @@ def test_what_a_thread_runs_is_seen_from_outside(file: Path) -> None:
     assert watching.read() == Pulse(os.getpid(), 5.0, (Running("messages:send", 5.0, 6.0),))
     slot.start(b"a:b", 7.0, 8.0)
     assert watching.read().running == (Running("a:b", 7.0, 8.0),)
+    action = shown.slot(vital=False)
+    assert action is not None
+    action.start(b"c:d", 7.0, 8.0)
+    assert watching.read().running[1] == Running("c:d", 7.0, 8.0, vital=False)
+    action.release()
     slot.stop()
     assert watching.read().running == ()
     slot.release()
@@ -72,7 +77,7 @@ def test_another_file_is_not_taken_for_a_heartbeat(tmp_path: Path) -> None:
 
 
 SLOW = Running("a:slow", 10.0, 11.0)
-ACTION = Running("b:action", 0.0, 600.0)
+ACTION = Running("b:action", 0.0, 600.0, vital=False)
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,7 @@ ACTION = Running("b:action", 0.0, 600.0)
         (10.0, (ACTION, SLOW), 12.05, SLOW),
         (10.0, (), 100.0, None),
         (0.0, (), 100.0, None),
+        (9999.0, (ACTION,), 9999.0, None),
     ],
 )
 def test_a_stuck_process_is_recognised(

@@ -54,7 +54,7 @@ class ActionLoop:
     # On the loop's thread
 
     def _main(self) -> None:
-        self._deadline = Deadline()
+        self._deadline = Deadline(vital=False)
         asyncio.set_event_loop(self._loop)
         while not self._stopping:
             try:

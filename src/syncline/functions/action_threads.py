@@ -37,7 +37,7 @@ class ActionThreads:
             queue.put(None)
 
     def _main(self, queue: SimpleQueue[Work | None]) -> None:
-        deadline = Deadline()
+        deadline = Deadline(vital=False)
         try:
             while (work := queue.get()) is not None:
                 work(deadline)

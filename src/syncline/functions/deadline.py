@@ -69,7 +69,10 @@ def _hush_lost_interrupts() -> None:
 
 
 class Deadline:
-    """The time limit of whatever runs on one thread: the thread that makes it."""
+    """The time limit of whatever runs on one thread: the thread that makes it.
+
+    The supervisor replaces the process when a `vital` thread cannot be interrupted.
+    """
 
     __slots__ = (
         "_busy",
@@ -87,8 +90,8 @@ class Deadline:
         "interrupts",
     )
 
-    def __init__(self, watchdog: Watchdog | None = None) -> None:
-        self._watchdog = watchdog if watchdog is not None else WATCHDOG
+    def __init__(self, *, vital: bool = True) -> None:
+        self._watchdog = WATCHDOG
         self.ident = threading.get_ident()
         self._calls = 0
         self._call = 0  # 0 -> n -> 0: the number of the running call; run(), _drain()
@@ -99,7 +102,7 @@ class Deadline:
         self._wait = 0.0
         self._used = 0.0  # CPU seconds at the last look
         self._cpu_clock = cpu_clock_of_this_thread()
-        self._heartbeat: HeartbeatSlot | None = self._watchdog.heartbeat_slot()
+        self._heartbeat: HeartbeatSlot | None = self._watchdog.heartbeat_slot(vital)
         #: How many calls were interrupted on this thread.
         self.interrupts = 0
         self._watchdog.add(self)
@@ -240,8 +243,8 @@ class Watchdog:
         heartbeat.beat(_monotonic())
         self.wake()
 
-    def heartbeat_slot(self) -> HeartbeatSlot | None:
-        return self._heartbeat.slot() if self._heartbeat is not None else None
+    def heartbeat_slot(self, vital: bool) -> HeartbeatSlot | None:
+        return self._heartbeat.slot(vital=vital) if self._heartbeat is not None else None
 
     @property
     def interrupts(self) -> int:

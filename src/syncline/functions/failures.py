@@ -50,7 +50,8 @@ def make_failure(
     if problem is not None:
         error = problem
     expected = data is not None
-    frames = _frames(error.__traceback__) if raised_by_function else ()
+    # Nobody reads where an expected error was raised in production, and there may be many.
+    frames = _frames(error.__traceback__) if raised_by_function and not (expected and redact) else ()
     shown = "" if expected or not raised_by_function else _traceback(error)
     captured = [] if lines is None else lines
     if redact:

@@ -4,7 +4,7 @@ One small file, mapped by both. The process beats several times a second and not
 and until when; the supervisor finds there whether the process is stuck, and in which function.
 
 Layout, little endian: magic (8 bytes), pid (u64), beat (f64), then slots of 256 bytes: started (f64), deadline (f64,
-0 when idle), length of the label (u64), label. Times are seconds of the machine's monotonic clock, which all
+0 when idle), length of the label (u64), whether the thread is vital (u64), label. Times are seconds of the machine's monotonic clock, which all
 processes share.
 """
 
@@ -20,18 +20,23 @@ from pathlib import Path
 _MAGIC = b"SYNCBEAT"
 _HEADER = 64
 _SLOT = 256
-_LABEL = _SLOT - 24
+_WORDS = struct.Struct("<ddQQ")
+_LABEL = _SLOT - _WORDS.size
 _SLOTS = 64
 _SIZE = _HEADER + _SLOTS * _SLOT
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A function that a thread of the process is running."""
+    """A function that a thread of the process is running.
+
+    The process cannot do without a `vital` thread: the commit lane, a reader. Threads of actions are not.
+    """
 
     path: str
     started: float
     deadline: float
+    vital: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,14 @@ class Pulse:
     def stuck(self, now: float, *, silence: float) -> Running | None:
         """The function that keeps the process from going on, or None.
 
-        That is one that runs on after twice its time, or, when the process has not beaten for `silence` seconds, the
+        That is one on a vital thread that runs on after twice its time, or, when the process has not beaten for `silence` seconds, the
         one that was started last: it holds the interpreter.
         """
-        overdue = [item for item in self.running if now > item.deadline + (item.deadline - item.started)]
+        overdue = [
+            item
+            for item in self.running
+            if item.vital and now > item.deadline + (item.deadline - item.started)
+        ]
         if overdue:
             return min(overdue, key=lambda item: item.deadline)
         if self.running and self.silent(now, silence):
@@ -108,10 +117,10 @@ class Heartbeat:
         """The process is alive at `now`."""
         self._doubles[2] = now
 
-    def slot(self) -> HeartbeatSlot | None:
+    def slot(self, *, vital: bool = True) -> HeartbeatSlot | None:
         """A place for one thread, or None if all are taken: such threads are not watched one by one."""
         with self._lock:
-            return HeartbeatSlot(self, self._memory, self._free.pop()) if self._free else None
+            return HeartbeatSlot(self, self._memory, self._free.pop(), vital) if self._free else None
 
     def read(self) -> Pulse:
         """What the process shows now."""
@@ -122,10 +131,10 @@ class Heartbeat:
             before = bytes(self._bytes[base : base + _SLOT])
             while (now := bytes(self._bytes[base : base + _SLOT])) != before:
                 before = now
-            started, deadline, length = struct.unpack_from("<ddQ", before)
+            started, deadline, length, vital = _WORDS.unpack_from(before)
             if deadline:
-                label = before[24 : 24 + min(length, _LABEL)].decode(errors="replace")
-                running.append(Running(label, started, deadline))
+                label = before[_WORDS.size : _WORDS.size + min(length, _LABEL)].decode(errors="replace")
+                running.append(Running(label, started, deadline, bool(vital)))
         return Pulse(self._longs[1], self._doubles[2], tuple(running))
 
     def release(self, number: int) -> None:
@@ -138,13 +147,14 @@ class HeartbeatSlot:
 
     __slots__ = ("_bytes", "_doubles", "_heartbeat", "_label", "_longs", "_number")
 
-    def __init__(self, heartbeat: Heartbeat, memory: mmap.mmap, number: int) -> None:
+    def __init__(self, heartbeat: Heartbeat, memory: mmap.mmap, number: int, vital: bool) -> None:
         self._heartbeat = heartbeat
         self._number = number
         base = _HEADER + number * _SLOT
         self._bytes = memoryview(memory)[base : base + _SLOT]
         self._doubles = self._bytes.cast("d")
         self._longs = self._bytes.cast("Q")
+        self._longs[3] = vital
         self._label = b""
 
     def start(self, label: bytes, now: float, deadline: float) -> None:
@@ -152,7 +162,7 @@ class HeartbeatSlot:
         if label is not self._label:  # Mostly the same functions run again and again.
             self._label = label
             cut = label[:_LABEL]
-            self._bytes[24 : 24 + len(cut)] = cut
+            self._bytes[_WORDS.size : _WORDS.size + len(cut)] = cut
             self._longs[2] = len(cut)
         self._doubles[0] = now
         self._doubles[1] = deadline
