@@ -91,7 +91,7 @@ class Requests:
         for commit in commits:
             for record in commit.requests:
                 self._note_highest(record.session, record.request)
-                self._effectless.pop(record.session, None)
+                self._forget_effectless(record.session, record.request)
 
     def _find(self, session: bytes, request: int) -> Recorded | None:
         batch = self._batch.get(session, {})
@@ -111,6 +111,12 @@ class Requests:
             raise ReplayError("this request failed when it was made, and later ones have taken effect")
         ts, record = stored
         return record.identity, Success(record.result, record.log_lines), ts
+
+    def _forget_effectless(self, session: bytes, request: int) -> None:
+        # Only what the commit recorded: others of the session may have come behind it, in the same batch.
+        requests = self._effectless.get(session)
+        if requests is not None and requests.pop(request, None) is not None and not requests:
+            del self._effectless[session]
 
     def _note_highest(self, session: bytes, request: int) -> None:
         self._highest[session] = max(request, self._highest.get(session, -1))
