@@ -95,7 +95,8 @@ export function createTimeline({ loadOlder, sendAgain, discard }) {
     let cursor = list.firstChild;
     for (const entry of entries) {
       const row = rows.get(entry.id);
-      updateRow(row, entry, before, now);
+      // Pages that did not change hold the same objects as before, so most rows need no look.
+      if (row.entry !== entry || row.above !== before) updateRow(row, entry, before, now);
       if (row.element === cursor) cursor = cursor.nextSibling;
       else list.insertBefore(row.element, cursor);
       before = entry;
@@ -158,7 +159,9 @@ export function createTimeline({ loadOlder, sendAgain, discard }) {
   return {
     show,
     /** Draws everything again: the reader's own name has changed. */
-    redraw: () => place([...rows.values()].map((row) => row.entry)),
+    redraw() {
+      for (const row of rows.values()) updateRow(row, row.entry, row.above, Date.now());
+    },
     /** Empties the list for another channel. */
     clear(channel) {
       byId("empty-title").textContent = `Nothing in #${channel} yet`;
@@ -182,6 +185,7 @@ function createRow(actions) {
     body: make("p", { className: "body" }),
     state: make("p", { className: "state" }),
     entry: null,
+    above: null,
   };
   const head = make("p", { className: "head" }, row.author, row.time);
   row.element.append(row.day, row.face, row.side, make("div", { className: "content" }, head, row.body, row.state));
@@ -196,6 +200,7 @@ function createRow(actions) {
 function updateRow(row, entry, before, now) {
   const shown = row.entry;
   row.entry = entry;
+  row.above = before;
   const newDay = before === null || dayOf(before.sent_at) !== dayOf(entry.sent_at);
   const leads = newDay || before.author !== entry.author || entry.sent_at - before.sent_at > TOGETHER;
 
