@@ -14,6 +14,7 @@ from syncline.kernel.errors import SetupError
 from syncline.kernel.identity import Caller
 from syncline.protocol import PathError, ValueFormat, parse_path
 from syncline.server.admin_key import read_admin_key
+from syncline.server.console import WORTH_TELLING
 from syncline.server.endpoint import find_endpoint
 from syncline.server.local import call_once
 from syncline.server.settings import Settings
@@ -82,14 +83,17 @@ def _in_process(settings: Settings, path: str, args: bytes, attributes: bytes | 
     caller = Caller(identity, admin=True)
     outcome = asyncio.run(call_once(settings, os.environ, path, args, caller, show_progress))
     if isinstance(outcome, Failure):
+        traceback = outcome.error.traceback
+        lines = [*outcome.lines, *([f"[ERROR] {traceback}"] if traceback else [])]
         data = None if outcome.data is None else ValueFormat.CLEAN.render(outcome.data)
-        return Answer(b"null", list(outcome.lines), outcome.message, data)
+        return Answer(b"null", lines, outcome.message, data)
     return Answer(ValueFormat.CLEAN.render(outcome.value), list(outcome.lines), None, None)
 
 
 def show_progress(progress: Progress) -> None:
     """Long work before a command can do its own, on stderr."""
-    click.echo(f"{progress.what}, {progress.done:,} of {progress.total:,} documents", err=True)
+    if progress.total >= WORTH_TELLING:
+        click.echo(f"{progress.what}, {progress.done:,} of {progress.total:,} documents", err=True)
 
 
 def no_server(settings: Settings) -> SetupError:

@@ -7,6 +7,7 @@ import os
 
 import click
 
+from syncline.server.console import counted
 from syncline.server.local import check_everything
 from syncline.server.settings import Settings
 
@@ -29,17 +30,16 @@ def check_application(settings: Settings, *, as_json: bool) -> int:
         )
         return 1 if findings.damage else 0
     backend, data = settings.shown(settings.backend), settings.shown(settings.data)
-    click.echo(
-        f"  code  {backend}  {findings.functions:,} functions, {findings.tables:,} tables, {findings.indexes:,} indexes"
-    )
+    counts = [counted(findings.functions, "function"), counted(findings.tables, "table")]
+    click.echo(f"  code  {backend}  {', '.join([*counts, counted(findings.indexes, 'index', 'indexes')])}")
     if findings.documents is None:
         click.echo(f"  data  {data}  none yet")
         return 0
-    total = sum(findings.documents.values())
+    total = counted(sum(findings.documents.values()), "document")
     if not findings.damage:
-        click.echo(f"  data  {data}  {total:,} documents, verified")
+        click.echo(f"  data  {data}  {total}, verified")
         return 0
-    click.echo(f"  data  {data}  {total:,} documents, damaged:", err=True)
+    click.echo(f"  data  {data}  {total}, damaged:", err=True)
     for problem in findings.damage:
         click.echo(f"    {problem}", err=True)
     click.echo("  help: keep a copy of the data folder, then restore the newest backup", err=True)

@@ -44,7 +44,7 @@ class _Envelope(msgspec.Struct, rename="camel"):
     value: msgspec.Raw = msgspec.Raw(b"null")
     log_lines: list[str] = []
     error_message: str = ""
-    error_data: msgspec.Raw | None = None
+    error_data: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Refused(msgspec.Struct):
@@ -82,7 +82,7 @@ class ServerClient:
             bytes(envelope.value),
             envelope.log_lines,
             envelope.error_message if failed else None,
-            None if envelope.error_data is None else bytes(envelope.error_data),
+            bytes(envelope.error_data) or None,
         )
 
     def watch(self, path: str, args: bytes, last_id: str) -> Iterator[StreamEvent]:

@@ -14,6 +14,9 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
+#: Documents from which on building an index and checking a schema takes long enough to be told about.
+WORTH_TELLING = 5_000
+
 _INDENT = " " * 12
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 

@@ -28,7 +28,7 @@ from syncline.sync import LiveQueries, Services
 
 from .admin_key import VARIABLE as ADMIN_KEY
 from .admin_key import instance_name, load_admin_key
-from .console import Console, counted
+from .console import WORTH_TELLING, Console, counted
 from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
 from .observer import ObservedEngine, Observer
@@ -37,8 +37,6 @@ from .settings import Mode, Settings
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
 _TICK_SECONDS = 1.0
-#: Documents from which on building and checking takes long enough to be told about.
-_WORTH_TELLING = 5_000
 
 
 class Deployment:
@@ -162,7 +160,7 @@ class Deployment:
         return "the server is stopping" if self.gateway.draining else None
 
     def _report(self, progress: Progress) -> None:
-        if progress.total < _WORTH_TELLING:
+        if progress.total < WORTH_TELLING:
             return
         self._console.event(
             "schema", "", None, f"{progress.what}, {progress.done:,} of {progress.total:,} documents"
