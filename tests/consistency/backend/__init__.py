@@ -1,0 +1,1 @@
+"""An application whose every state shows the history that led to it."""

@@ -1,0 +1,129 @@
+"""`syncline start` as a process of its own, that can be killed at any moment and started again on its data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+ADMIN_KEY = "test|0123456789abcdef0123456789abcdef"
+
+_START_SECONDS = 60.0
+
+
+class ServerProcess:
+    """A supervisor with its serving process, on a port that stays the same."""
+
+    def __init__(
+        self,
+        backend: Path,
+        folder: Path,
+        *,
+        mode: str = "start",
+        limits: Mapping[str, float] | None = None,
+    ) -> None:
+        """Data and output are in `folder`."""
+        self.data = folder / "data"
+        self.port = _free_port()
+        self.kills = 0
+        self._folder = folder
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._killed: set[int] = set()
+        settings = ["[tool.syncline]", f"backend = {json.dumps(str(backend))}", "[tool.syncline.limits]"]
+        settings += [f"{name} = {value}" for name, value in (limits or {}).items()]
+        (folder / "pyproject.toml").write_text("\n".join(settings) + "\n")
+        command = str(Path(sys.executable).with_name("syncline"))
+        self._command = [command, mode, "--port", str(self.port), "--data", str(self.data)]
+
+    def __enter__(self) -> ServerProcess:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def log(self) -> str:
+        """All that it has printed."""
+        return self._log.read_text()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env={**os.environ, "SYNCLINE_ADMIN_KEY": ADMIN_KEY, "NO_COLOR": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait_until_it_answers()
+
+    def wait_until_it_answers(self) -> None:
+        end = time.monotonic() + _START_SECONDS
+        while not self.answers():
+            assert self._process is not None and self._process.poll() is None, self.log
+            assert time.monotonic() < end, f"it does not answer:\n{self.log}"
+            time.sleep(0.02)
+
+    def answers(self) -> bool:
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def kill_serving_process(self) -> None:
+        """kill -9 the process that serves. The supervisor starts another one."""
+        serving = self._serving()
+        if serving is not None:
+            self.kills += 1
+            self._killed.add(serving)
+            os.kill(serving, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """kill -9 the supervisor and the process that serves."""
+        assert self._process is not None
+        self._process.kill()
+        self.kill_serving_process()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Stop gracefully. It must end with exit code 0."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            code = process.wait(40)
+        except subprocess.TimeoutExpired:
+            self._process = process
+            self.kill()
+            raise AssertionError(f"it does not stop:\n{self.log}") from None
+        assert code == 0, self.log
+
+    def _serving(self) -> int | None:
+        """The process that serves; None while there is none."""
+        try:
+            serving = int(json.loads((self.data / "server.json").read_text())["pid"])
+        except (OSError, ValueError):
+            return None
+        return None if serving in self._killed else serving
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
