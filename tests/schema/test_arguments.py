@@ -136,6 +136,14 @@ def test_arguments_that_do_not_fit_are_refused(raw: bytes, text: str) -> None:
     assert text_of(SEND, raw).startswith(text)
 
 
+def test_a_single_literal_is_named() -> None:
+    assert text_of(codec_of(kind=Literal["a"]), wire(kind="b")) == (
+        'ArgumentValidationError: `"b"` does not match literal validator `v.literal("a")`.\n'
+        'Path: .kind\nValue: "b"\nValidator: v.object({kind: v.literal("a")})\n'
+        '`$.kind`: expected Literal["a"], got "b" (str)'
+    )
+
+
 def test_long_values_are_cut_in_errors() -> None:
     text = text_of(codec_of(a=int), wire(a="x" * 100_000))
     assert len(text) < 1000

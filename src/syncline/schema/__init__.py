@@ -15,6 +15,7 @@ from .pagination import Page, PaginationOptions
 from .results import ResultCodec
 from .table_codec import IndexKey, TableCodec
 from .tables import FieldSpec, TableSpec, collect, table_of
+from .writing import read_head
 
 __all__ = [
     "MISSING",
@@ -48,6 +49,7 @@ __all__ = [
     "gte",
     "lt",
     "lte",
+    "read_head",
     "stored_id",
     "table_of",
 ]

@@ -28,11 +28,10 @@ from .definition import MISSING as MISSING
 from .definition import Definition, take_definition
 from .ids import Id
 from .mismatch import did_you_mean
-from .scalars import EPOCH, microseconds
+from .scalars import EPOCH
+from .writing import read_head
 
 _SHARED_DEFAULTS = (str, bytes, int, float, bool, type(None), Enum, frozenset, tuple)
-_CREATION_TIME = len(b'{"_creationTime":')
-_ID = b',"_id":"'
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -232,7 +231,7 @@ def no_such_attribute(document: Document, name: str) -> AttributeError:
 
 
 def _head_of(document: Document, wanted: str) -> _Head:
-    """Id and creation time (us) of a stored document, from the beginning of its body (see `encode_stored`)."""
+    """Id and creation time (us) of a stored document."""
     head = _head(document)
     if isinstance(head, tuple):
         return head
@@ -241,10 +240,7 @@ def _head_of(document: Document, wanted: str) -> _Head:
             f"this {type(document).__name__} was never stored, so it has no {wanted}: "
             "ctx.db.insert(...) returns the id, and ctx.db.get(id) the stored document"
         )
-    end = head.index(_ID)
-    start = end + len(_ID)
-    text = head[start : head.index(b'"', start)].decode("ascii")
-    parsed = text, microseconds(float(head[_CREATION_TIME:end]))
+    parsed = read_head(head)
     _set_head(document, parsed)
     return parsed
 

@@ -12,8 +12,9 @@ from uuid import UUID
 from syncline.values import Int64, Json, Value, decode_id, encode_value
 
 from .ids import Id
-from .mismatch import Mismatch
+from .mismatch import Mismatch, show
 from .nodes import Binding, Decoder, Encoder, Kind, Side, TableNumbers, TypeNode, Within, encode_text
+from .validators import validator_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -206,9 +207,14 @@ class LiteralNode(TypeNode):
             try:
                 return constant_of[(type(value), value)]  # type: ignore[index]  # any pair may be asked for
             except (KeyError, TypeError):
-                raise Mismatch(self.describe(), value) from None
+                raise Mismatch(self.describe(), value, headline=self._headline(value)) from None
 
         return decode
+
+    def _headline(self, value: object) -> str:
+        if len(self.wire) > 1:
+            return ""
+        return f"`{show(value).removesuffix(' (str)')}` does not match literal validator `{validator_text(self.spec('input'))}`."
 
 
 class EnumNode(TypeNode):

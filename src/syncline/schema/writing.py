@@ -16,12 +16,14 @@ from syncline.values import Value, encode_json
 
 from .containers import ConstrainedNode, ListNode, UnionNode
 from .nodes import FloatNode, Kind, TypeNode
-from .scalars import milliseconds
+from .scalars import microseconds, milliseconds
 
 BodyWriter: TypeAlias = Callable[[Mapping[str, Value], str, int], bytes]
 
 # The hook is for ids given as `Id`: msgspec does not take subclasses of str for strings.
 _write: Final = msgspec.json.Encoder(order="sorted", enc_hook=str.__str__).encode
+_CREATION_TIME: Final = len(b'{"_creationTime":')
+_ID: Final = b',"_id":"'
 #: Kinds that JSON has itself.
 _PLAIN: Final[frozenset[Kind]] = frozenset({"null", "boolean", "string", "number", "array", "object"})
 
@@ -31,6 +33,14 @@ def write_body(fields: Mapping[str, Value], text: str, created_us: int) -> bytes
     rest = encode_json(fields)
     head = b'{"_creationTime":%b,"_id":"%b"' % (repr(milliseconds(created_us)).encode(), text.encode())
     return head + b"}" if rest == b"{}" else head + b"," + rest[1:]
+
+
+def read_head(body: bytes) -> tuple[str, int]:
+    """The id in a body and its creation time (microseconds), without decoding the rest."""
+    end = body.index(_ID)
+    start = end + len(_ID)
+    text = body[start : body.index(b'"', start)].decode("ascii")
+    return text, microseconds(float(body[_CREATION_TIME:end]))
 
 
 def body_writer(fields: Sequence[tuple[str, TypeNode]]) -> BodyWriter:
