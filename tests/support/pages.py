@@ -143,7 +143,9 @@ class Reader:
         self.port = _free_port()
         self.scripts = 0
         self._running = list[tuple[subprocess.Popen[bytes], Path]]()
-        self._environment = os.environ | {
+        # A page's tests are a run of pytest of their own.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+        self._environment = inherited | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "SYNCLINE_PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
