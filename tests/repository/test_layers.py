@@ -144,7 +144,9 @@ def test_nothing_is_imported_inside_a_function_below_the_command_line() -> None:
     wrong = [
         found
         for found in all_imports()
-        if found.inside and RANK.get(found.package, 0) < RANK["cli"] and found.target.split(".")[0] not in OPTIONAL
+        if found.inside
+        and RANK.get(found.package, 0) < RANK["cli"]
+        and found.target.split(".")[0] not in OPTIONAL
     ]
     report("imports inside functions:", wrong)
 

@@ -200,7 +200,9 @@ class Reader:
             self._start(block, command, text)
         else:
             done = self._run(["bash", "-c", text])
-            assert done.returncode == (1 if fails else 0), f"{block}: exit code {done.returncode}\n{done.stdout}"
+            assert done.returncode == (1 if fails else 0), (
+                f"{block}: exit code {done.returncode}\n{done.stdout}"
+            )
             assert matches(command.expected, done.stdout, self.port), (
                 f"{block}: {command.text}\nthe page shows\n"
                 + "\n".join(command.expected)
