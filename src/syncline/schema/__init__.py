@@ -3,6 +3,7 @@
 from msgspec import UNSET, UnsetType
 
 from .arguments import ArgumentsCodec, Parameter
+from .binding import TableNumbers
 from .bounds import Bound, Edge, between, contains, gt, gte, lt, lte
 from .definition import MISSING, Missing
 from .document import Document, body_of, created_us_of, stored_id
@@ -10,7 +11,7 @@ from .hints import evaluate
 from .ids import Id
 from .index import Index
 from .mismatch import Problem
-from .nodes import TableNumbers, TypeNode
+from .nodes import TypeNode
 from .pagination import Page, PaginationOptions
 from .results import ResultCodec
 from .table_codec import IndexKey, TableCodec

@@ -14,12 +14,13 @@ from syncline.kernel.errors import ArgumentError, SetupError
 from syncline.kernel.limits import Limits
 from syncline.values import InvalidValueError, Json, Value, check_value, decode_json, encode_json
 
+from .binding import Binding, Decoder, TableNumbers
 from .definition import MISSING, Missing
 from .document import default_factory
 from .hints import HintReader, evaluate
 from .mismatch import Mismatch, did_you_mean, show
 from .native import is_ready, native_type
-from .nodes import Binding, Decoder, TableNumbers, TypeNode
+from .nodes import TypeNode
 from .objects import RecordField, convert_fields
 from .signature_nodes import PaginationNode
 from .sizes import least_large_json

@@ -10,8 +10,9 @@ import msgspec
 
 from syncline.values import Int64, InvalidValueError, Json, Value, encode_value
 
+from .binding import Binding, Decoder, Encoder
 from .mismatch import Mismatch, item_step
-from .nodes import Binding, Decoder, Encoder, Kind, NullNode, Side, TypeNode, Within
+from .nodes import Kind, NullNode, Side, TypeNode, Within
 
 _NULL = NullNode()
 _In = TypeVar("_In")

@@ -8,8 +8,9 @@ from typing import Literal, TypeAlias, TypeVar, cast
 
 from syncline.values import Json, Value
 
+from .binding import Binding, Decoder, Encoder
 from .mismatch import Mismatch
-from .nodes import Binding, Decoder, Encoder, Side, TypeNode, Within
+from .nodes import Side, TypeNode, Within
 from .scalars import LiteralNode
 
 _In = TypeVar("_In")

@@ -10,9 +10,10 @@ import msgspec
 
 from syncline.values import Value, decode_canonical
 
+from .binding import Binding, Decoder
 from .document import Document, FieldReader, body_of, no_such_attribute, row_of, set_row, setter_of, touch
 from .native import is_lax, is_ready, native_type
-from .nodes import Binding, Decoder, TypeNode
+from .nodes import TypeNode
 
 _astuple = msgspec.structs.astuple
 

@@ -8,10 +8,11 @@ from syncline.kernel.errors import ResultError
 from syncline.kernel.limits import Limits
 from syncline.values import InvalidValueError, Json, decode_json
 
+from .binding import Binding, Encoder, TableNumbers
 from .document import Document
 from .hints import HintReader
 from .mismatch import Mismatch
-from .nodes import Binding, Encoder, TableNumbers, TypeNode
+from .nodes import TypeNode
 from .splicing import JsonEncoders
 from .validation_text import validation_text
 

@@ -11,9 +11,10 @@ from uuid import UUID
 
 from syncline.values import Int64, Json, Value, decode_id, encode_value
 
+from .binding import Binding, Decoder, Encoder, TableNumbers
 from .ids import Id
 from .mismatch import Mismatch, show
-from .nodes import Binding, Decoder, Encoder, Kind, Side, TableNumbers, TypeNode, Within, encode_text
+from .nodes import Kind, Side, TypeNode, Within, encode_text
 from .validators import validator_text
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

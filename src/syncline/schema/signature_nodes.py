@@ -6,22 +6,11 @@ from typing import cast
 
 from syncline.values import Json, Value, decode_canonical
 
+from .binding import Binding, Decoder, Encoder
 from .containers import ListNode, UnionNode
 from .document import Document, body_of, created_us_of, load_document, stored_id
 from .mismatch import Mismatch, show
-from .nodes import (
-    AnyNode,
-    Binding,
-    BoolNode,
-    Decoder,
-    Encoder,
-    FloatNode,
-    IntNode,
-    Side,
-    StrNode,
-    TypeNode,
-    Within,
-)
+from .nodes import AnyNode, BoolNode, FloatNode, IntNode, Side, StrNode, TypeNode, Within
 from .objects import RecordField, RecordNode, convert_fields
 from .pagination import Page, PaginationOptions
 from .scalars import IdNode, LiteralNode, microseconds, milliseconds

@@ -9,10 +9,11 @@ from syncline.kernel.errors import LimitError
 from syncline.kernel.limits import Limits
 from syncline.values import Value, check_value, encode_json
 
+from .binding import Binding
 from .containers import DictNode, ListNode, UnionNode, check_name, entry_step
 from .document import Document, body_of, created_us_of
 from .mismatch import Mismatch, item_step
-from .nodes import Binding, TypeNode
+from .nodes import TypeNode
 from .objects import TAG, RecordNode
 from .signature_nodes import PageNode, StoredNode, page_frame
 from .sizes import least_large_json

@@ -16,11 +16,12 @@ from syncline.values import (
     encode_value,
 )
 
+from .binding import Binding, Decoder, Encoder, TableNumbers
 from .definition import MISSING
 from .document import Document, loader_of, no_such_field
 from .index import Index
 from .mismatch import Mismatch, Problem, did_you_mean, show
-from .nodes import Binding, Decoder, Encoder, TableNumbers, TypeNode
+from .nodes import TypeNode
 from .objects import RecordNode
 from .scalars import DatetimeNode, DecimalNode, UuidNode, microseconds
 from .tables import FieldSpec, TableSpec, element_of

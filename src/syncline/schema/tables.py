@@ -11,13 +11,14 @@ from typing import cast
 from syncline.kernel.errors import SetupError
 from syncline.values import Value
 
+from .binding import Binding
 from .containers import ListNode, UnionNode
 from .definition import MISSING, Missing
 from .document import Document, DocumentMeta
 from .hints import document_fields
 from .index import Index
 from .mismatch import Mismatch
-from .nodes import Binding, TypeNode
+from .nodes import TypeNode
 
 
 @dataclass(frozen=True, slots=True)
