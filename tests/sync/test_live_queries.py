@@ -274,6 +274,19 @@ def test_pins_of_one_state_share_a_snapshot() -> None:
     assert server.engine.open_rounds() == 1
 
 
+def test_everybody_who_asks_at_once_gets_a_pin_although_there_are_few() -> None:
+    server = Server(Limits(read_pins=2))
+    pinned: list[int] = []
+    for _ in range(5):
+        server.write("aa")
+        server.engine.step_news()
+        for _ in range(4):
+            server.live.pin(pinned.append)
+    server.settle()
+    assert len(pinned) == 20
+    assert server.engine.open_rounds() == 2
+
+
 def test_a_pin_is_not_told_of_before_its_commits_are() -> None:
     server = Server()
     server.write("aa")

@@ -27,6 +27,8 @@ class PinnedRead(NamedTuple):
 @dataclass(slots=True, eq=False)
 class _Pin:
     round: int
+    #: Its snapshot has every commit up to this one, and perhaps later ones.
+    floor: int
     expires: float
     #: None -> the snapshot's timestamp: with the first answer.
     ts: int | None = None
@@ -49,16 +51,22 @@ class Pins:
         self.held: list[tuple[int, int, Sequence[QueryResult]]] = []
 
     def pin(self, head: int, done: Callable[[int], None]) -> None:
-        """Pin a snapshot that has every commit up to `head`. A pinned one that does is shared."""
+        """Pin a snapshot that has every commit up to `head`. One that is pinned already, or will be, is shared."""
         expires = self._clock.monotonic() + self._seconds
         for pin in self._pins.values():
-            if pin.ts is not None and pin.ts >= head:
+            if pin.floor >= head:
                 pin.expires = expires
-                done(pin.ts)
+                if pin.ts is None:
+                    pin.asked.append(done)
+                else:
+                    done(pin.ts)
                 return
+        asked = [done]
         while len(self._pins) >= self._most:
-            self._end(next(iter(self._pins.values())))
-        pin = _Pin(self._engine.start_round(False), expires, asked=[done])
+            oldest = next(iter(self._pins.values()))
+            asked = [*oldest.asked, *asked]  # Whoever waits for it is served by the new one.
+            self._end(oldest)
+        pin = _Pin(self._engine.start_round(False), head, expires, asked=asked)
         self._pins[pin.round] = pin
         self._engine.run_queries(pin.round, ())
 
@@ -87,7 +95,7 @@ class Pins:
     def _hand_out(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
         pin = self._pins.get(round)
         if pin is not None:
-            pin.ts = ts
+            pin.ts = pin.floor = ts
             asked, pin.asked = pin.asked, []
             for done in asked:
                 call_back(done, ts)
@@ -97,7 +105,7 @@ class Pins:
 
     def expire(self) -> None:
         now = self._clock.monotonic()
-        for pin in [pin for pin in self._pins.values() if pin.expires <= now]:
+        for pin in [pin for pin in self._pins.values() if pin.expires <= now and pin.ts is not None]:
             self._end(pin)
 
     def _end(self, pin: _Pin) -> None:

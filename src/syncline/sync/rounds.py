@@ -198,7 +198,12 @@ class Rounds:
 
 
 def _next_entries(queue: Iterable[Entry]) -> list[Entry]:
-    """What the next round runs: all that is watched, and some of what is read once."""
+    """What the next round runs: all that is watched, and some of what is read once.
+
+    What was shown before comes first: nobody knows how long a new query takes.
+    """
     watched = [entry for entry in queue if entry.subscriptions]
+    known = [entry for entry in watched if entry.content is not None]
+    new = [entry for entry in watched if entry.content is None]
     read = [entry for entry in queue if not entry.subscriptions]
-    return watched + read[:_READS]
+    return known + new + read[:_READS]
