@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
-from support.stores import TABLE, commit, delete, document_id, entry, fill, index_key, open_store, put
+from support.stores import (
+    TABLE,
+    commit,
+    delete,
+    document_id,
+    entry,
+    fill,
+    index_key,
+    open_store,
+    open_unflushed,
+    put,
+)
 from syncline.kernel.clock import FakeClock
-from syncline.store import DamagedDataError, QueryInterrupted, Store
+from syncline.store import DamagedDataError, QueryInterrupted, Reader, Store
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -157,3 +171,62 @@ def test_a_limit_ends_a_scan_and_reads_no_further(store: Store) -> None:
     for limit in (0, 1, 15, 16, 17, 50, 1_024, 1_025, 3_000, 6_000):
         rows = list(reader.scan(table.by_creation, b"", None, False, limit))
         assert [row[0] for row in rows] == [index_key(b"", number) for number in range(min(limit, 5_000))]
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def interrupt_at(event: int, action: Callable[[], object]) -> bool:
+    """Run `action`, raising Interrupted at its n-th call or return; whether it got that far."""
+    left = event
+
+    def count(_frame: FrameType, _event: str, function: object) -> None:
+        nonlocal left
+        left -= function is not sys.setprofile
+        if left == 0:
+            raise Interrupted
+
+    sys.setprofile(count)
+    try:
+        action()
+    except Interrupted:
+        return True
+    finally:
+        sys.setprofile(None)
+    return False
+
+
+def test_reads_interrupted_anywhere_leave_the_store_in_service(tmp_path: Path) -> None:
+    store = open_unflushed(tmp_path)
+    table = store.add_table("notes")
+    fill(store, table, range(40), b"old")
+    writer, reader = store.writer_reader(), store.reader()
+    store.cache.clear(store.head)
+    reads: list[Callable[[Reader, int], object]] = [
+        lambda reader, number: reader.get(TABLE, document_id(number)),
+        lambda reader, number: list(reader.scan(table.by_creation, b"", None)),
+        lambda reader, number: list(reader.scan(table.by_creation, b"", None, True, 2)),
+        lambda reader, number: reader.count(table.by_creation, b"", None),
+        lambda reader, number: reader.request(b"session", number),
+    ]
+    for read in reads:
+        event = 1
+        while interrupt_at(event, partial(read, writer, event % 40)):
+            number = event % 40
+            reader.begin()
+            interrupt_at(event, partial(read, reader, number))
+            store.use_shape(TABLE, f"{read} {event}")  # a commit on another connection
+            body = b"new %d" % event
+            ts = commit(store, put(number, body))
+            assert reader.get(TABLE, document_id(number)) != (ts, 1, body)
+            reader.end()
+            assert reader.begin() == ts
+            for either in (writer, reader):
+                assert either.get(TABLE, document_id(number)) == (ts, 1, body)
+                assert len(list(either.scan(table.by_creation, b"", None))) == 40
+            reader.end()
+            store.cache.clear(store.head)
+            event += 1
+        assert event > 3
+    store.close()

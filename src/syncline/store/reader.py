@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
-from .cache import DocumentCache
+import apsw
+
+from .cache import DocumentCache, Found
 from .errors import DamagedDataError, QueryInterrupted
 from .sqlite import Connection, array
 from .types import ID_BYTES, RequestRecord, Row, StoredBody, Timestamp
@@ -33,8 +35,9 @@ _END = b"\xff" * (ID_BYTES + 1)
 
 _FIRST_CHUNK = 16
 _LAST_CHUNK = 1024
-# A long scan must not push everything else out of the cache.
+# A long scan must not push everything else out of the cache, nor a long snapshot hold much for it.
 _REMEMBERED_ROWS = 400
+_REMEMBERED = 4_000
 # So many documents are read one by one sooner than by a join with an array.
 _FEW = 3
 # About a millisecond: each check takes the interpreter's lock.
@@ -63,6 +66,7 @@ class Reader:
         cursor = connection.cursor()
         self._execute = cursor.execute
         self._fetchall = cursor.fetchall
+        self._found: list[Found] = []  # read from the disk in this snapshot, for the cache
         self.ts: Timestamp = 0
 
     def begin(self) -> Timestamp:
@@ -74,9 +78,17 @@ class Reader:
         return self.ts
 
     def end(self) -> None:
-        """Let the snapshot go. Harmless without one."""
+        """Let the snapshot go. Harmless without one. Not under a function's time limit, as `begin`."""
+        self.share_found()
         if self._connection.in_transaction:
             self._execute("ROLLBACK")
+
+    def share_found(self) -> None:
+        """Hand what was read from the disk to the cache. Takes a lock: not under a function's time limit."""
+        found = self._found
+        if found:
+            self._cache.learn(found, self.ts)
+            found.clear()
 
     def get(self, table: int, id: bytes) -> StoredBody | None:
         """(ts, shape, body) of a document, or None."""
@@ -88,7 +100,8 @@ class Reader:
         # All rows, although there is one at most: a statement that is not run to its end keeps its snapshot.
         rows = self._fetchall()
         found: StoredBody | None = rows[0] if rows else None
-        self._cache.put(table, id, found, ts)
+        if len(self._found) < _REMEMBERED:
+            self._found.append((table, id, found))
         return found
 
     def scan(
@@ -197,8 +210,8 @@ class Reader:
             raise self._dangling(table, ids)
         for position, body in zip(missing, found, strict=True):
             rows[position] = keys[position] + body
-        if remember:
-            self._cache.put_many(table, ids, found, self.ts)
+        if remember and len(self._found) < _REMEMBERED:
+            self._found += [(table, id, state) for id, state in zip(ids, found, strict=True)]
 
     def _dangling(self, table: int, ids: Sequence[bytes]) -> DamagedDataError:
         lost = [id.hex() for id in ids if not self._connection.execute(_GET, (table, id)).fetchall()]
@@ -227,12 +240,23 @@ class WriterReader(Reader):
         super().__init__(connection, tables, cache, monotonic)
         self.ts = head  # the store moves it with every append
 
+    def let_go(self) -> None:
+        """End a statement that an interruption (a function's time limit) left in its middle.
+
+        It would keep the connection at its snapshot, from which nothing can be written once another connection
+        has committed.
+        """
+        if self._connection.txn_state() != apsw.SQLITE_TXN_NONE:
+            self._execute("SELECT 1")
+            self._fetchall()
+
     def begin(self) -> Timestamp:
         """The newest commit's timestamp; nothing is pinned, since nobody else writes."""
         return self.ts
 
     def end(self) -> None:
-        """Nothing is held."""
+        """Nothing is held, but what was read may be of use to others."""
+        self.share_found()
 
     def close(self) -> None:
         """The connection stays with the store."""

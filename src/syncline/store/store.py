@@ -185,10 +185,12 @@ class Store:
                     raise ValueError(f"commit timestamps must rise: {commit.ts} after {head}")
                 head = commit.ts
             total = self._total + len(body)
+            self._writer_reader.let_go()
             with self._writes.transaction(self._connection):
                 write_batch(self._connection, commits, self._head, total, body)
                 self._retention.after_append(self._connection, head, total, requests)
             self._head, self._total = head, total
+            self._writer_reader.share_found()
             self.cache.apply_all(commits)
             self._writer_reader.ts = head
             self._checkpoints.after_commit()
