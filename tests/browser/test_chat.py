@@ -62,7 +62,7 @@ def test_messages_sent_together_keep_their_order(chat: Server, open_window: Open
     gate = Gate()
     ada = ChatPage(open_window(f"{chat.url}/#in-order", before=gate.watch))
     ada.introduce("Ada")
-    ada.wait_for("live")
+    ada.wait_until_loaded()
 
     gate.shut()
     said = [f"line {number}" for number in range(5)]

@@ -87,7 +87,7 @@ def test_a_message_whose_answer_was_lost_with_the_server_is_stored_once(
     ada = ChatPage(open_window(own_chat.url, before=gate.watch))
     grace = ChatPage(open_window(own_chat.url))
     ada.introduce("Ada")
-    ada.wait_for("live")
+    ada.wait_until_loaded()
 
     gate.shut()
     ada.write("Committed, but never acknowledged")

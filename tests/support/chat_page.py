@@ -21,6 +21,10 @@ class ChatPage:
         """Waits for a state of the connection: connecting, live or reconnecting."""
         expect(self.connection).to_have_attribute("data-state", state)
 
+    def wait_until_loaded(self) -> None:
+        """Waits for the channel's first page, empty or not."""
+        expect(self.page.locator("#skeleton")).to_be_hidden()
+
     def introduce(self, name: str) -> None:
         self.page.click("#you")
         self.page.fill("#name", name)
