@@ -86,7 +86,7 @@ def test_run_calls_any_function_in_this_process_if_no_server_runs(folder: Path) 
     assert run(folder, "run", "notes:list") == (0, '[\n  "one"\n]\n', "")
     assert run(folder, "run", "notes:list", "--json") == (0, '["one"]\n', "")
     assert run(folder, "run", "notes:secret") == (0, '"internal"\n', "")
-    assert run(folder, "run", "notes:calculate", '{"number": 3}') == (0, "6.0\n", "")
+    assert run(folder, "run", "notes:calculate", '{"number": 3}') == (0, "6\n", "")
     assert run(folder, "run", "notes:shout", '{"text": "a"}') == (0, '"A"\n', "[LOG] 'shouting' 'a'\n")
     identity = '{"subject": "ann", "issuer": "https://id"}'
     assert run(folder, "run", "notes:me", "--identity", identity) == (0, '"https://id|ann"\n', "")

@@ -135,7 +135,9 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             self._fragments = None
             self._session = None
             self._since = self._gateway.wheel.now
-            self._transport.write(close_frame(code, reason))
+            # The peer may have gone in this turn of the loop, before anybody was told.
+            if not self._transport.is_closing():
+                self._transport.write(close_frame(code, reason))
 
     def unsent_bytes(self) -> int:
         return self._transport.get_write_buffer_size()
