@@ -20,6 +20,7 @@ RANK = {
     "schema": 3,
     "store": 3,
     "database": 4,
+    "client": 4,
     "functions": 5,
     "sync": 6,
     "http": 7,
@@ -38,8 +39,12 @@ LOOPS_AND_SOCKETS = {
     "asyncio", "socket", "socketserver", "selectors", "ssl", "http", "urllib", "anyio", "uvloop", "uvicorn",
     "starlette", "picows", "httptools", "httpx", "websockets",
 }  # fmt: skip
-#: Below `http` only these may touch event loops: `async def` actions run on one of their own.
-LOOPS_ALLOWED = {"functions/action_loop.py", "functions/action_run.py"}
+#: Below `http` only these may touch event loops: `async def` actions run on one of their own, and the client has a
+#: shell around its state machine.
+LOOPS_ALLOWED = {
+    "functions/action_loop.py", "functions/action_run.py",
+    "client/blocking.py", "client/client.py", "client/link.py", "client/subscription.py",
+}  # fmt: skip
 
 CHANCE_AND_TIME = {
     "time", "secrets", "os.urandom", "os.getrandom", "uuid.uuid1", "uuid.uuid4", "random.random", "random.randint",

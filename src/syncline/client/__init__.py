@@ -1,0 +1,36 @@
+"""A typed client in Python: calls, live queries that never are silently stale, and reconnecting.
+
+async with Client("http://127.0.0.1:3210") as client:
+    async for messages in client.subscribe(messages.list_messages, channel="general"):
+        ...
+"""
+
+from .blocking import LiveResult, SyncClient
+from .client import Client
+from .connection import State
+from .errors import (
+    AuthenticationError,
+    ClientClosedError,
+    ClientError,
+    ConnectionLostError,
+    FunctionError,
+)
+from .subscription import Subscription, Update
+from .tokens import AdminKey, Token, TokenSource
+
+__all__ = [
+    "AdminKey",
+    "AuthenticationError",
+    "Client",
+    "ClientClosedError",
+    "ClientError",
+    "ConnectionLostError",
+    "FunctionError",
+    "LiveResult",
+    "State",
+    "Subscription",
+    "SyncClient",
+    "Token",
+    "TokenSource",
+    "Update",
+]
