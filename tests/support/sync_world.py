@@ -196,6 +196,7 @@ class World:
         """The server dies and comes back: sockets break, what was not durable is gone."""
         self.engine.restart()
         for link in list(self._links.values()):
+            link.session.disconnected()
             link.cut()
         self.live = self._serve()
 

@@ -124,6 +124,23 @@ def test_what_a_move_to_a_slow_rounds_snapshot_leaves_out_is_shown_at_the_next_o
     assert values(*client.settled()) == {1: 2.0}
 
 
+def test_a_page_gets_its_end_in_its_own_lane_only() -> None:
+    server = Server()
+    for name in ("01", "03", "05"):
+        server.write("aa", name, by=1)
+    client = three_queries(server)
+    client.watch(3, "m:page", group="aa", size=2)
+    write_and_tell(server, "bb")
+    server.engine.step_reader(slow=True)  # At this snapshot the page would end at 03.
+    server.write("aa", "02", by=1)
+    server.engine.step_reader(slow=False)
+    server.engine.step_answers(slow=True)
+    server.engine.step_reader(slow=True)
+    server.engine.step_answers(slow=True)
+    shown = [values(message).get(3) for message in [*client.take(), *client.settled()]]
+    assert [page for page in shown if page is not None] == [{"page": [1.0, 1.0], "continueCursor": "02"}]
+
+
 def test_a_run_for_a_slow_round_that_looks_at_the_identity_is_its_callers_alone() -> None:
     server = Server(verify_user=lambda token, done: done(Verified(Identity(token, "https://issuer.test"))))
     alice, bob = server.client(), server.client()

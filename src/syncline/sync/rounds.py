@@ -183,7 +183,9 @@ class Rounds:
                 if entry.covers(ts):
                     assert entry.content is not None
                     round.support[entry] = entry.content
-                elif not entry.slow:
+                elif not entry.slow and entry.content is not None:
+                    # A page that never ran has no end yet: here it could get another one than in its own lane. So
+                    # whoever watches that moves with the next round.
                     missing[entry] = None
         if missing:
             round.supporting.update(missing)
