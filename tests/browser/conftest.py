@@ -1,4 +1,7 @@
-"""One browser and one server for all browser tests; each test uses channels of its own."""
+"""One browser and one server per file of tests; each test uses channels of its own.
+
+Not for longer than a file: while Playwright runs, its event loop keeps others in the process from running theirs.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ CHAT = REPOSITORY / "examples" / "chat"
 CHAT_REACT = REPOSITORY / "examples" / "chat-react"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE * 1000)
     with sync_playwright() as playwright:
@@ -31,7 +34,7 @@ def open_window(browser: Browser) -> Iterator[OpenWindow]:
     windows.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(CHAT, tmp_path_factory.mktemp("chat"))
     server.start()
@@ -48,7 +51,7 @@ def own_chat(tmp_path: Path) -> Iterator[Server]:
     server.kill()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def chat_react(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The React example, built and served by Syncline itself."""
     build = ["npm", "run", "--silent", "build"]

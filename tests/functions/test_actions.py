@@ -182,7 +182,7 @@ WORK = """
 
     @action
     def lie(ctx: SyncActionCtx) -> int:
-        return "no number"  # type: ignore
+        return "no number"  # type: ignore  # the mistake that is tested
 
 
     @action

@@ -144,7 +144,7 @@ def test_a_time_limit_is_positive(timeout: float) -> None:
 
 
 def _untyped(ctx, channel):  # type: ignore[no-untyped-def] # pyright: ignore # what the test is about
-    return channel  # pyright: ignore
+    return channel  # pyright: ignore  # the mistake that is tested
 
 
 def _silent(ctx: QueryCtx):  # type: ignore[no-untyped-def] # what the test is about
