@@ -183,7 +183,9 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         self._heard = True
         self._pending += nbytes
         self._parser.buffer_updated(nbytes)
-        if not self._connected and self._pending > self._gateway.limits.frame_bytes_before_connect:
+        if self._parser.transport.is_close_frame_sent:
+            self._refused()
+        elif not self._connected and self._pending > self._gateway.limits.frame_bytes_before_connect:
             self._fail(1009, "the first message is too large")
             self._transport.close()
         elif self._large and not self._pending:
@@ -214,13 +216,16 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self._pending = frame.tail_size
+        if transport.is_close_frame_sent:
+            return  # What comes behind it in the buffer is no frame, which the parser has seen first.
         kind = frame.msg_type
-        if kind == _TEXT and frame.fin and self._fragments is None and not frame.rsv1:
+        extended = frame.rsv1 or frame.rsv2 or frame.rsv3
+        if kind == _TEXT and frame.fin and self._fragments is None and not extended:
             if frame.payload_size > _LARGE_MESSAGE_BYTES:
                 self._large = True
             if self._state == _OPEN:
                 self._take(frame.get_payload_as_bytes())
-        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
+        elif extended:
             self._fail(1002, "no extension was agreed on")
         elif kind in (_TEXT, _CONTINUATION):
             self._take_fragment(kind == _TEXT, frame)
@@ -277,6 +282,13 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         """Close for a reason that the session does not know of yet."""
         session = self._session
         self.close(code, reason)
+        if session is not None:
+            self._guarded(session.disconnected)
+
+    def _refused(self) -> None:
+        """The parser has met what is no frame. It has sent a close frame and will hang up: nothing counts any more."""
+        session, self._session = self._session, None
+        self._state = _CLOSING
         if session is not None:
             self._guarded(session.disconnected)
 
