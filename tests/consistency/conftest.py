@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from support.server_process import ServerProcess
+from support.restartable import RestartableServer
 
 BACKEND = Path(__file__).parent / "backend"
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    with ServerProcess(BACKEND, tmp_path_factory.mktemp("server")) as server:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RestartableServer]:
+    with RestartableServer(BACKEND, tmp_path_factory.mktemp("server")) as server:
         yield server

@@ -13,12 +13,12 @@ import pytest
 from support.history import Anomaly
 from support.scenario import Dose, Recording, record
 from support.serializability import check
-from support.server_process import ServerProcess
+from support.restartable import RestartableServer
 from support.snapshots import check_snapshots
 
 
 @pytest.fixture(scope="module")
-def recording(server: ServerProcess) -> Recording:
+def recording(server: RestartableServer) -> Recording:
     return record(server, 1, Dose(sockets=6, callers=2, operations=100, rounds=1))
 
 
@@ -55,7 +55,7 @@ def test_the_server_met_nothing_that_it_did_not_expect(recording: Recording) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
-def test_long_histories_hold_too(server: ServerProcess, seed: int) -> None:
+def test_long_histories_hold_too(server: RestartableServer, seed: int) -> None:
     recording = record(server, seed, Dose(sockets=8, callers=3, operations=500, rounds=4))
     assert shown(check(recording.history)) == ""
     assert shown(check_snapshots(recording.history)) == ""

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from websockets.asyncio.client import connect
 
-from support.server_process import ServerProcess
+from support.restartable import RestartableServer
 
 Json = dict[str, Any]
 
 
-async def send_all(server: ServerProcess, session: str, calls: list[tuple[str, str]]) -> list[Json]:
+async def send_all(server: RestartableServer, session: str, calls: list[tuple[str, str]]) -> list[Json]:
     """The responses to mutations that a socket of the session sends, in their order."""
     responses: list[Json] = []
     async with connect(f"ws://127.0.0.1:{server.port}/api/1.48.0/sync") as socket:
@@ -31,7 +31,7 @@ async def send_all(server: ServerProcess, session: str, calls: list[tuple[str, s
     return sorted(responses, key=lambda response: response["requestId"])
 
 
-def exists(server: ServerProcess, name: str) -> bool:
+def exists(server: RestartableServer, name: str) -> bool:
     body = {"path": "drafts:exists", "args": {"name": name}}
     answer: bool = httpx.post(f"http://127.0.0.1:{server.port}/api/query", json=body).json()["value"]
     return answer
@@ -40,7 +40,7 @@ def exists(server: ServerProcess, name: str) -> bool:
 @pytest.mark.parametrize("killed", [False, True], ids=["socket lost", "server killed"])
 @pytest.mark.parametrize("first", ["discard", "discard_existing"], ids=["wrote nothing", "failed"])
 def test_a_replay_of_what_had_no_effect_has_none_behind_later_ones(
-    server: ServerProcess, first: str, killed: bool
+    server: RestartableServer, first: str, killed: bool
 ) -> None:
     """`discard` found nothing, `save` saved: the discard that is sent again must not find what was saved."""
     name, session = f"{first} {killed}", str(uuid.uuid4())

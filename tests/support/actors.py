@@ -13,7 +13,7 @@ import httpx
 from syncline.values import decode_ts
 
 from .history import Read, Status
-from .server_process import ADMIN_KEY
+from .restartable import ADMIN_KEY
 from .sync_client import SyncClient
 from .sync_messages import FunctionError, Json, LostError, Shown
 from .workload import Asked, Journal, Keys, Seen, make_steps, next_page, own_list, reads_of

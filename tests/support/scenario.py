@@ -13,7 +13,7 @@ import httpx
 from .actors import Caller, SocketActor, Stream
 from .faultproxy import FaultProxy
 from .history import History, Status
-from .server_process import ServerProcess
+from .restartable import RestartableServer
 from .workload import Journal, Keys, Seen
 
 #: Seconds for everybody to see the newest state, once the faults are over (R4).
@@ -45,13 +45,13 @@ class Recording:
     log: str = ""
 
 
-def record(server: ServerProcess, seed: int, dose: Dose) -> Recording:
+def record(server: RestartableServer, seed: int, dose: Dose) -> Recording:
     """Run a workload with faults on a running server. The seed decides what is asked, not what happens then."""
     return asyncio.run(_Scenario(server, random.Random(seed), dose).run())
 
 
 class _Scenario:
-    def __init__(self, server: ServerProcess, chance: random.Random, dose: Dose) -> None:
+    def __init__(self, server: RestartableServer, chance: random.Random, dose: Dose) -> None:
         self._server = server
         self._chance = chance
         self._dose = dose

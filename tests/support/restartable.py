@@ -7,19 +7,20 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+
+from .processes import SYNCLINE, environment
 
 ADMIN_KEY = "test|0123456789abcdef0123456789abcdef"
 
 _START_SECONDS = 60.0
 
 
-class ServerProcess:
-    """A supervisor with its serving process, on a port that stays the same."""
+class RestartableServer:
+    """A supervisor with its serving process, on a port and data that stay the same."""
 
     def __init__(
         self,
@@ -40,10 +41,9 @@ class ServerProcess:
         settings = ["[tool.syncline]", f"backend = {json.dumps(str(backend))}", "[tool.syncline.limits]"]
         settings += [f"{name} = {value}" for name, value in (limits or {}).items()]
         (folder / "pyproject.toml").write_text("\n".join(settings) + "\n")
-        command = str(Path(sys.executable).with_name("syncline"))
-        self._command = [command, mode, "--port", str(self.port), "--data", str(self.data)]
+        self._command = [SYNCLINE, mode, "--port", str(self.port), "--data", str(self.data)]
 
-    def __enter__(self) -> ServerProcess:
+    def __enter__(self) -> RestartableServer:
         self.start()
         return self
 
@@ -61,7 +61,7 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
-                env={**os.environ, "SYNCLINE_ADMIN_KEY": ADMIN_KEY, "NO_COLOR": "1"},
+                env=environment(SYNCLINE_ADMIN_KEY=ADMIN_KEY),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
