@@ -107,6 +107,12 @@ def test_timestamps_rise_while_the_clock_stands_still_or_goes_back(log: CommitLo
     assert given == sorted(set(given))
 
 
+def test_timestamps_are_above_a_head_that_is_ahead_of_the_clock(log: CommitLog) -> None:
+    ahead = START + 1_000_000_000_000
+    log.append([Commit(ahead, (put(1),))])
+    assert log.next_ts() == ahead + 1
+
+
 @pytest.mark.parametrize("offset", [0, -1])
 def test_a_commit_at_or_below_the_head_is_refused(log: CommitLog, offset: int) -> None:
     head = append(log, b"1")[-1]

@@ -138,6 +138,21 @@ def test_a_full_disk_in_a_checkpoint_is_no_error(
         assert len(bodies(store)) == 150
 
 
+def test_upkeep_waits_for_room_on_the_disk(failing: Disk, tmp_path: Path) -> None:
+    clock = FakeClock()
+    path = tmp_path / "syncline.db"
+    with Store(path, clock=clock, limits=Limits(commit_window_seconds=1.0), vfs=failing.name) as store:
+        first = commit(store, put(1))
+        commit(store, put(2))
+        clock.advance(10.0)
+        failing.fail(Fault.ENOSPC, 1, lasting=True)
+        assert store.maintain() is False
+        assert len(store.commits_after(0)) == 2
+        failing.repair()
+        store.maintain()
+        assert [found.ts for found in store.commits_after(first)] == [store.head]
+
+
 def test_a_file_locked_by_another_program_refuses_the_write_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

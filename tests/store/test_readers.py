@@ -88,6 +88,25 @@ def test_the_writers_reader_is_always_at_the_head(store: Store) -> None:
     assert reader.get(TABLE, document_id(1)) == (store.head, 1, b"two")
 
 
+def test_what_was_written_or_read_once_is_answered_from_memory(store: Store) -> None:
+    table = store.add_table("notes")
+    ts = fill(store, table, range(3), b"body")
+    assert store.cache.get(TABLE, document_id(1), ts) == (ts, 1, b"body")
+    store.cache.clear(ts)
+    reader = store.reader()
+    reads: list[Callable[[], object]] = [
+        lambda: reader.get(TABLE, document_id(1)),
+        lambda: list(reader.scan(-TABLE, b"", None)),
+    ]
+    for read in reads:
+        reader.begin()
+        assert store.cache.get(TABLE, document_id(1), ts) is None
+        read()
+        reader.end()
+        assert store.cache.get(TABLE, document_id(1), ts) == (ts, 1, b"body")
+        store.cache.clear(ts)
+
+
 def test_the_writer_does_not_wait_for_readers_nor_they_for_it(store: Store) -> None:
     fill(store, store.add_table("notes"), range(50))
     readers = [store.reader() for _ in range(3)]

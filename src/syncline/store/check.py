@@ -40,27 +40,25 @@ def find_damage(
     progress: Progress | None,
 ) -> list[str]:
     """What is wrong, one sentence each; empty if nothing is. The connection has a snapshot open."""
+    problems: list[str] = []
     try:
-        problems = [
-            f"SQLite: {line}"
-            for (line,) in connection.execute("PRAGMA integrity_check(20)").fetchall()
-            if line != "ok"
-        ]
+        rows = connection.execute("PRAGMA integrity_check(20)").fetchall()
+        problems += [f"SQLite: {line}" for (line,) in rows if line != "ok"]
         names = {table.number: table.name for table in tables}
-        for index in indexes:
-            if index.ready:
-                label = f"index {names.get(index.table, index.table)}.{index.name}"
-                problems += _dangling_entries(connection, index, label)
+        ready = [index for index in indexes if index.ready]
+        for index in ready:
+            label = f"index {names.get(index.table, index.table)}.{index.name}"
+            problems += _dangling_entries(connection, index, label)
         for table in tables:
             problems += _creation_order(connection, table)
-            wanted = [index for index in indexes if index.table == table.number and index.ready]
-            problems += _missing_entries(connection, table, wanted, keys_of, progress)
+            own = [index for index in ready if index.table == table.number]
+            problems += _missing_entries(connection, table, own, keys_of, progress)
         if count := connection.execute(_FROM_THE_FUTURE).fetchall()[0][0]:
             problems.append(f"{count:,} documents are newer than the newest commit")
         if connection.execute(_BROKEN_CHAIN).fetchall()[0][0]:
             problems.append("commits are missing in the middle of the commit log")
     except apsw.Error as error:
-        return [f"SQLite: reading stopped at {error}"]
+        problems.append(f"SQLite: reading stopped at {error}")
     return problems
 
 

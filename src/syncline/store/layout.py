@@ -59,7 +59,12 @@ def connect(path: Path, key: bytes | None, *, durable: bool, vfs: str | None = N
             raise ValueError(f"an encryption key has {KEY_BYTES} bytes, this one {len(key)}")
         # The order matters: the cipher is chosen before the key is given, and both before the first read.
         # A raw key skips the derivation of a key from a passphrase, which costs 70 ms per connection.
-        connection.pragma("cipher", "aegis")
+        if connection.pragma("cipher", "aegis") != "aegis":
+            # Plain SQLite knows none of these settings, ignores them, and would write the data as it is.
+            raise WrongKeyError(
+                "the installed SQLite library cannot encrypt",
+                "pip uninstall apsw, then pip install --force-reinstall apsw-sqlite3mc",
+            )
         connection.pragma("key", f"raw:{key.hex()}")
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("page_size", PAGE_SIZE)

@@ -9,6 +9,7 @@ from syncline.kernel.limits import Limits
 
 from .catalog import Catalog
 from .checkpoints import Checkpoints
+from .errors import WriteRefusedError
 from .indexing import drop_some, stored_indexes
 from .retention import Retention
 from .side import Side
@@ -45,7 +46,10 @@ class Upkeep:
 
     def step(self) -> bool:
         """One step, a few milliseconds of work; whether there is more to do now."""
-        more = self._trim_log() or self._sweep_requests() or self._drop_leftovers()
+        try:
+            more = self._trim_log() or self._sweep_requests() or self._drop_leftovers()
+        except WriteRefusedError:
+            return False  # a full disk, a lock: later
         if not more:
             self._checkpoints.when_idle(self._side.connection)
         return more
