@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
-import apsw
 import pytest
 
 from support.applications import write_application
@@ -224,9 +225,8 @@ def test_check_says_what_it_looked_at(folder: Path) -> None:
 def test_check_finds_damage(folder: Path) -> None:
     for text in ("one", "two"):
         run(folder, "run", "notes:add", json.dumps({"text": text}))
-    connection = apsw.Connection(str(folder / ".syncline" / "syncline.db"))
-    connection.execute("DELETE FROM entries WHERE key = (SELECT max(key) FROM entries)")
-    connection.close()
+    with closing(sqlite3.connect(folder / ".syncline" / "syncline.db")) as connection, connection:
+        connection.execute("DELETE FROM entries WHERE key = (SELECT max(key) FROM entries)")
     code, out, err = run(folder, "check")
     assert code == 1
     assert out == "  code  backend  17 functions, 1 table, 1 index\n"

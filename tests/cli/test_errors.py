@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import socket
+import sqlite3
 import textwrap
+from contextlib import closing
 from pathlib import Path
 
-import apsw
 import pytest
 
 from support.applications import write_application
@@ -185,10 +186,9 @@ def filled(folder: Path) -> Path:
 
 def test_data_of_a_newer_version(tmp_path: Path) -> None:
     database = filled(tmp_path)
-    connection = apsw.Connection(str(database))
-    version = connection.pragma("user_version")
-    connection.pragma("user_version", 99)
-    connection.close()
+    with closing(sqlite3.connect(database)) as connection:
+        ((version,),) = connection.execute("PRAGMA user_version")
+        connection.execute("PRAGMA user_version = 99")
     expected = f"""
         error[newer_data]: {{folder}}/.syncline/syncline.db was written by a newer version of Syncline (data format 99, this version reads up to {version})
           help: start the version of Syncline that wrote it, or a newer one

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,7 +202,7 @@ def test_a_server_that_is_killed_under_load_loses_and_repeats_nothing(
     with npm_client(node_modules, process.url) as client:
         client.subscribe("a", "notes:list")
         assert client.value("a") == []
-        calls = []
+        calls: list[Future[Any]] = []
         for number in range(300):
             calls.append(client.start("mutation", path="notes:add", args={"text": str(number)}))
             if number in (60, 180):

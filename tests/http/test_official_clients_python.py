@@ -13,7 +13,7 @@ import pytest
 
 from support.applications import write_application
 from support.notes import MODULES
-from support.processes import ServerProcess, serving
+from support.processes import ServerProcess, call, serving
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,12 @@ def test_subscribe_mutate_and_act(server: ServerProcess) -> None:
 
 def test_errors_have_data_or_a_message(server: ServerProcess) -> None:
     client: Any = convex.ConvexClient(server.url)
-    for call in (client.mutation, client.query):
-        path = "notes:refuse" if call == client.mutation else "notes:refused"
-        with pytest.raises(convex.ConvexError) as refused:
-            call(path)
-        assert refused.value.data in ("bad", {"code": "no", "limit": 3.0})
+    with pytest.raises(convex.ConvexError) as refused:
+        client.mutation("notes:refuse")
+    assert refused.value.data == "bad"
+    with pytest.raises(convex.ConvexError) as refused:
+        client.query("notes:refused")
+    assert refused.value.data == {"code": "no", "limit": 3.0}
     with pytest.raises(Exception, match="Uncaught ValueError: a bug"):
         client.query("notes:broken")
     with pytest.raises(Exception, match="Could not find public function"):
@@ -79,7 +80,10 @@ def test_a_subscription_goes_on_after_the_process_was_replaced(server: ServerPro
     updates = client.subscribe("notes:list", {"list": "again"})
     assert next(updates) == []
     os.kill(server.children()[0], signal.SIGKILL)
-    client.mutation("notes:add", {"text": "after", "list": "again"})
+    # Over HTTP: a call on a socket that is gone, but not known to be, can fail inside this client.
+    call(server.url, "mutation", "notes:add", text="after", list="again")
     seen = next(updates)
     while seen != ["after"]:
         seen = next(updates)
+    assert isinstance(client.mutation("notes:add", {"text": "more", "list": "again"}), str)
+    assert next(updates) == ["after", "more"]

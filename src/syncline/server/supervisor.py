@@ -33,11 +33,12 @@ _SILENCE = 1.0
 #: And one that runs none: something of ours, or of the machine's, holds it up.
 _IDLE_SILENCE = 15.0
 _LOOK_SECONDS = 0.1
-#: A process that dies sooner after its start did not work at all.
+#: So many processes in a row that end before they serve are enough.
+_FAILED_STARTS = 5
+#: A process that ends sooner than this is replaced after a pause, which grows while that goes on.
 _EARLY_SECONDS = 3.0
-_EARLY_DEATHS = 5
-#: The wait before each further try after an early death.
 _PAUSE_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 2.0
 #: Seconds for a process to stop by itself: it waits for calls under way, then for clients.
 _STOP_SECONDS = 20.0
 
@@ -81,9 +82,12 @@ class Supervisor:
         self._started = 0.0
         #: When a process that is to be replaced gets its successor. None: one is running.
         self._restart_at: float | None = None
-        #: A process of ours has answered requests.
+        #: A process of ours has answered requests; the present one has.
         self._served = False
-        self._early_deaths = 0
+        self._serves = False
+        #: Ends in a row: before the process served, and soon after it began to.
+        self._failed_starts = 0
+        self._early_ends = 0
         #: When the first signal to stop came. None: it did not.
         self._stopping: float | None = None
 
@@ -99,7 +103,8 @@ class Supervisor:
                 readable, _, _ = select.select([wakeup, self._ready], [], [], _LOOK_SECONDS)
                 for descriptor in readable:
                     os.read(descriptor, 512)
-                self._served = self._served or self._ready in readable
+                if self._ready in readable:
+                    self._served = self._serves = True
                 code = self._look(time.monotonic())
                 if code is not None:
                     return code
@@ -128,6 +133,7 @@ class Supervisor:
         )
         self._heartbeat.reset()
         self._restart_at = None
+        self._serves = False
         self._started = time.monotonic()
         self._child = subprocess.Popen(
             [sys.executable, "-m", "syncline.server"],
@@ -185,17 +191,17 @@ class Supervisor:
         if not self._served:
             self._report(kind, function, text)
             return 3
-        self._early_deaths = self._early_deaths + 1 if now - self._started < _EARLY_SECONDS else 0
-        if self._early_deaths >= _EARLY_DEATHS:
+        self._failed_starts = 0 if self._serves else self._failed_starts + 1
+        self._early_ends = self._early_ends + 1 if now - self._started < _EARLY_SECONDS else 0
+        if self._failed_starts >= _FAILED_STARTS:
             self._report(kind, function, text)
             self._report(
-                "stop",
-                "",
-                f"{_EARLY_DEATHS} processes in a row died within {_EARLY_SECONDS:.0f} s; giving up",
+                "stop", "", f"{_FAILED_STARTS} processes in a row ended before they could serve; giving up"
             )
             return 3
         self._report(kind, function, f"{text}; the process is replaced")
-        self._restart_at = now + _PAUSE_SECONDS * self._early_deaths
+        # The first time at once. A query that kills its process comes back with the clients that watch it.
+        self._restart_at = now + min(_LONGEST_PAUSE_SECONDS, _PAUSE_SECONDS * max(0, self._early_ends - 1))
         return None
 
     def _report(self, kind: str, function: str, text: str) -> None:
