@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ from support.stores import (
     put,
 )
 from syncline.kernel.clock import FakeClock
+from syncline.kernel.limits import Limits
 from syncline.store import DamagedDataError, QueryInterrupted, Reader, Store
 
 
@@ -249,3 +251,50 @@ def test_reads_interrupted_anywhere_leave_the_store_in_service(tmp_path: Path) -
             event += 1
         assert event > 3
     store.close()
+
+
+def test_threads_that_read_while_money_moves_always_find_all_of_it(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    # Room for half of the accounts: entries come and go while commits and readers race for them.
+    with open_unflushed(tmp_path, limits=Limits(document_cache_bytes=20 * 260)) as store:
+        table = store.add_table("accounts")
+        balances = dict.fromkeys(range(40), 100)
+        fill(store, table, balances, b"100")
+        failures: list[str] = []
+        rounds = [0, 0]
+        done = threading.Event()
+
+        def watch(who: int) -> None:
+            reader = store.reader()
+            while not done.is_set() or rounds[who] < 5:
+                ts = reader.begin()
+                found = [reader.get(TABLE, document_id(number)) for number in range(40)]
+                scanned = [int(row[3]) for row in reader.scan(table.by_creation, b"", None)]
+                gotten = [int(state[2]) for state in found if state is not None]
+                if (
+                    sum(gotten) != 4_000
+                    or gotten != scanned
+                    or any(state and state[0] > ts for state in found)
+                ):
+                    failures.append(f"snapshot {ts}: {gotten} {scanned}")
+                reader.end()
+                rounds[who] += 1
+
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)
+        threads = [threading.Thread(target=watch, args=(who,)) for who in range(2)]
+        try:
+            for thread in threads:
+                thread.start()
+            for _ in range(600):
+                payer, payee = chance.sample(range(40), 2)
+                balances[payer] -= 1
+                balances[payee] += 1
+                commit(store, *[put(number, b"%d" % balances[number]) for number in (payer, payee)])
+        finally:
+            done.set()
+            for thread in threads:
+                thread.join()
+            sys.setswitchinterval(interval)
+        assert failures == []
+        assert min(rounds) >= 5
