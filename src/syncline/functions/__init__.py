@@ -8,7 +8,6 @@ from .deadline import WATCHDOG, Deadline, DeadlineInterrupt
 from .decorators import Action, Function, Mutation, Query, SyncAction, action, mutation, query
 from .definitions import FunctionDefinition, define
 from .failures import make_failure, new_request_id, request_id_for
-from .heartbeat import Heartbeat, Pulse, Running
 from .invoke import invoke
 from .kinds import Kind
 from .loader import Release, load_application
@@ -34,13 +33,11 @@ __all__ = [
     "Frame",
     "Function",
     "FunctionDefinition",
-    "Heartbeat",
     "Kind",
     "Mutation",
     "MutationCall",
     "MutationCtx",
     "Outcome",
-    "Pulse",
     "Query",
     "QueryCtx",
     "QueryJob",
@@ -48,7 +45,6 @@ __all__ = [
     "Registry",
     "Release",
     "RunSettings",
-    "Running",
     "Success",
     "SyncAction",
     "SyncActionCtx",

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 from syncline.kernel.clock import SystemClock, cpu_clock_of_this_thread
 
 if TYPE_CHECKING:
-    from .heartbeat import Heartbeat, HeartbeatSlot
+    from syncline.kernel.heartbeat import Heartbeat, HeartbeatSlot
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")

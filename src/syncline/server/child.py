@@ -15,9 +15,10 @@ from functools import partial
 
 from syncline import __version__
 from syncline.codegen import generate
-from syncline.functions import WATCHDOG, Heartbeat, Release
+from syncline.functions import WATCHDOG, Release
 from syncline.http import read_site
 from syncline.kernel.errors import SetupError
+from syncline.kernel.heartbeat import Heartbeat
 from syncline.store.folder import DATABASE
 
 from .console import Console, LogHandler, duration, size

@@ -21,8 +21,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from syncline.functions.heartbeat import Heartbeat
 from syncline.kernel.errors import SetupError
+from syncline.kernel.heartbeat import Heartbeat
 
 from .console import Console, duration
 from .orders import ORDERS, Orders

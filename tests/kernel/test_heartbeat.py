@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from syncline.functions import Heartbeat, Pulse, Running
+from syncline.kernel.heartbeat import Heartbeat, Pulse, Running
 
 
 @pytest.fixture
