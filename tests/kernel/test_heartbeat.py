@@ -112,7 +112,8 @@ def test_a_process_that_holds_the_interpreter_is_named_from_outside(file: Path) 
     script = textwrap.dedent(f"""
         import re
         from pathlib import Path
-        from syncline.functions import WATCHDOG, Deadline, Heartbeat
+        from syncline.functions import WATCHDOG, Deadline
+        from syncline.kernel.heartbeat import Heartbeat
         WATCHDOG.attach(Heartbeat.attach(Path({str(file)!r})))
         Deadline().run(0.1, b"search:find", re.match, "(a+)+$", "a" * 60 + "b")
     """)
