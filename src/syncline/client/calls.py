@@ -2,10 +2,14 @@
 
 Mutations keep their order and their request ids over all sockets, and the server runs each (session, request) at most
 once: so one that was not answered is sent again. Actions are not remembered there: one that was under way is lost.
+
+A call runs as who the client was when it was made, also if it is sent again: so the client becomes somebody else only
+when nothing is left to be sent (`busy`), and what is called meanwhile is held.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
@@ -36,6 +40,8 @@ class Call:
     done: Callable[[Settled], None]
     #: On the socket that is open.
     sent: bool = False
+    #: On this or an earlier one: it may have run.
+    tried: bool = False
     #: The result of a mutation that was committed at `ts`, until a transition shows it.
     result: Settled | None = None
     ts: int = 0
@@ -47,7 +53,10 @@ class Call:
 
 
 class Calls:
-    def __init__(self) -> None:
+    """`in_flight`: how many of a kind are on their way at most."""
+
+    def __init__(self, in_flight: int = IN_FLIGHT) -> None:
+        self._most_in_flight = in_flight
         #: In order of their request ids.
         self._waiting: dict[int, Call] = {}
         self._unsent: dict[CallKind, dict[int, Call]] = {"mutation": {}, "action": {}}
@@ -55,26 +64,46 @@ class Calls:
         self._bytes: dict[CallKind, int] = {"mutation": 0, "action": 0}
         #: Mutations whose results wait for a transition.
         self._committed: list[Call] = []
+        #: What is called behind each `hold` that waits for its `release`.
+        self._held: deque[dict[int, Call]] = deque()
         self._next_id = 0
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + sum(map(len, self._held))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a call may still have to be sent, for the first time or again."""
+        return any(call.kind == "mutation" or not call.sent for call in self._waiting.values())
+
+    def hold(self) -> None:
+        """Keep what is called from here on until `release`."""
+        self._held.append({})
+
+    def release(self) -> None:
+        for call in self._held.popleft().values():
+            self._waiting[call.request_id] = self._unsent[call.kind][call.request_id] = call
 
     def add(self, kind: CallKind, path: str, args: bytes, done: Callable[[Settled], None]) -> Call:
         """Raises OverloadedError."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self) >= MAX_WAITING:
             raise OverloadedError(
                 f"{path}: {MAX_WAITING:,} calls of this client wait for answers. Await some before you make more."
             )
         call = Call(kind, self._next_id, path, args, done)
         self._next_id += 1
-        self._waiting[call.request_id] = self._unsent[kind][call.request_id] = call
+        if self._held:
+            self._held[-1][call.request_id] = call
+        else:
+            self._waiting[call.request_id] = self._unsent[kind][call.request_id] = call
         return call
 
     def abandon(self, call: Call) -> None:
         """Nobody waits for the call any more. If it was never sent, it never will be."""
         call.done = _nothing
-        if not call.sent and self._unsent[call.kind].pop(call.request_id, None) is not None:
+        for held in self._held:
+            held.pop(call.request_id, None)
+        if not call.tried and self._unsent[call.kind].pop(call.request_id, None) is not None:
             del self._waiting[call.request_id]
 
     def to_send(self) -> Iterator[bytes]:
@@ -83,10 +112,10 @@ class Calls:
             for call in list(unsent.values()):
                 flying = self._in_flight[kind]
                 size = self._bytes[kind] + len(call.args)
-                if flying >= IN_FLIGHT or (flying and size > IN_FLIGHT_BYTES):
+                if flying >= self._most_in_flight or (flying and size > IN_FLIGHT_BYTES):
                     break
                 del unsent[call.request_id]
-                call.sent = True
+                call.sent = call.tried = True
                 self._in_flight[kind] += 1
                 self._bytes[kind] = size
                 yield call.message()
@@ -145,8 +174,9 @@ class Calls:
 
     def fail(self, error: ClientError) -> None:
         """All calls are over."""
-        waiting = list(self._waiting.values())
+        waiting = [*self._waiting.values(), *(call for held in self._held for call in held.values())]
         self._waiting = {}
+        self._held.clear()
         self._unsent = {"mutation": {}, "action": {}}
         self._in_flight = {"mutation": 0, "action": 0}
         self._bytes = {"mutation": 0, "action": 0}

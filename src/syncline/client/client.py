@@ -186,18 +186,19 @@ class Client:
 
     async def authenticate(self, token: TokenSource) -> None:
         """Be somebody else: a user by a token, the administrator by AdminKey, nobody by None. Calls made before run as
-        who the client was before; when this returns, all live queries show what the new user may see.
+        who the client was before, and are waited for; when this returns, all live queries show what the new user may see.
 
         A callable is asked for a token now and on each connect: with False at first, and with True when its last one was
         refused or has expired. Raises AuthenticationError if the server refuses; then nothing goes on until another
         `authenticate`.
         """
-        self._source, self._token_known, self._refusals = token, False, 0
-        value = await self._fetch(token)
-        if self._source is not token:
-            raise AuthenticationError("another authenticate() has replaced this one")
-        self._token_known = True
+        value = await self._fetch(token, refused=False)
+        if self._closed:
+            raise ClientClosedError("the client is closed")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def begun() -> None:
+            self._source, self._token_known, self._refusals = token, True, 0
 
         def confirmed(error: ClientError | None) -> None:
             if done.done():
@@ -207,10 +208,8 @@ class Client:
             else:
                 done.set_exception(error)
 
-        if self._closed:
-            raise ClientClosedError("the client is closed")
         self._connection.resume()
-        self._connection.authenticate(value, confirmed)
+        self._connection.authenticate(value, begun, confirmed)
         self._news.set()
         self._flush_soon()
         await done
@@ -354,16 +353,16 @@ class Client:
     async def _know_token(self) -> None:
         while not self._token_known or callable(self._source):
             source = self._source
-            value = await self._fetch(source)
+            value = await self._fetch(source, refused=self._refusals > 0)
             if source is self._source:
                 self._connection.token = value
                 self._token_known = True
                 return
 
-    async def _fetch(self, source: TokenSource) -> Token | None:
+    async def _fetch(self, source: TokenSource, *, refused: bool) -> Token | None:
         if not callable(source):
             return source
-        value = source(self._refusals > 0)
+        value = source(refused)
         if inspect.isawaitable(value):
             value = await value
         return value

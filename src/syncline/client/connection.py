@@ -12,6 +12,7 @@ Rules of this file
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
@@ -25,7 +26,7 @@ from syncline.kernel.errors import OverloadedError
 from syncline.protocol import Add, Connect, ModifyQuerySet, ProtocolError, Remove
 from syncline.values import decode_ts, encode_ts
 
-from .calls import Call, CallKind, Calls
+from .calls import IN_FLIGHT, Call, CallKind, Calls
 from .errors import ClientError
 from .messages import (
     ActionResponse,
@@ -86,6 +87,15 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class _Switch:
+    """The client is to be somebody else."""
+
+    token: Token | None
+    begun: Callable[[], None]
+    done: Callable[[ClientError | None], None]
+
+
+@dataclass(frozen=True, slots=True)
 class _Waiter:
     #: The version of the identity at which it is over.
     identity: int
@@ -100,6 +110,8 @@ class Connection:
         session_id: UUID,
         clock: Clock,
         on_state: Callable[[State, str], None] = lambda state, reason: None,
+        *,
+        in_flight: int = IN_FLIGHT,
     ) -> None:
         self.state: State = "connecting"
         #: Why the client has stopped; `resume` ends that.
@@ -114,7 +126,9 @@ class Connection:
         self._observed = 0
         self._watches: dict[int, Watch] = {}
         self._next_query = 0
-        self._calls = Calls()
+        self._calls = Calls(in_flight)
+        #: Identities that wait for earlier calls to be over.
+        self._switches: deque[_Switch] = deque()
         self._waiters: list[_Waiter] = []
         # What belongs to the open socket.
         self._out: list[bytes] = []
@@ -155,25 +169,34 @@ class Connection:
         return self._calls.add(kind, path, args, done)
 
     def abandon(self, call: Call) -> None:
+        """Nobody waits for it any more. It runs all the same if it was sent."""
         self._calls.abandon(call)
+        self._switch()
 
-    def authenticate(self, token: Token | None, done: Callable[[ClientError | None], None]) -> None:
-        """Be somebody else from here on. `done` is called when all queries show it, or with the error."""
-        self.token = token
-        if self._open:
-            self._send_modifications()
-            self._out.append(_encode(authenticate_message(self._identity, token)))
-            self._identity += 1
-        self._waiters.append(_Waiter(self._identity, done))
+    def authenticate(
+        self,
+        token: Token | None,
+        begun: Callable[[], None],
+        done: Callable[[ClientError | None], None],
+    ) -> None:
+        """Be somebody else, as soon as the calls made before have run; calls made from here on run after it.
+
+        `begun` is called then, `done` when all queries show it, or with the error.
+        """
+        self._switches.append(_Switch(token, begun, done))
+        self._calls.hold()
+        self._switch()
 
     def stop(self, error: ClientError) -> None:
         """Nothing goes on until `resume`: all calls end with `error`, and all queries show it."""
         self.lost(str(error))
         self.error = error
         self._calls.fail(error)
-        waiters, self._waiters = self._waiters, []
-        for waiter in waiters:
-            waiter.done(error)
+        ended = [*(each.done for each in self._waiters), *(each.done for each in self._switches)]
+        self._waiters = []
+        self._switches.clear()
+        for done in ended:
+            done(error)
         for watch in list(self._watches.values()):
             watch.error = error
             watch.changed()
@@ -187,6 +210,11 @@ class Connection:
     def waiting(self) -> int:
         """Calls that are not over."""
         return len(self._calls)
+
+    @property
+    def ts(self) -> int:
+        """What all live queries show: the state of this timestamp."""
+        return self._version[2]
 
     # What the network does
 
@@ -224,6 +252,7 @@ class Connection:
             self.state = "stale"
         self._on_state(self.state, reason)
         self._calls.lost(reason)
+        self._switch()
         for watch in list(self._watches.values()):
             if watch.state == "live":
                 watch.state = "stale"
@@ -261,6 +290,7 @@ class Connection:
                 pass
             case _:
                 assert_never(message)
+        self._switch()
 
     # Messages
 
@@ -334,6 +364,18 @@ class Connection:
         raise RefusedError(message.error, message.auth_update_attempted)
 
     # Sending
+
+    def _switch(self) -> None:
+        while self._switches and not self._calls.busy:
+            switch = self._switches.popleft()
+            self.token = switch.token
+            switch.begun()
+            if self._open:
+                self._send_modifications()
+                self._out.append(_encode(authenticate_message(self._identity, switch.token)))
+                self._identity += 1
+            self._waiters.append(_Waiter(self._identity, switch.done))
+            self._calls.release()
 
     def _check(self) -> None:
         if self.error is not None:
