@@ -69,7 +69,7 @@ class Request(RequestResponseCycle):
 
     def respond(self, status: int, body: bytes, content_type: bytes = JSON, extra: bytes = b"") -> None:
         """Write the whole answer. `extra` is further header lines, each ended by CRLF."""
-        if self.response_complete or self.disconnected:
+        if not self._can_write:
             return
         head = self._head(status, content_type, extra)
         sent = b"" if self.method == b"HEAD" else body
@@ -87,11 +87,11 @@ class Request(RequestResponseCycle):
 
     def write(self, data: bytes) -> None:
         """Send a piece of a streaming answer (not empty)."""
-        if not (self.response_complete or self.disconnected):
+        if self._can_write:
             self.connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def end_stream(self) -> None:
-        if not (self.response_complete or self.disconnected):
+        if self._can_write:
             self.connection.transport.write(b"0\r\n\r\n")
             self.sink = None
             self._complete()
@@ -133,6 +133,11 @@ class Request(RequestResponseCycle):
         except Exception:
             logger.exception("%s %s failed", self.method.decode(), self.url.decode("latin-1"))
             self.refuse(internal_error())
+
+    @property
+    def _can_write(self) -> bool:
+        # A connection that breaks is closing for a turn of the loop before `disconnected` is set.
+        return not (self.response_complete or self.disconnected or self.connection.transport.is_closing())
 
     def _head(self, status: int, content_type: bytes, extra: bytes) -> bytes:
         head = self.connection.gateway.head(status, content_type, self.connection.server_state)

@@ -114,7 +114,8 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
 
     def send(self, messages: list[bytes]) -> None:
         """Write messages, each in a frame, together."""
-        if self._state == _CLOSING:
+        # The peer may have gone in this turn of the loop, before anybody was told.
+        if self._state == _CLOSING or self._transport.is_closing():
             return
         parts: list[bytes] = []
         for message in messages:
@@ -135,7 +136,6 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             self._fragments = None
             self._session = None
             self._since = self._gateway.wheel.now
-            # The peer may have gone in this turn of the loop, before anybody was told.
             if not self._transport.is_closing():
                 self._transport.write(close_frame(code, reason))
 
@@ -231,7 +231,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
             self._take_fragment(kind == _TEXT, frame)
         elif kind == WSMsgType.PING:
             # Unsent bytes mean that the client does not read; a pong behind them would tell it nothing.
-            if self._state != _CLOSING and not self.unsent_bytes():
+            if self._state != _CLOSING and not self._transport.is_closing() and not self.unsent_bytes():
                 self._transport.write(pong_frame(frame.get_payload_as_bytes()))
         elif kind == WSMsgType.CLOSE:
             self._answer_close(frame)
