@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from typing import Generic, Literal, TypeVar, cast
 
-from syncline.kernel.errors import ArgumentError, LimitError, NotFoundError
+from syncline.kernel.errors import ArgumentError, LimitError
 from syncline.schema import Document, Index, Page, PaginationOptions
 from syncline.store import Row
 from syncline.values import prefix_end
@@ -105,13 +105,6 @@ class Query(Generic[D]):
             )
         return found[0] if found else None
 
-    def require(self) -> D:
-        """The first document, or NotFoundError."""
-        found = self.first()
-        if found is None:
-            raise NotFoundError(f"no document of {self._table.name} matches")
-        return found
-
     def exists(self) -> bool:
         """Whether there is any."""
         return bool(self.take(1))
@@ -209,7 +202,7 @@ class Query(Generic[D]):
             end, done = cursors.end(), True
         transaction.journal = end
         split = cursors.position(positions[(len(positions) - 1) // 2]) if len(positions) > 2 else None
-        crowded = transaction.usage.documents_read * 4 > transaction.limits.read_documents * 3
+        crowded = transaction.documents_read * 4 > transaction.limits.read_documents * 3
         return Page(items, done, end, split, "SplitRecommended" if crowded and split else None)
 
     # Reading

@@ -88,14 +88,14 @@ class CachedSnapshot:
         limit: int | None,
     ) -> Iterator[Row]:
         """(key, ts, shape, body) for the keys in ``[start, stop)``, all of which start with `prefix`, in order."""
-        keys = self._known(index_id, prefix, start, stop) if prefix else None
+        keys = self.known_keys(index_id, prefix, start, stop)
         if keys is None:
             return self._reader.scan(index_id, start, stop, reverse, limit)
         return self._documents(table, reversed(keys) if reverse else keys)
 
     def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> Iterator[bytes]:
         """The keys in ``[start, stop)`` alone."""
-        keys = self._known(index_id, prefix, start, stop) if prefix else None
+        keys = self.known_keys(index_id, prefix, start, stop)
         return self._reader.scan_keys(index_id, start, stop) if keys is None else iter(keys)
 
     def count(self, index_id: int, start: bytes, stop: bytes) -> int:
@@ -109,8 +109,10 @@ class CachedSnapshot:
             if found is not None:
                 yield key, *found
 
-    def _known(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> list[bytes] | None:
+    def known_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> list[bytes] | None:
         """The keys of a range from the cache, or None if it is too long for it, or a part of something unknown."""
+        if not prefix:
+            return None
         keys = self._keys.get(index_id, prefix, self.ts)
         whole = start == prefix and not stop.startswith(prefix)
         if keys is None:

@@ -50,6 +50,10 @@ class Snapshot(Protocol):
         """The keys alone, ascending."""
         ...
 
+    def known_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> list[bytes] | None:
+        """The keys if there are few and they are at hand, ascending."""
+        ...
+
     def count(self, index_id: int, start: bytes, stop: bytes, /) -> int:
         """How many keys there are in ``[start, stop)``."""
         ...
@@ -79,19 +83,6 @@ class Scan:
         return ReadRange(self.index_id, self.prefix, self.start, self.last + b"\x00")
 
 
-class Usage:
-    """What a transaction has used of its limits."""
-
-    __slots__ = ("bytes_read", "bytes_written", "documents_read", "documents_written", "ranges")
-
-    def __init__(self) -> None:
-        self.documents_read = 0
-        self.documents_written = 0
-        self.bytes_read = 0
-        self.bytes_written = 0
-        self.ranges = 0
-
-
 class Transaction:
     """Reads of one snapshot, and writes into a write set over it (None in queries).
 
@@ -102,14 +93,18 @@ class Transaction:
         "_entropy",
         "_points",
         "_scans",
-        "_usage",
+        "bytes_read",
+        "bytes_written",
         "created",
         "cursor_key",
+        "documents_read",
+        "documents_written",
         "journal",
         "limits",
         "now_us",
         "paginated",
         "previous_journal",
+        "ranges_read",
         "snapshot",
         "writes",
     )
@@ -138,7 +133,12 @@ class Transaction:
         self._entropy = entropy
         self._points: set[tuple[int, bytes]] = set()
         self._scans: list[Scan] = []
-        self._usage = Usage()
+        # What it has used of its limits.
+        self.documents_read = 0
+        self.documents_written = 0
+        self.bytes_read = 0
+        self.bytes_written = 0
+        self.ranges_read = 0
 
     # Reading
 
@@ -149,8 +149,7 @@ class Transaction:
         if place not in points:
             points.add(place)
             self._count_range()
-        usage = self._usage
-        usage.documents_read += 1
+        self.documents_read += 1
         if self.writes is not None:
             written = self.writes.documents.get(place)
             if written is not None:
@@ -158,8 +157,8 @@ class Transaction:
         found = self.snapshot.get(table, internal_id)
         if found is None:
             return None
-        usage.bytes_read += len(found[2])
-        if usage.documents_read > self.limits.read_documents or usage.bytes_read > self.limits.read_bytes:
+        self.bytes_read += len(found[2])
+        if self.documents_read > self.limits.read_documents or self.bytes_read > self.limits.read_bytes:
             self._refuse_reads()
         return found[1], found[2]
 
@@ -172,14 +171,13 @@ class Transaction:
         scan = Scan(index_id, prefix, start, stop, reverse)
         self._scans.append(scan)
         self._count_range()
-        usage = self._usage
         limits = self.limits
         source = self._merged(table, index_id, prefix, start, stop, reverse, None)
         for row in source:
             scan.last = row[0]
-            usage.documents_read += 1
-            usage.bytes_read += len(row[3])
-            if usage.documents_read > limits.read_documents or usage.bytes_read > limits.read_bytes:
+            self.documents_read += 1
+            self.bytes_read += len(row[3])
+            if self.documents_read > limits.read_documents or self.bytes_read > limits.read_bytes:
                 self._refuse_reads()
             yield row
         scan.exhausted = True
@@ -193,12 +191,13 @@ class Transaction:
         scan = Scan(index_id, prefix, start, stop, reverse)
         self._scans.append(scan)
         self._count_range()
-        found = list(islice(self._merged(table, index_id, prefix, start, stop, reverse, count), count))
-        usage = self._usage
-        usage.documents_read += len(found)
+        found = self._looked_up(table, index_id, prefix, start, stop, reverse, count)
+        if found is None:
+            found = list(islice(self._merged(table, index_id, prefix, start, stop, reverse, count), count))
+        self.documents_read += len(found)
         for row in found:
-            usage.bytes_read += len(row[3])
-        if usage.documents_read > self.limits.read_documents or usage.bytes_read > self.limits.read_bytes:
+            self.bytes_read += len(row[3])
+        if self.documents_read > self.limits.read_documents or self.bytes_read > self.limits.read_bytes:
             self._refuse_reads()
         if found:
             scan.last = found[-1][0]
@@ -218,8 +217,8 @@ class Transaction:
             count = sum(overlay.present[key] for key in changed)
             skipped = set(changed)
             count += sum(key not in skipped for key in self.snapshot.keys(index_id, prefix, start, stop))
-        self._usage.documents_read += count
-        if self._usage.documents_read > self.limits.read_documents:
+        self.documents_read += count
+        if self.documents_read > self.limits.read_documents:
             self._refuse_reads()
         return count
 
@@ -267,6 +266,32 @@ class Transaction:
             stored = self._with_entries(table, stored, changed, reverse)
         return self._with_documents(table, stored)
 
+    def _looked_up(
+        self, table: int, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool, count: int
+    ) -> list[Row] | None:
+        """As `_merged`, for ranges whose few keys are known and unchanged: look-ups of one document, above all."""
+        writes = self.writes
+        if writes is not None:
+            overlay = writes.overlays.get(index_id)
+            if overlay is not None and overlay.keys:
+                return None
+        keys = self.snapshot.known_keys(index_id, prefix, start, stop)
+        if keys is None:
+            return None
+        found: list[Row] = []
+        get = self.snapshot.get
+        for key in reversed(keys) if reverse else keys:
+            written = writes.documents.get((table, key[-16:])) if writes is not None else None
+            if written is None:
+                stored = get(table, key[-16:])
+                if stored is not None:
+                    found.append((key, *stored))
+            elif written.body is not None:
+                found.append((key, 0, written.shape, written.body))
+            if len(found) == count:
+                break
+        return found
+
     def _with_entries(
         self, table: int, stored: Iterator[Row], changed: dict[bytes, bool], reverse: bool
     ) -> Iterator[Row]:
@@ -292,11 +317,10 @@ class Transaction:
     def put_document(self, table: int, internal_id: bytes, shape: int, body: bytes | None) -> None:
         writes = self.writes
         assert writes is not None
-        usage = self._usage
-        usage.documents_written += 1
-        usage.bytes_written += len(body) if body is not None else 0
+        self.documents_written += 1
+        self.bytes_written += len(body) if body is not None else 0
         limits = self.limits
-        if usage.documents_written > limits.write_documents or usage.bytes_written > limits.write_bytes:
+        if self.documents_written > limits.write_documents or self.bytes_written > limits.write_bytes:
             self._refuse_writes()
         writes.put_document(table, internal_id, shape, body)
 
@@ -321,19 +345,15 @@ class Transaction:
             yield
             return
         mark = writes.mark()
-        written = self._usage.documents_written, self._usage.bytes_written
+        written = self.documents_written, self.bytes_written
         try:
             yield
         except BaseException:
             writes.undo(mark)
-            self._usage.documents_written, self._usage.bytes_written = written
+            self.documents_written, self.bytes_written = written
             raise
 
     # The outcome
-
-    @property
-    def usage(self) -> Usage:
-        return self._usage
 
     def read_set(self) -> ReadSet:
         """All that was read so far."""
@@ -347,24 +367,24 @@ class Transaction:
     # Limits
 
     def _count_range(self) -> None:
-        self._usage.ranges += 1
-        if self._usage.ranges > self.limits.read_ranges:
+        self.ranges_read += 1
+        if self.ranges_read > self.limits.read_ranges:
             raise LimitError(
-                f"read ranges: {self._usage.ranges:,} used, the limit is {self.limits.read_ranges:,} "
+                f"read ranges: {self.ranges_read:,} used, the limit is {self.limits.read_ranges:,} "
                 "(each get and each query counts as one). Read a range of an index instead of single documents."
             )
 
     def _refuse_reads(self) -> None:
         remedy = "Read less: use an index and take(n) or paginate, or keep a count in a document of its own."
-        self.limits.check("read_documents", self._usage.documents_read, remedy)
-        self.limits.check("read_bytes", self._usage.bytes_read, remedy)
+        self.limits.check("read_documents", self.documents_read, remedy)
+        self.limits.check("read_bytes", self.bytes_read, remedy)
 
     def _refuse_writes(self) -> None:
         remedy = (
             "Write in several mutations, for example in batches that an action calls one after the other."
         )
-        self.limits.check("write_documents", self._usage.documents_written, remedy)
-        self.limits.check("write_bytes", self._usage.bytes_written, remedy)
+        self.limits.check("write_documents", self.documents_written, remedy)
+        self.limits.check("write_bytes", self.bytes_written, remedy)
 
 
 class CreationClock:
