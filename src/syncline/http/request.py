@@ -79,11 +79,14 @@ class Request(RequestResponseCycle):
     def refuse(self, refusal: Refusal) -> None:
         self.respond(refusal.status, refusal.body, extra=refusal.headers)
 
-    def open_stream(self, content_type: bytes, sink: Sink, extra: bytes = b"") -> None:
-        """Begin an answer without an end; `sink` hears what happens to it."""
+    def open_stream(self, content_type: bytes, sink: Sink, extra: bytes = b"") -> bool:
+        """Begin an answer without an end; `sink` hears what happens to it. False: the client is gone already."""
+        if not self._can_write:
+            return False
         head = self._head(200, content_type, extra)
         self.sink = sink
         self.connection.transport.write(head + b"transfer-encoding: chunked\r\n\r\n")
+        return True
 
     def write(self, data: bytes) -> None:
         """Send a piece of a streaming answer (not empty)."""

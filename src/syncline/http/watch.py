@@ -63,8 +63,8 @@ class WatchEndpoint:
 
         def begin(caller: Caller, expires_ns: int | None) -> None:
             stream = EventStream(request, self._services, answer_format, caller, expires_ns)
-            request.open_stream(_EVENT_STREAM, stream, _UNCACHED)
-            stream.start(path, args)
+            if request.open_stream(_EVENT_STREAM, stream, _UNCACHED):
+                stream.start(path, args)
 
         self._callers.resolve_until(request, begin)
 
