@@ -292,7 +292,9 @@ class HttpConnection(HttpToolsProtocol):
             parts += [cors_headers(value) for name, value in self.headers or () if name == b"origin"]
             body = refusal.body
             parts.append(b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body))
-            self.transport.write(b"".join(parts) + body)
+            if not (self._phase == _BODY and self.parser.get_method() == b"HEAD"):
+                parts.append(body)
+            self.transport.write(b"".join(parts))
         if self.cycle:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
