@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from support.engines import message_of, running, value_of, write_backend
+from support.powercut import Fault, disk
 from syncline.functions import Failure, Success
+from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import OverloadedError, SetupError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
+from syncline.store import Store, StoreFailedError
 from syncline.values import encode_id
 
 SCHEMA = """
@@ -274,3 +277,32 @@ def test_ids_in_arguments_must_be_of_the_hinted_table(backend: Path) -> None:
         with node.round() as run:
             wrong = run("more:text_of", id=encode_id(number, b"x" * 16))
         assert 'does not match the table name in validator `v.id("notes")`' in message_of(wrong.outcome)
+
+
+def test_a_full_disk_refuses_a_batch_and_the_engine_goes_on(backend: Path, tmp_path: Path) -> None:
+    with disk() as failing:
+        store = Store(tmp_path / "syncline.db", clock=SystemClock(), limits=Limits(), vfs=failing.name)
+        with running(backend, store=store) as node:
+            assert isinstance(node.mutate("notes:add", text="before")[0], Success)
+            failing.fail(Fault.ENOSPC, 1, lasting=True)
+            outcome, ts = node.mutate("notes:add", text="x" * 100_000)
+            assert ts is None
+            assert "is full: nothing of this write was applied" in message_of(outcome)
+            assert node.query("notes:list") == ["before"]
+            failing.repair()
+            assert value_of(node.mutate("notes:add", text="after")[0]) == 2
+            assert node.query("notes:list") == ["before", "after"]
+            assert node.fatal == []
+
+
+def test_a_failing_disk_acknowledges_nothing_and_ends_the_engine(backend: Path, tmp_path: Path) -> None:
+    with disk() as failing:
+        store = Store(tmp_path / "syncline.db", clock=SystemClock(), limits=Limits(), vfs=failing.name)
+        with running(backend, store=store) as node:
+            node.mutate("notes:add", text="before")
+            failing.fail(Fault.EIO, 1, lasting=True)
+            settled = node.start_mutation("notes:add", text="lost")
+            node.pump(lambda: node.fatal)
+            assert settled == []
+            assert isinstance(node.fatal[0], StoreFailedError)
+            failing.repair()

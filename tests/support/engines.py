@@ -172,11 +172,12 @@ def message_of(outcome: Outcome) -> str:
 
 @contextmanager
 def running(
-    backend: Path, data: Path | None = None, limits: Limits | None = None
+    backend: Path, data: Path | None = None, limits: Limits | None = None, store: Store | None = None
 ) -> Generator[RunningEngine]:
-    """An engine on a store in memory, or in the folder `data`."""
+    """An engine on a store in memory, in the folder `data`, or on the store that is given."""
     clock = SystemClock()
-    store = Store.memory(clock) if data is None else Store.open(data, clock=clock)
+    if store is None:
+        store = Store.memory(clock) if data is None else Store.open(data, clock=clock)
     try:
         engine = RunningEngine(backend, store, limits)
     except SetupError:

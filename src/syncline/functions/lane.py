@@ -27,7 +27,7 @@ from syncline.database import (
 )
 from syncline.kernel.clock import Clock
 from syncline.kernel.errors import OverloadedError, SynclineError
-from syncline.store import Commit, StoreFailedError, StoreFullError
+from syncline.store import Commit, StoreFailedError, WriteRefusedError
 
 from .calls import MutationCall
 from .failures import make_failure, new_request_id, request_id_for
@@ -254,7 +254,7 @@ class _Batch:
         node = self._node
         try:
             node.store.append(commits)
-        except StoreFullError as error:
+        except WriteRefusedError as error:
             self.settled = [
                 (call, outcome if ts is None else self._refused(call, error), None)
                 for call, outcome, ts in self.settled
