@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from syncline.database import CommitRecord
 from syncline.functions import (
@@ -120,7 +121,7 @@ class ModelEngine:
                     break
                 ts = self.history.head + 10
                 self.history.switch(ts)
-                self._tell(lambda listener, ts=ts: listener.on_release(ts))  # type: ignore[misc]
+                self._tell(partial(_release, ts))
                 return
             outcome, ts_or_none, record = self._execute(call)
             if record is not None:
@@ -256,3 +257,7 @@ class ModelEngine:
             None,
             self.slow_paths.get(job.path, 0.001),
         )
+
+
+def _release(ts: int, listener: EngineListener) -> None:
+    listener.on_release(ts)

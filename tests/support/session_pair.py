@@ -93,6 +93,8 @@ class Socket:
     inbox: list[Json] = field(default_factory=list[Json])
     closed: tuple[int | None, str] | None = None
     unsent: int = 0
+    #: The port breaks its promise and raises.
+    fails: bool = False
     _query_set: int = 0
     _identity: int = 0
 
@@ -112,6 +114,8 @@ class Socket:
         self.closed = (code, reason)
 
     def unsent_bytes(self) -> int:
+        if self.fails:
+            raise RuntimeError("a bug")
         return self.unsent
 
     # The client

@@ -17,6 +17,8 @@ class Simulation:
         self.clock = FakeClock()
         self.now = 0.0
         self.steps = 0
+        #: Random times stay near their means.
+        self.steady = False
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._sequence = itertools.count()
 
@@ -25,6 +27,9 @@ class Simulation:
 
     def soon(self, seconds: float, action: Callable[[], None]) -> None:
         """After a random time, `seconds` in the mean and now and then ten times that."""
+        if self.steady:
+            self.after(self.random.uniform(0.5, 1.5) * seconds, action)
+            return
         scale = 10.0 if self.random.random() < 0.05 else 1.0
         self.after(self.random.expovariate(1.0 / (seconds * scale)), action)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import msgspec
 
@@ -72,7 +73,7 @@ class Link:
             size = 60_000 * self.world.scale
             self._unsent += size
             self._taken_at = max(self._taken_at, sim.now) + sim.random.expovariate(1.0 / self.pace)
-            sim.after(self._taken_at - sim.now, lambda message=message, size=size: self._take(message, size))  # type: ignore[misc]
+            sim.after(self._taken_at - sim.now, partial(self._take, message, size))
 
     def close(self, code: int | None, reason: str) -> None:
         if not self.open:
@@ -344,10 +345,10 @@ class World:
             self.add_client(name + 1)
         for client in self.clients:
             for _ in range(sim.random.randint(5, 40)):
-                sim.after(sim.random.uniform(0.0, 2.0), lambda client=client: self.random_step(client))  # type: ignore[misc]
+                sim.after(sim.random.uniform(0.0, 2.0), partial(self.random_step, client))
             if sim.chance(self.faults * 10):
                 for _ in range(sim.random.randint(1, 4)):
-                    sim.after(sim.random.uniform(0.0, 2.0), lambda client=client: self.cut(client))  # type: ignore[misc]
+                    sim.after(sim.random.uniform(0.0, 2.0), partial(self.cut, client))
         for _ in range(sim.random.choice((0, 0, 1, 2))):
             sim.after(sim.random.uniform(0.0, 2.0), self.engine.release)
         if self.storm:
@@ -366,7 +367,7 @@ class World:
         sim = self.sim
         self.faults, self.storm, self.scale, self.pace = 0.0, 300, 0, 0.0001
         self.lag = dict.fromkeys(self.lag, 0.0) | {"news": 0.001, "jobs": 0.002, "answers": 0.001}
-        sim.soon = lambda seconds, action: sim.after(sim.random.uniform(0.5, 1.5) * seconds, action)  # type: ignore[method-assign]
+        sim.steady = True
         for name in range(1, 5):
             client = self.add_client(name)
             for group in GROUPS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from support.hand_engine import HandEngine
 from support.session_pair import NPM, PYTHON, Server, Socket, values
 from syncline.kernel.limits import Limits
 
@@ -96,12 +97,15 @@ def test_responses_that_a_slow_reader_piles_up_count() -> None:
 
 
 def test_one_transition_above_the_limit_is_no_reason_to_close() -> None:
-    server = Server(Limits(session_unsent_bytes=100))
-    client = watching(server)
-    client.unsent = 257 * KIB  # Most of it this one transition, says the test.
-    client.session._delivery._last_bytes = 257 * KIB  # pyright: ignore[reportPrivateUsage]  # A stand-in for a result of that size.
-    server.write("aa")
-    server.settle()
+    engine = HandEngine()
+    server = Server(Limits(session_unsent_bytes=1000), engine=engine)
+    client = server.client()
+    client.watch(0, "m:large")
+    engine.answer(b'"%b"' % (b"x" * 300 * KIB))
+    client.unsent = len(client.writes[-1][0])
+    client.mutate(0)
+    engine.step_lane()
+    engine.step_news()
     assert client.closed is None
 
 
@@ -142,10 +146,7 @@ def test_a_session_that_fails_is_closed_and_nobody_else_notices() -> None:
     server = Server()
     broken, sound = watching(server), watching(server)
 
-    def unsent_bytes() -> int:
-        raise RuntimeError("a bug")
-
-    broken.unsent_bytes = unsent_bytes  # type: ignore[method-assign]
+    broken.fails = True
     server.write("aa")
     server.settle()
     assert broken.closed == (1011, "InternalServerError")

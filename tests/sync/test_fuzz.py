@@ -134,14 +134,19 @@ def verify(token: str, done: Callable[[Verdict], None]) -> None:
         done(Rejected("bad token") if token == "bad" else Verified(identity))
 
 
+def received(client: Socket) -> tuple[int, int]:
+    """How far the session has taken in what the client sent: query set and identity."""
+    delivery = client.session._delivery  # pyright: ignore[reportPrivateUsage]  # Clients know; random ones do not.
+    return delivery.received_query_set, delivery.received_identity
+
+
 def fit(message: dict[str, Any], client: Socket) -> dict[str, Any]:
-    delivery = client.session._delivery  # pyright: ignore[reportPrivateUsage]  # The fuzzer cheats to get further.
+    received_query_set, received_identity = received(client)
     match message["type"]:
         case "ModifyQuerySet":
-            base = delivery.received_query_set
-            return message | {"baseVersion": base, "newVersion": base + 1}
+            return message | {"baseVersion": received_query_set, "newVersion": received_query_set + 1}
         case "Authenticate":
-            return message | {"baseVersion": delivery.received_identity}
+            return message | {"baseVersion": received_identity}
         case _:
             return message
 
@@ -228,7 +233,5 @@ def check(client: Socket) -> None:
         elif message["type"] in ("MutationResponse", "ActionResponse"):
             owed = True
     if client.closed is None:
-        delivery = client.session._delivery  # pyright: ignore[reportPrivateUsage]
-        assert version["querySet"] == delivery.received_query_set
-        assert version["identity"] == delivery.received_identity
+        assert (version["querySet"], version["identity"]) == received(client)
         assert not owed, "a response was not followed by a transition"

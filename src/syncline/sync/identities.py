@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from syncline.kernel.identity import Identity
 
@@ -80,7 +80,7 @@ def acting_identity(attributes: Mapping[str, object]) -> Identity:
         raise ValueError(
             "The identity to act as needs issuer and subject, or tokenIdentifier ('issuer|subject'), as strings."
         )
-    standard: dict[str, object] = {}
+    standard: dict[str, Any] = {}
     for name, value in attributes.items():
         attribute = _CAMEL.get(name, name)
         if attribute in _ATTRIBUTES and value is not None:
@@ -90,4 +90,4 @@ def acting_identity(attributes: Mapping[str, object]) -> Identity:
                     f"The identity to act as has {name}: {value!r}; it must be a {expected.__name__}."
                 )
             standard[attribute] = value
-    return Identity(subject, issuer, claims=dict(attributes), **standard)  # type: ignore[arg-type]
+    return Identity(subject, issuer, claims=dict(attributes), **standard)

@@ -85,9 +85,7 @@ class LiveQueries:
         self._subscriptions += 1
         return subscription
 
-    def subscribe_refused(
-        self, owner: Subscriber, query_id: int, path: str, refusal: Failure
-    ) -> Subscription:
+    def refuse(self, owner: Subscriber, query_id: int, path: str, refusal: Failure) -> Subscription:
         """A subscription that shows `refusal` forever: the query is never run."""
         entry = Entry.refused(path, owner.caller, refusal)
         subscription = Subscription(owner, query_id, path, b"", None, entry)
@@ -128,17 +126,13 @@ class LiveQueries:
         """
         path, args = parse_path(path), canonical_arguments(args)
         entry = self._cache.find(path, args, caller, None)
-        if (
-            entry is None
-            or entry.until is not None
-            or entry.content is None
-            or self._freshness.is_outdated(entry)
-        ):
+        content = None if entry is None or entry.until is not None else entry.content
+        if entry is None or content is None or self._freshness.is_outdated(entry):
             self._wait(path, args, Waiter(done, caller, self.head))
             self._rounds.start()
         else:
             self._cache.used(entry)
-            done(entry.content.outcome, self.head)
+            done(content.outcome, self.head)
 
     def pin(self, done: Callable[[int], None]) -> None:
         """Hold the newest snapshot for a while. `done` is called with its timestamp, for `fetch_at`."""
@@ -210,13 +204,9 @@ class LiveQueries:
         return self._rounds.idle
 
     def stats(self) -> LiveStats:
+        cache, reruns = self._cache, self._rounds.reruns
         return LiveStats(
-            subscriptions=self._subscriptions,
-            entries=len(self._cache),
-            bytes=self._cache.bytes,
-            reruns=self._rounds.reruns,
-            deliveries=self.deliveries,
-            coalesced=self.coalesced,
+            self._subscriptions, len(cache), cache.bytes, reruns, self.deliveries, self.coalesced
         )
 
     def reruns_caused(self, ts: int) -> int:
@@ -241,10 +231,8 @@ class LiveQueries:
 
     def _move(self, subscription: Subscription) -> None:
         """Let a subscription watch the entry that is right for its owner."""
-        old, owner = subscription.entry, subscription.owner
-        entry = self._entry_for(
-            subscription.path, subscription.args, owner.caller, subscription.latest_journal
-        )
+        old, owner, path, args = subscription.entry, subscription.owner, subscription.path, subscription.args
+        entry = self._entry_for(path, args, owner.caller, subscription.latest_journal)
         del old.subscriptions[subscription]
         subscription.entry = entry
         self._join(entry, subscription)

@@ -205,7 +205,7 @@ class Session:
                 delivery.close(1013, "TooManyQueries")
                 return
             refusal = failure(error, self._services)
-            delivery.queries[query_id] = live.subscribe_refused(delivery, query_id, path, refusal)
+            delivery.queries[query_id] = live.refuse(delivery, query_id, path, refusal)
         else:
             delivery.queries[query_id] = live.subscribe(delivery, query_id, path, args, message.journal)
 
