@@ -3,6 +3,7 @@
 from .access import DatabaseReader, DatabaseWriter
 from .activation import Progress, activate, last_creation_time
 from .catalog import Catalog, TableBinding
+from .creation import CreationClock
 from .query import Query
 from .range_index import RangeIndex
 from .read_set import (
@@ -16,7 +17,7 @@ from .read_set import (
     document_range,
 )
 from .snapshot import CachedSnapshot, KeyCache
-from .transaction import CreationClock, Transaction
+from .transaction import Transaction
 from .write_set import Mark, WriteSet
 
 __all__ = [

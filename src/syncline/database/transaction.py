@@ -18,6 +18,7 @@ from syncline.kernel.errors import LimitError
 from syncline.kernel.limits import Limits
 from syncline.store import Row
 
+from .creation import CreationClock
 from .read_set import ReadRange, ReadSet, document_range
 from .write_set import WriteSet
 
@@ -385,17 +386,3 @@ class Transaction:
         )
         self.limits.check("write_documents", self.documents_written, remedy)
         self.limits.check("write_bytes", self.bytes_written, remedy)
-
-
-class CreationClock:
-    """Creation times of one node: microseconds, strictly increasing, also across restarts (`last` is persisted
-    with the store: no stored document is newer)."""
-
-    __slots__ = ("last",)
-
-    def __init__(self, last: int = 0) -> None:
-        self.last = last
-
-    def next(self, now_us: int) -> int:
-        self.last = max(self.last + 1, now_us)
-        return self.last
