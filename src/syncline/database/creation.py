@@ -4,8 +4,10 @@ from __future__ import annotations
 
 
 class CreationClock:
-    """Creation times of one node: microseconds, strictly increasing, also across restarts (`last` is persisted
-    with the store: no stored document is newer)."""
+    """Creation times of one node: microseconds, strictly increasing.
+
+    `last` is the newest one given; after a restart, that of the newest stored document.
+    """
 
     __slots__ = ("last",)
 

@@ -39,7 +39,7 @@ def open_connection(path: Path, vfs: str | None) -> Connection:
 
 
 # apsw's stub takes any buffer, which no type checker knows before Python 3.12.
-_carray = cast(Callable[[tuple[bytes, ...]], object], apsw.carray)  # pyright: ignore[reportUnknownMemberType]  # apsw's stubs name NumPy
+_carray = cast(Callable[[tuple[bytes, ...]], object], apsw.carray)  # pyright: ignore[reportUnknownMemberType]  # as said above
 
 
 def array(values: tuple[bytes, ...]) -> object:
