@@ -283,7 +283,7 @@ class SimClient:
     def _add(self, group: str, name: str, *, abandoned: bool) -> None:
         op = f"{self.number}-{self.world.new_operation()}"
         user = self.user
-        args = {"group": group, "name": name, "by": float(self.world.sim.random.randint(1, 5)), "op": op}
+        args: dict[str, Value] = {"group": group, "name": name, "by": float(self.world.sim.random.randint(1, 5)), "op": op}
         applied = self.world.engine.applied
 
         def over(settled: Settled) -> None:

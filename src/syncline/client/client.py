@@ -385,7 +385,8 @@ def _value(bound: Bound, settled: Settled) -> object:
         case Failed():
             raise settled.error()
         case ClientError():
-            raise settled
+            # The same error may have ended many calls.
+            raise type(settled)(str(settled))
 
 
 def _socket_url(url: str) -> str:

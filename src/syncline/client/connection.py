@@ -27,7 +27,7 @@ from syncline.protocol import Add, Connect, ModifyQuerySet, ProtocolError, Remov
 from syncline.values import decode_ts, encode_ts
 
 from .calls import IN_FLIGHT, Call, CallKind, Calls
-from .errors import ClientError
+from .errors import ClientClosedError, ClientError
 from .messages import (
     ActionResponse,
     AuthError,
@@ -189,6 +189,8 @@ class Connection:
 
     def stop(self, error: ClientError) -> None:
         """Nothing goes on until `resume`: all calls end with `error`, and all queries show it."""
+        if isinstance(error, ClientClosedError):
+            self._calls.fail(error)
         self.lost(str(error))
         self.error = error
         self._calls.fail(error)

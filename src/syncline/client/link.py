@@ -113,16 +113,20 @@ class Link(WSListener):
 
 async def open_link(url: str, on_message: Callable[[bytes], None], context: ssl.SSLContext | None) -> Link:
     """Connect to the WebSocket at `url`. Raises one of CONNECT_ERRORS."""
+    link = Link(on_message)
     async with asyncio.timeout(_CONNECT_SECONDS):
-        _, listener = await ws_connect(
-            lambda: Link(on_message),
+        await ws_connect(
+            lambda: link,
             url,
             ssl_context=context,
             websocket_handshake_timeout=_CONNECT_SECONDS,
             max_frame_size=_MAX_MESSAGE_BYTES,
             extra_headers={"Convex-Client": f"syncline-{__version__}"},
         )
-    return cast("Link", listener)
+    if link.over.done():
+        # Right behind the handshake; picows does not call that an error.
+        raise ConnectionResetError("the connection was closed while it was being opened")
+    return link
 
 
 class _Parser(Protocol):
