@@ -41,7 +41,7 @@ async def until(live: Subscription[list[str]], shown: Callable[[], bool]) -> Non
             return
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_mutations_run_once_and_in_order_though_sockets_break_everywhere(
     server: Running, board: str, seed: int
 ) -> None:
@@ -121,10 +121,10 @@ def test_a_half_open_link_is_noticed_reported_and_replaced(server: Running, boar
 
 def test_a_slow_link_is_not_taken_for_a_dead_one(server: Running) -> None:
     async def scenario() -> None:
-        async with through_proxy(server.port, patience=0.5) as (client, proxy, states):
+        async with through_proxy(server.port, patience=0.4) as (client, proxy, states):
             # In pieces of 16 KiB, each late: seconds of one message that is not complete.
             proxy.latency = 0.05
-            assert len(await client.query(notices.large, 1_000_000)) == 1_000_000
+            assert len(await client.query(notices.large, 500_000)) == 500_000
             proxy.latency = 0.0
             assert states == ["live"]
 

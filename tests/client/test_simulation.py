@@ -8,8 +8,8 @@ import pytest
 
 from support.client_world import ClientWorld
 
-SEEDS = int(os.environ.get("SYNCLINE_SIM_SEEDS", "50"))
-_BLOCK = 25
+SEEDS = int(os.environ.get("SYNCLINE_SIM_SEEDS", "40"))
+_BLOCK = 20
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, _BLOCK))
