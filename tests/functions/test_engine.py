@@ -8,10 +8,10 @@ import pytest
 
 from support.engines import message_of, running, value_of, write_backend
 from support.powercut import Fault, disk
-from syncline.functions import Failure, Success
+from syncline.functions import Failure, MutationCall, Success
 from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import OverloadedError, SetupError
-from syncline.kernel.identity import Caller, Identity
+from syncline.kernel.identity import ANONYMOUS, Caller, Identity
 from syncline.kernel.limits import Limits
 from syncline.store import Store, StoreFailedError
 from syncline.values import encode_id
@@ -306,3 +306,13 @@ def test_a_failing_disk_acknowledges_nothing_and_ends_the_engine(backend: Path, 
             assert settled == []
             assert isinstance(node.fatal[0], StoreFailedError)
             failing.repair()
+
+
+def test_a_listener_that_fails_is_fatal_since_it_may_have_missed_a_commit(backend: Path) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("lost")
+
+    with running(backend) as node:
+        node.engine.mutate(MutationCall("notes:add", b'{"text":"a"}', ANONYMOUS, fail))
+        node.pump(lambda: node.fatal)
+        assert [str(error) for error in node.fatal] == ["lost"]

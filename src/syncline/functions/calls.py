@@ -76,5 +76,5 @@ class EngineListener(Protocol):
         ...
 
     def on_release(self, ts: int) -> None:
-        """New code answers from `ts` on: every earlier result is stale."""
+        """New code answers from `ts` on, a commit of its own: every earlier result is stale."""
         ...

@@ -142,8 +142,8 @@ class Engine:
             registry = release.registry.bind(catalog.numbers, node.settings.limits)
             node.releases = (ActiveRelease(old.number + 1, registry, catalog, commit.ts), old)
             assert self.listener is not None
-            self.post(self.listener.on_batch, [CommitRecord(commit.ts, ())], [])
-            self.post(self.listener.on_release, commit.ts)
+            # The commit itself is not told: whoever moved to it before the release would show what old code gave.
+            self.post(self._tell, self.listener.on_release, commit.ts)
             self.post(done, None)
 
         self._lane.exclusively(switch)
@@ -182,15 +182,18 @@ class Engine:
 
     def _publish(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
         assert self.listener is not None
-        self.post(self._deliver, records, settled)
-
-    def _deliver(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
-        assert self.listener is not None
-        self.listener.on_batch(records, settled)
+        self.post(self._tell, self.listener.on_batch, records, settled)
 
     def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
         assert self.listener is not None
-        self.post(self.listener.on_results, round, ts, results)
+        self.post(self._tell, self.listener.on_results, round, ts, results)
+
+    def _tell(self, hear: Callable[..., None], *what: object) -> None:
+        try:
+            hear(*what)
+        except Exception as error:
+            # A listener that missed a commit would show old results for ever; after a restart it knows them all.
+            self._on_fatal(error)
 
     def post(self, function: Callable[..., object], *args: object) -> None:
         """Call a function on the event loop's thread, after everything posted before it."""
