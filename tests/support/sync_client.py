@@ -84,7 +84,7 @@ class SyncClient:
         self._version = _VERSION_ZERO
         self._query_set = 0
         self._asked: dict[int, float] = {}
-        #: What the next transition must reach.
+        #: What the next transition must reach. None: none is owed, as no response has come since the last one.
         self._owed: int | None = None
         for query in self.queries.values():
             query.shown = None
@@ -149,9 +149,10 @@ class SyncClient:
 
     @property
     def idle(self) -> bool:
-        """Whether everything that was asked for is answered, and everything watched is shown."""
+        """Whether everything that was asked for is answered and confirmed, and everything watched is shown."""
         shown = all(query.shown is not None for query in self.queries.values())
-        return shown and not self._requests and self._version["querySet"] == self._query_set
+        confirmed = self._owed is None and self._version["querySet"] == self._query_set
+        return shown and confirmed and not self._requests
 
     # Sending
 
@@ -251,8 +252,7 @@ class SyncClient:
         request = self._requests.get(number)
         mutation = message["type"] == "MutationResponse"
         ts = decode_ts(message["ts"]) if mutation and message["success"] else None
-        if ts is not None:
-            self._owed = max(ts, self._owed or 0)
+        self._owed = max(ts or 0, self._owed or 0)
         if mutation:
             known = self._answers.setdefault(number, message)
             if known is not message:
