@@ -255,6 +255,8 @@ def test_a_client_outside_its_block_says_so(server: Running) -> None:
             ClientError, match="notices:whoami: the client is not connected: use it in `async with"
         ):
             await client.query(notices.whoami)
+        with pytest.raises(ClientError, match="the client is not connected"):
+            await client.authenticate(None)
         async with client:
             waiting = asyncio.create_task(client.action(notices.wait_for_notice, "nothing will ever be here"))
             await client.query(notices.whoami)

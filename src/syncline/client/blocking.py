@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
@@ -38,6 +39,7 @@ class SyncClient:
         connect_timeout: float | None = 10.0,
         patience: float = 8.0,
         on_state: Callable[[State, str], None] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.url = url
         self._loop = asyncio.new_event_loop()
@@ -49,6 +51,7 @@ class SyncClient:
             connect_timeout=connect_timeout,
             patience=patience,
             on_state=on_state,
+            ssl_context=ssl_context,
         )
 
     def __enter__(self) -> Self:

@@ -192,6 +192,7 @@ class Client:
         refused or has expired. Raises AuthenticationError if the server refuses; then nothing goes on until another
         `authenticate`.
         """
+        self._check_entered("authenticate()")
         value = await self._fetch(token, refused=False)
         if self._closed:
             raise ClientClosedError("the client is closed")

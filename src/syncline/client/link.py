@@ -25,7 +25,7 @@ from syncline import __version__
 
 #: Of a message. Results are bounded by the server, a transition carries up to all results of a client.
 _MAX_MESSAGE_BYTES: Final = 512 * 1024 * 1024
-_CONNECT_SECONDS: Final = 10.0
+_CONNECT_SECONDS: Final = 6.0
 _CLOSE_SECONDS: Final = 1.0
 
 #: What `open_link` raises when there is no socket to be had.
