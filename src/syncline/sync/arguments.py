@@ -8,14 +8,21 @@ from syncline.values import InvalidValueError, decode_json, encode_json
 
 _CACHED_BYTES = 1024
 
+#: Making 16 MiB canonical takes seconds, in which the event loop would serve nobody. Official clients sort the keys
+#: that they send, so what is as large as this is taken as it is: only others' other spellings share no results then.
+_LARGE_BYTES = 64 * 1024
+
 
 def canonical_arguments(args: bytes) -> bytes:
     """One JSON object of arguments in canonical form, without the cache-buster of `usePaginatedQuery`.
 
-    What cannot be decoded is returned as it is: running the function says what is wrong with it.
+    What cannot be decoded is returned as it is: running the function says what is wrong with it. So is what is large.
     """
+    size = len(args)
     # Most arguments are short and repeat.
-    return _remembered(args) if len(args) <= _CACHED_BYTES else _canonical(args)
+    if size <= _CACHED_BYTES:
+        return _remembered(args)
+    return _canonical(args) if size <= _LARGE_BYTES else args
 
 
 def _canonical(args: bytes) -> bytes:
