@@ -166,7 +166,10 @@ def test_a_token_without_providers_is_refused_and_the_client_goes_on_anonymously
     assert client.do("query", path="notes:shout", args={"text": "on"}) == "ON"
 
 
-@pytest.mark.parametrize("within", [100, 400, 1_500, 6_000], ids=lambda size: f"within {size} bytes")
+@pytest.mark.parametrize(
+    "within",
+    [100, pytest.param(400, marks=pytest.mark.long), 1_500, pytest.param(6_000, marks=pytest.mark.long)],
+)
 def test_a_client_that_is_cut_off_again_and_again_writes_everything_once(
     server: Running, node_modules: Path, within: int
 ) -> None:

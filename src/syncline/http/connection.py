@@ -215,7 +215,9 @@ class HttpConnection(HttpToolsProtocol):
             # The rest of its body, or of the requests behind it, may still be on its way.
             self.flow.resume_reading()
         if not isinstance(cycle, Request):
-            self._start_asgi_task(cycle, app)
+            task = self.loop.create_task(cycle.run_asgi(app))
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
             return
         cycle.current = True
         if cycle.received:
