@@ -2,7 +2,7 @@
 
 from .callers import Callers, check_key
 from .calls import FunctionEndpoints
-from .connection import connection_class
+from .connection import HttpConnection, connection_class
 from .gateway import Gateway
 from .misc import register_misc
 from .pages import Pages, read_site
@@ -14,6 +14,7 @@ __all__ = [
     "Callers",
     "FunctionEndpoints",
     "Gateway",
+    "HttpConnection",
     "Pages",
     "SyncSockets",
     "WatchEndpoint",

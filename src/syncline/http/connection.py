@@ -86,6 +86,14 @@ class HttpConnection(HttpToolsProtocol):
         del self.parser
         self._drop_cycle()
 
+    @property
+    def busy(self) -> bool:
+        """A request is unanswered. Streams do not count: they have no end of their own."""
+        cycle = self.cycle
+        if not cycle or cycle.response_complete:
+            return False
+        return not (isinstance(cycle, Request) and cycle.sink is not None)
+
     def shutdown(self) -> None:
         """Finish what is under way, then close. Called by uvicorn at its graceful shutdown."""
         self._leaving = True

@@ -13,7 +13,7 @@ from typing import cast
 
 import uvicorn
 
-from syncline.http import WebSocketConnection, connection_class
+from syncline.http import HttpConnection, WebSocketConnection, connection_class
 
 from .console import Console
 from .deployment import Deployment
@@ -49,20 +49,26 @@ class HttpServer(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        """Wait, within bounds, until no socket waits for an answer to what it sent before."""
+        """Wait, within bounds, until nobody waits for an answer to what was sent before."""
         loop = asyncio.get_running_loop()
         end = loop.time() + DRAIN_SECONDS
-        connections = cast("set[object]", self.server_state.connections)
-        open_sockets = [each for each in connections if isinstance(each, WebSocketConnection)]
-        for each in open_sockets:
-            each.drain()
-        while open_sockets and loop.time() < end and not self.force_exit:
-            for each in open_sockets:
+        for each in self._connections():
+            if isinstance(each, WebSocketConnection):
+                each.drain()
+            else:
+                each.shutdown()
+        while loop.time() < end and not self.force_exit:
+            busy = [each for each in self._connections() if each.busy]
+            for each in self._connections():
                 if not each.busy:
                     each.shutdown()
-            open_sockets = [each for each in open_sockets if each.busy]
-            if open_sockets:
-                await asyncio.sleep(_POLL_SECONDS)
+            if not busy:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _connections(self) -> list[WebSocketConnection | HttpConnection]:
+        connections = cast("set[object]", self.server_state.connections)
+        return [each for each in connections if isinstance(each, WebSocketConnection | HttpConnection)]
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
