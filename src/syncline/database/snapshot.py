@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from syncline.store import Commit, Reader, Row
 
 _KEYS_PER_PREFIX = 16
-#: Remembered for prefixes with more keys than are kept: do not try again before one of them is written.
+#: Remembered for prefixes with more keys than are kept, whatever is written there: it says only not to try.
 _TOO_MANY = [b""] * _KEYS_PER_PREFIX
 
 
@@ -51,14 +51,18 @@ class KeyCache:
     def apply_all(self, commits: Iterable[Commit]) -> None:
         """Follow commits, in order and without gaps."""
         with self._lock:
-            pop = self._entries.pop
+            entries = self._entries
             ts = self.applied_ts
             for commit in commits:
                 ts = commit.ts
                 for write in commit.entries:
-                    if write.present is not None:
-                        for offset in write.offsets:
-                            pop((write.index, write.key[:offset]), None)
+                    if write.present is None:
+                        continue
+                    for offset in write.offsets:
+                        place = (write.index, write.key[:offset])
+                        entry = entries.get(place)
+                        if entry is not None and entry[1] is not _TOO_MANY:
+                            del entries[place]
             self.applied_ts = ts
 
     def clear(self) -> None:
