@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,8 @@ def test_refusals_are_errors_with_data_and_leave_nothing_behind(server: Running,
 
 def test_mistakes_are_noticed_before_anything_is_sent(server: Running) -> None:
     async def scenario() -> None:
-        async with client_of(server) as client:
+        async with client_of(server) as typed:
+            client: Any = typed  # Type checkers notice most of these mistakes: see test_typing.
             with pytest.raises(TypeError, match=r"is a mutation: call it by client\.mutation"):
                 await client.query(notices.clear, board="x")
             with pytest.raises(TypeError, match=r"is an action: call it by client\.action"):
@@ -136,13 +138,13 @@ def test_mistakes_are_noticed_before_anything_is_sent(server: Running) -> None:
             with pytest.raises(
                 TypeError, match="neither a path such as 'messages:list' nor a decorated function"
             ):
-                await client.query(print)  # type: ignore[call-overload]  # the mistake  # pyright: ignore
+                await client.query(print)
             with pytest.raises(TypeError, match="takes 1 arguments, got 2"):
-                await client.query(notices.texts, "a", "b")  # type: ignore[call-overload]  # the mistake  # pyright: ignore
+                await client.query(notices.texts, "a", "b")
             with pytest.raises(TypeError, match="got the argument board twice"):
-                await client.query(notices.texts, "a", board="b")  # type: ignore[misc]  # the mistake  # pyright: ignore
+                await client.query(notices.texts, "a", board="b")
             with pytest.raises(ArgumentError, match=r"no argument `bord`.*board"):
-                await client.query(notices.texts, bord="b")  # type: ignore[call-overload]  # the mistake  # pyright: ignore
+                await client.query(notices.texts, bord="b")
             with pytest.raises(ArgumentError, match="notices:texts"):
                 await client.query("notices:texts", board=object())
             with pytest.raises(PathError, match="not a function path"):

@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from syncline.client.calls import MAX_WAITING, CallKind
-from syncline.client.connection import MAX_WATCHES, Connection, FatalProtocolError, RefusedError, Watch
+from syncline.client.connection import MAX_WATCHES, Connection, FatalProtocolError, RefusedError
 from syncline.client.errors import AuthenticationError, ClientError, ConnectionLostError
 from syncline.client.outcomes import Failed, Settled, Succeeded
 from syncline.client.tokens import AdminKey
+from syncline.client.watches import Watch
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.errors import OverloadedError
 from syncline.protocol import ProtocolError

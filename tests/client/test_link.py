@@ -23,7 +23,7 @@ SECONDS = 20.0
 def first_view(**end: int) -> str:
     """The transition that makes a client without queries live."""
     start = {"querySet": 0, "identity": 0, "ts": encode_ts(0)}
-    message = {
+    message: dict[str, object] = {
         "type": "Transition",
         "startVersion": start,
         "endVersion": {**start, "querySet": 1, "ts": encode_ts(5), **end},

@@ -14,13 +14,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID
 
 from syncline.client.calls import Call, CallKind
-from syncline.client.connection import Connection, FatalProtocolError, RefusedError, State, Watch
+from syncline.client.connection import Connection, FatalProtocolError, RefusedError
 from syncline.client.errors import AuthenticationError, ClientError, ConnectionLostError
 from syncline.client.outcomes import Failed, Settled, Succeeded
 from syncline.client.timing import Backoff, Liveness, Verdict
+from syncline.client.watches import State, Watch
 from syncline.kernel.clock import SeededEntropy
 from syncline.kernel.limits import Limits
 from syncline.protocol import ProtocolError
@@ -57,7 +59,7 @@ class Pipe:
 
     def send(self, messages: list[bytes]) -> None:
         for message in messages:
-            self._down(lambda message=message: self.client.receive(self, message))  # type: ignore[misc]
+            self._down(partial(self.client.receive, self, message))
 
     def close(self, code: int | None, reason: str) -> None:
         self.server_open = False
@@ -283,7 +285,12 @@ class SimClient:
     def _add(self, group: str, name: str, *, abandoned: bool) -> None:
         op = f"{self.number}-{self.world.new_operation()}"
         user = self.user
-        args: dict[str, Value] = {"group": group, "name": name, "by": float(self.world.sim.random.randint(1, 5)), "op": op}
+        args: dict[str, Value] = {
+            "group": group,
+            "name": name,
+            "by": float(self.world.sim.random.randint(1, 5)),
+            "op": op,
+        }
         applied = self.world.engine.applied
 
         def over(settled: Settled) -> None:
@@ -402,7 +409,7 @@ class ClientWorld:
         for pipe in self.pipes:
             if pipe.server_open:
                 pipe.server_open = False
-                self.sim.soon(0.02, lambda pipe=pipe: pipe.client.lose(pipe, "reset"))  # type: ignore[misc]
+                self.sim.soon(0.02, partial(pipe.client.lose, pipe, "reset"))
         self.engine.restart()
         self._serve()
 

@@ -7,7 +7,6 @@ async with Client("http://127.0.0.1:3210") as client:
 
 from .blocking import LiveResult, SyncClient
 from .client import Client
-from .connection import State
 from .errors import (
     AuthenticationError,
     ClientClosedError,
@@ -17,6 +16,7 @@ from .errors import (
 )
 from .subscription import Subscription, Update
 from .tokens import AdminKey, Token, TokenSource
+from .watches import State
 
 __all__ = [
     "AdminKey",

@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from .client import Client
-from .connection import State
 from .errors import ClientClosedError, ClientError
 from .functions import AppFunction, AsyncAppFunction
 from .subscription import Subscription, Update
 from .tokens import TokenSource
+from .watches import State
 
 P = ParamSpec("P")
 R = TypeVar("R")

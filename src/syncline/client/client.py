@@ -13,22 +13,21 @@ import ssl
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, ParamSpec, Self, TypeVar, overload
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from syncline.kernel.clock import SystemClock, SystemEntropy
-from syncline.kernel.errors import SetupError
 from syncline.protocol import ProtocolError
 
 from .calls import Call, CallKind
-from .connection import Connection, FatalProtocolError, RefusedError, State, Watch
+from .connection import Connection, FatalProtocolError, RefusedError
 from .errors import AuthenticationError, ClientClosedError, ClientError, ConnectionLostError
 from .functions import AppFunction, AsyncAppFunction, Bound, Functions
-from .link import CONNECT_ERRORS, Link, open_link
+from .link import CONNECT_ERRORS, Link, open_link, socket_url
 from .outcomes import Failed, Settled, Succeeded
 from .subscription import Subscription
 from .timing import Backoff, Liveness, Verdict
 from .tokens import Token, TokenSource
+from .watches import State, Watch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -64,7 +63,7 @@ class Client:
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self.url = url
-        self._socket_url = _socket_url(url)
+        self._socket_url = socket_url(url)
         self._ssl = ssl_context
         self._connect_timeout = connect_timeout
         self._patience = patience
@@ -79,7 +78,6 @@ class Client:
         self._refusals = 0
         self._queries = asyncio.Semaphore(_QUERIES)
         self._link: Link | None = None
-        self._liveness = Liveness(patience, 0.0)
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
         self._closed = False
@@ -270,6 +268,8 @@ class Client:
         while True:
             try:
                 reason = await self._one_socket()
+            except TimeoutError:
+                reason = "nobody answers"
             except CONNECT_ERRORS as error:
                 reason = str(error) or type(error).__name__
             except Exception as error:
@@ -297,7 +297,7 @@ class Client:
         await self._know_token()
         loop = asyncio.get_running_loop()
         link = await open_link(self._socket_url, self._received, self._ssl)
-        self._liveness = liveness = Liveness(self._patience, loop.time())
+        liveness = Liveness(self._patience, loop.time())
         link.listen_to_bytes(lambda: liveness.heard(loop.time()))
         try:
             self._link = link
@@ -388,11 +388,3 @@ def _value(bound: Bound, settled: Settled) -> object:
         case ClientError():
             # The same error may have ended many calls.
             raise type(settled)(str(settled))
-
-
-def _socket_url(url: str) -> str:
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
-    if scheme is None or not parts.netloc:
-        raise SetupError(f"{url!r} is no address of a server", "for example Client('http://127.0.0.1:3210')")
-    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/sync"

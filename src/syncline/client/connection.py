@@ -15,11 +15,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET
 
 from syncline.kernel.clock import Clock
 from syncline.kernel.errors import OverloadedError
@@ -34,17 +33,13 @@ from .messages import (
     FatalError,
     MutationResponse,
     Ping,
-    QueryFailed,
     QueryRemoved,
-    QueryUpdated,
     Transition,
     decode_server_message,
 )
-from .outcomes import Answer, Settled, Succeeded, failed, same
+from .outcomes import Settled, Succeeded, failed
 from .tokens import Token, authenticate_message
-
-#: "connecting": nothing was ever shown. "stale": what is shown may be old. "live": it is what the server knows.
-State: TypeAlias = Literal["connecting", "live", "stale"]
+from .watches import State, Watch
 
 #: A server refuses more than 512 queries of one client (a setting), and hangs up at twice that.
 MAX_WATCHES: Final = 1_000
@@ -64,26 +59,6 @@ class RefusedError(Exception):
 
 class FatalProtocolError(Exception):
     """The server says that we made a mistake that coming back would only repeat."""
-
-
-@dataclass(slots=True, eq=False)
-class Watch:
-    """A query that is watched. `changed` is called when any of the public fields has changed."""
-
-    query_id: int
-    path: str
-    args: bytes
-    changed: Callable[[], None]
-    answer: Answer | None = None
-    state: State = "connecting"
-    #: Why nothing is to be expected until somebody does something about it.
-    error: ClientError | None = None
-    journal: str | None = None
-    #: The version of the query set, on the open socket, that contains it first.
-    since: int = 0
-
-    def add(self) -> Add:
-        return Add(self.query_id, self.path, msgspec.Raw(b"[%b]" % self.args), self.journal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +285,7 @@ class Connection:
             watch = self._watches.get(modification.query_id)
             if watch is None or isinstance(modification, QueryRemoved):
                 continue
-            if _apply(watch, modification):
+            if watch.apply(modification):
                 changed[watch.query_id] = watch
         if self._unconfirmed and identity >= self._needed[1]:
             for watch in list(self._unconfirmed.values()):
@@ -398,18 +373,3 @@ class Connection:
             self._query_set += 1
             self._modifications = []
             self._modification_bytes = 0
-
-
-def _apply(watch: Watch, modification: QueryUpdated | QueryFailed) -> bool:
-    """Whether the watch shows something else now."""
-    if modification.journal is not UNSET:
-        watch.journal = modification.journal
-    answer: Answer
-    if isinstance(modification, QueryUpdated):
-        answer = Succeeded(bytes(modification.value))
-    else:
-        answer = failed(watch.path, modification.error_message, modification.error_data)
-    if same(answer, watch.answer):
-        return False
-    watch.answer = answer
-    return True

@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from typing import Final, Protocol, cast
+from urllib.parse import urlsplit
 
 from picows import (
     WSCloseCode,
@@ -22,6 +23,7 @@ from picows import (
 )
 
 from syncline import __version__
+from syncline.kernel.errors import SetupError
 
 #: Of a message. Results are bounded by the server, a transition carries up to all results of a client.
 _MAX_MESSAGE_BYTES: Final = 512 * 1024 * 1024
@@ -29,7 +31,7 @@ _CONNECT_SECONDS: Final = 6.0
 _CLOSE_SECONDS: Final = 1.0
 
 #: What `open_link` raises when there is no socket to be had.
-CONNECT_ERRORS: Final = (OSError, WSError, TimeoutError, ValueError)
+CONNECT_ERRORS: Final = (OSError, WSError, ValueError)
 
 
 class Link(WSListener):
@@ -109,6 +111,15 @@ class Link(WSListener):
     def _end(self, reason: str) -> None:
         if not self.over.done():
             self.over.set_result(reason)
+
+
+def socket_url(url: str) -> str:
+    """The address of the sync socket of the server at `url`. Raises SetupError."""
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.netloc:
+        raise SetupError(f"{url!r} is no address of a server", "for example Client('http://127.0.0.1:3210')")
+    return f"{scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/sync"
 
 
 async def open_link(url: str, on_message: Callable[[bytes], None], context: ssl.SSLContext | None) -> Link:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar, cast
 
-from .connection import State, Watch
 from .errors import ClientClosedError, ClientError
 from .functions import Bound
 from .outcomes import Answer, Succeeded
+from .watches import State, Watch
 
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
