@@ -54,7 +54,6 @@ def judge(asked: Ask, answer: Answer) -> None:
         assert error["code"].isalnum() and error["code"][0].isupper() and error["message"], error
     elif is_json and asked.target.startswith((b"/api/query?", b"/api/mutation", b"/api/action", b"/api/run")):
         check_envelope(json.loads(answer.body))
-    assert b"the text of a bug" not in answer.body and b"Traceback" not in answer.body, answer
 
 
 def check_envelope(envelope: dict[str, Any]) -> None:

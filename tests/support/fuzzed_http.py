@@ -51,7 +51,7 @@ class Ask:
 _paths = st.sampled_from(
     [
         *["things:echo", "things:count", "things:page", "things:keep", "things.js:keep", "things:relay"],
-        *["things:get", "things:failing", "things:broken", "things:secret", "things:nothing", "nowhere:echo"],
+        *["things:get", "things:failing", "things:secret", "things:nothing", "nowhere:echo"],
         *[
             "",
             ":",

@@ -74,7 +74,7 @@ _values: st.SearchStrategy[Any] = st.recursive(
 _paths = st.sampled_from(
     [
         *["things:echo", "things:count", "things:page", "things.js:keep", "things:keep", "things:relay"],
-        *["things:get", "things:failing", "things:broken", "things:relay_in_a_thread"],
+        *["things:get", "things:failing", "things:relay_in_a_thread"],
         *["things:secret", "things:nothing", "nowhere:echo", "things", "_system/cli/tables:default"],
         *["", ":", "a:b:c", "../things:echo", "things:echo\x00", "things.py:echo", "é:é", "a/" * 50 + "b:c"],
     ]

@@ -29,6 +29,7 @@ class RestartableServer:
         *,
         mode: str = "start",
         limits: Mapping[str, float] | None = None,
+        site: Path | None = None,
     ) -> None:
         """Data and output are in `folder`."""
         self.data = folder / "data"
@@ -38,7 +39,10 @@ class RestartableServer:
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._killed: set[int] = set()
-        settings = ["[tool.syncline]", f"backend = {json.dumps(str(backend))}", "[tool.syncline.limits]"]
+        settings = ["[tool.syncline]", f"backend = {json.dumps(str(backend))}"]
+        if site is not None:
+            settings.append(f"site = {json.dumps(str(site))}")
+        settings.append("[tool.syncline.limits]")
         settings += [f"{name} = {value}" for name, value in (limits or {}).items()]
         (folder / "pyproject.toml").write_text("\n".join(settings) + "\n")
         self._command = [SYNCLINE, mode, "--port", str(self.port), "--data", str(self.data)]
@@ -84,6 +88,12 @@ class RestartableServer:
             return False
         finally:
             connection.close()
+
+    def memory(self) -> int:
+        """Bytes that the serving process holds, without files that are mapped (Linux)."""
+        status = Path(f"/proc/{self._serving()}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("RssAnon:"))
+        return int(line.split()[1]) * 1024
 
     def kill_serving_process(self) -> None:
         """kill -9 the process that serves. The supervisor starts another one."""

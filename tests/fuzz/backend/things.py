@@ -35,6 +35,12 @@ def page(ctx: QueryCtx, options: PaginationOptions, name: str = "") -> Page[Thin
 
 
 @query
+def newest(ctx: QueryCtx, name: str = "") -> Any:
+    thing = ctx.db.query(Thing).where(name=name).order("desc").first()
+    return thing.value if thing is not None else None
+
+
+@query
 def get(ctx: QueryCtx, id: Id[Thing]) -> Thing | None:
     return ctx.db.get(id)
 
@@ -55,8 +61,23 @@ def keep(ctx: MutationCtx, name: str = "", value: Any = None) -> Id[Thing]:
 
 
 @mutation
+def put(ctx: MutationCtx, name: str, value: Any = None) -> None:
+    """Replace the only one of this name."""
+    thing = ctx.db.query(Thing).where(name=name).first()
+    if thing is None:
+        ctx.db.insert(Thing(name=name, value=value))
+    else:
+        ctx.db.patch(thing, value=value)
+
+
+@mutation
 def broken(ctx: MutationCtx) -> None:
     ctx.db.insert(Thing(name="broken"))
+    raise ValueError("the text of a bug")
+
+
+@query
+def broken_query(ctx: QueryCtx) -> None:
     raise ValueError("the text of a bug")
 
 
@@ -68,3 +89,8 @@ async def relay(ctx: ActionCtx, value: Any = None) -> Any:
 @action
 def relay_in_a_thread(ctx: SyncActionCtx, value: Any = None) -> Any:
     return ctx.run(echo, value=value)
+
+
+@action
+async def relay_broken(ctx: ActionCtx) -> None:
+    await ctx.run(broken)
