@@ -11,9 +11,9 @@ from __future__ import annotations
 import pytest
 
 from support.history import Anomaly
+from support.restartable import RestartableServer
 from support.scenario import Dose, Recording, record
 from support.serializability import check
-from support.restartable import RestartableServer
 from support.snapshots import check_snapshots
 
 
