@@ -8,6 +8,9 @@ to be strictly serializable, subscriptions included.
 
 from __future__ import annotations
 
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
 import pytest
 
 from support.history import Anomaly
@@ -15,6 +18,8 @@ from support.restartable import RestartableServer
 from support.scenario import Dose, Recording, record
 from support.serializability import check
 from support.snapshots import check_snapshots
+
+BACKEND = Path(__file__).parent / "backend"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +61,21 @@ def test_the_server_met_nothing_that_it_did_not_expect(recording: Recording) -> 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
 def test_long_histories_hold_too(server: RestartableServer, seed: int) -> None:
-    recording = record(server, seed, Dose(sockets=8, callers=3, operations=500, rounds=4))
+    judge(record(server, seed, Dose(sockets=8, callers=3, operations=500, rounds=4)))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 5))
+def test_histories_hold_while_the_code_is_saved_again_and_again(tmp_path: Path, seed: int) -> None:
+    backend = tmp_path / "backend"
+    copytree(BACKEND, backend, ignore=ignore_patterns("__pycache__"))
+    with RestartableServer(backend, tmp_path, mode="dev") as server:
+        recording = record(server, seed, Dose(8, 3, 300, 2), backend / "lists.py")
+    judge(recording)
+    assert recording.log.count("  reload  ") >= 4, recording.log
+
+
+def judge(recording: Recording) -> None:
     assert shown(check(recording.history)) == ""
     assert shown(check_snapshots(recording.history)) == ""
     assert recording.violations + recording.behind == []

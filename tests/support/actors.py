@@ -37,6 +37,8 @@ class SocketActor:
         self._chance = chance
         self._seen = journal.seen.setdefault(self.name, [])
         self._asked = 0
+        #: Where each page ends, by query: there it ends for good.
+        self._ends: dict[int, str] = {}
         self._last: Asked | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         identity = {"subject": self.subject, "issuer": "https://users.test"} if self.subject else None
@@ -136,8 +138,8 @@ class SocketActor:
         if len(queries) >= _MOST_QUERIES:
             self.client.unsubscribe(self._chance.choice(list(queries)))
             return
-        keys = sorted({self._keys.pick() for _ in range(self._chance.randint(1, 3))})
-        match self._chance.randrange(5):
+        keys = self._keys.pick_some()
+        match self._chance.randrange(6):
             case 0:
                 self.client.subscribe("lists:totals", keys=keys)
             case 1:
@@ -148,16 +150,24 @@ class SocketActor:
                 self.client.subscribe("lists:page", **args)
             case 3 if self.subject is not None:
                 self.client.subscribe("lists:read", keys=["cell:mine"])
+            case 4 if not any(query.path == "lists:read_slowly" for query in queries.values()):
+                self.client.subscribe("lists:read_slowly", keys=keys)
             case _:
                 self.client.subscribe("lists:read", keys=keys)
 
     def _shown(self, shown: Shown) -> None:
         queries: list[tuple[str, Json, Any]] = []
-        for query in shown.queries.values():
+        for number, query in shown.queries.items():
             if query.failed:
                 self.violations.append(f"{self.name}: {query.path} {query.args} failed: {query.shown}")
                 continue
             queries.append((query.path, query.args, query.value))
+            if (
+                query.path == "lists:page"
+                and self._ends.setdefault(number, query.value["continueCursor"])
+                != query.value["continueCursor"]
+            ):
+                self.violations.append(f"{self.name}: the end of page {query.args} has moved")
         label = f"{self.name} transition {len(self._seen)}"
         self._seen.append(Seen(label, shown.ts, queries, self.subject, shown.asked, shown.received))
         for group in {query.args["group"] for query in shown.queries.values() if query.path == "lists:page"}:
@@ -189,6 +199,8 @@ class Caller:
         except httpx.TransportError:
             # The connection or the server is gone; what was asked for has no answer.
             await asyncio.sleep(0.01)
+        except FunctionError as error:
+            self.violations.append(f"{self.name}: {error}")
 
     async def _transact(self) -> None:
         steps = make_steps(self._keys, self._chance)
@@ -198,12 +210,16 @@ class Caller:
         self._journal.asked.append(asked)
         asked.found = await self._call("mutation", path="lists:transact", args={"steps": steps})
         asked.status, asked.returned = Status.OK, asyncio.get_running_loop().time()
+        # What it has written must be there now, also if somebody watches it.
+        written = self._chance.choice(steps).split()[1]
+        if written.startswith(("cell:", "group:", "band:")):
+            await self._see(None, [("lists:read", {"keys": [written]})])
 
     async def _read(self) -> None:
-        await self._see(None, [("lists:read", {"keys": self._some_keys()})])
+        await self._see(None, [("lists:read", {"keys": self._keys.pick_some()})])
 
     async def _read_batch(self) -> None:
-        keys = self._some_keys()
+        keys = self._keys.pick_some()
         queries = [("lists:read", {"keys": keys}), ("lists:totals", {"keys": keys})]
         await self._see(None, [*queries, ("lists:bands", {"first": self._keys.first_band()})])
 
@@ -212,7 +228,7 @@ class Caller:
         asked = asyncio.get_running_loop().time()
         ts = (await self._http.post("/api/query_ts")).json()["ts"]
         queries: list[tuple[str, Json, Any]] = []
-        for key in self._some_keys():
+        for key in self._keys.pick_some():
             body = {"path": "lists:read", "args": {"keys": [key]}, "ts": ts}
             response = await self._http.post("/api/query_at_ts", json=body)
             if response.status_code == 503 and response.json()["code"] == "OutOfRetention":
@@ -220,9 +236,6 @@ class Caller:
             assert response.status_code == 200, response.text
             queries.append(("lists:read", {"keys": [key]}, response.json()["value"]))
         self._note(decode_ts(ts), queries, asked)
-
-    def _some_keys(self) -> list[str]:
-        return sorted({self._keys.pick() for _ in range(self._chance.randint(1, 4))})
 
     async def _see(self, ts: int | None, queries: Sequence[tuple[str, Json]]) -> None:
         asked = asyncio.get_running_loop().time()
@@ -244,7 +257,7 @@ class Caller:
         response = await self._http.post(f"/api/{endpoint}", json=body)
         answer = response.json()
         if response.status_code != 200 or answer["status"] != "success":
-            self.violations.append(f"{self.name}: {body} was answered {response.status_code} {answer}")
+            raise FunctionError(f"{body} was answered {response.status_code} {answer}")
         return answer["value"]
 
 

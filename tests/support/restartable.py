@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -38,7 +39,6 @@ class RestartableServer:
         self._folder = folder
         self._log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._killed: set[int] = set()
         settings = ["[tool.syncline]", f"backend = {json.dumps(str(backend))}"]
         if site is not None:
             settings.append(f"site = {json.dumps(str(site))}")
@@ -75,8 +75,8 @@ class RestartableServer:
     def wait_until_it_answers(self) -> None:
         end = time.monotonic() + _START_SECONDS
         while not self.answers():
-            assert self._process is not None and self._process.poll() is None, self.log
-            assert time.monotonic() < end, f"it does not answer:\n{self.log}"
+            assert self._process is not None and self._process.poll() is None, self._log_end()
+            assert time.monotonic() < end, f"it does not answer:\n{self._log_end()}"
             time.sleep(0.02)
 
     def answers(self) -> bool:
@@ -91,23 +91,27 @@ class RestartableServer:
 
     def memory(self) -> int:
         """Bytes that the serving process holds, without files that are mapped (Linux)."""
-        status = Path(f"/proc/{self._serving()}/status").read_text()
+        (serving,) = self._children()
+        status = Path(f"/proc/{serving}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("RssAnon:"))
         return int(line.split()[1]) * 1024
 
     def kill_serving_process(self) -> None:
-        """kill -9 the process that serves. The supervisor starts another one."""
-        serving = self._serving()
-        if serving is not None:
+        """kill -9 the process that serves, or is about to. The supervisor starts another one."""
+        for child in self._children():
             self.kills += 1
-            self._killed.add(serving)
-            os.kill(serving, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
 
     def kill(self) -> None:
         """kill -9 the supervisor and the process that serves."""
         assert self._process is not None
+        children = self._children()
         self._process.kill()
-        self.kill_serving_process()
+        self.kills += 1
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:
@@ -121,16 +125,19 @@ class RestartableServer:
         except subprocess.TimeoutExpired:
             self._process = process
             self.kill()
-            raise AssertionError(f"it does not stop:\n{self.log}") from None
-        assert code == 0, self.log
+            raise AssertionError(f"it does not stop:\n{self._log_end()}") from None
+        assert code == 0, self._log_end()
 
-    def _serving(self) -> int | None:
-        """The process that serves; None while there is none."""
-        try:
-            serving = int(json.loads((self.data / "server.json").read_text())["pid"])
-        except (OSError, ValueError):
-            return None
-        return None if serving in self._killed else serving
+    def _log_end(self) -> str:
+        return self.log[-2_000:]
+
+    def _children(self) -> list[int]:
+        """The processes that the supervisor has started and that live (Linux)."""
+        assert self._process is not None
+        found: list[int] = []
+        for task in Path(f"/proc/{self._process.pid}/task").iterdir():
+            found += [int(child) for child in (task / "children").read_text().split()]
+        return found
 
 
 def _free_port() -> int:

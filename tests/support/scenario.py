@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx
 
@@ -45,14 +46,20 @@ class Recording:
     log: str = ""
 
 
-def record(server: RestartableServer, seed: int, dose: Dose) -> Recording:
-    """Run a workload with faults on a running server. The seed decides what is asked, not what happens then."""
-    return asyncio.run(_Scenario(server, random.Random(seed), dose).run())
+def record(server: RestartableServer, seed: int, dose: Dose, code: Path | None = None) -> Recording:
+    """Run a workload with faults on a running server. The seed decides what is asked, not what happens then.
+
+    `code` is a module of the application that is saved anew time and again, so that a server in development reloads.
+    """
+    return asyncio.run(_Scenario(server, random.Random(seed), dose, code).run())
 
 
 class _Scenario:
-    def __init__(self, server: RestartableServer, chance: random.Random, dose: Dose) -> None:
+    def __init__(
+        self, server: RestartableServer, chance: random.Random, dose: Dose, code: Path | None
+    ) -> None:
         self._server = server
+        self._code = code
         self._chance = chance
         self._dose = dose
         self._keys = Keys(chance)
@@ -101,6 +108,8 @@ class _Scenario:
         """Faults come when a share of the work is done, so that a slow machine has as many."""
         total = self._dose.operations * (self._dose.sockets + self._dose.callers)
         kinds = [self._slow, self._cut_early, self._kill_serving, self._hold, self._kill_all, self._heal]
+        if self._code is not None:
+            kinds = [each for kind in kinds for each in (kind, self._save_code)]
         steps = kinds * self._dose.rounds
         for number, cause in enumerate(steps, 1):
             while self._done < total * number // (len(steps) + 1):
@@ -132,6 +141,10 @@ class _Scenario:
     async def _kill_all(self, proxies: Sequence[FaultProxy]) -> None:
         self._server.kill()
         await asyncio.to_thread(self._server.start)
+
+    async def _save_code(self, proxies: Sequence[FaultProxy]) -> None:
+        assert self._code is not None
+        self._code.write_text(f"{self._code.read_text()}\n# Saved when {self._done} things were done.\n")
 
     async def _heal(self, proxies: Sequence[FaultProxy]) -> None:
         for proxy in proxies:

@@ -259,10 +259,10 @@ class SyncClient:
                 self.replies_to_replays += 1
                 if message != known and number not in self._effectless:
                     self._complain(f"R6: request {number} was answered {known} and then {message}")
-        if request is None:
-            return
+        if request is None or request.response is not None:
+            return  # The first answer counts.
         request.response = message
-        request.returned = request.returned or asyncio.get_running_loop().time()
+        request.returned = asyncio.get_running_loop().time()
         if not message["success"]:
             self._fail(number, FunctionError(message["result"]))
         elif not mutation:

@@ -34,6 +34,11 @@ class Keys:
         self.known.add(key)
         return key
 
+    def pick_some(self) -> list[str]:
+        """Lists to read together; often one alone, so that many clients ask for the same."""
+        count = self._chance.choice([1, 1, 1, 2, 3, 4])
+        return sorted({self.pick() for _ in range(count)})
+
     def pick_group(self) -> str:
         return str(10 * self._generation + self._chance.randrange(3))
 
@@ -200,7 +205,7 @@ def reads_of(seen: Seen) -> Iterator[Read]:
     """The lists that were shown whole."""
     pages: dict[str, list[tuple[Json, Json]]] = {}
     for path, args, value in seen.queries:
-        if path == "lists:read":
+        if path in ("lists:read", "lists:read_slowly"):
             for key, values in zip(args["keys"], value, strict=True):
                 yield Read(_own(key, seen.subject), _whole(values))
         elif path == "lists:bands":

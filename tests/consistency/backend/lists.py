@@ -10,6 +10,7 @@ A step is written `read KEY`, `append KEY VALUE`, `nested KEY VALUE` (the append
 """
 
 from contextlib import suppress
+from time import perf_counter
 from typing import TypedDict
 
 from syncline import (
@@ -67,6 +68,16 @@ async def twice(ctx: ActionCtx, first: list[str], second: list[str]) -> list[lis
 @query
 def read(ctx: QueryCtx, keys: list[str]) -> list[list[int]]:
     return [items(ctx, key) for key in keys]
+
+
+@query
+def read_slowly(ctx: QueryCtx, keys: list[str]) -> list[list[int]]:
+    """Runs so long that it has rounds of its own, which others do not wait for."""
+    end = perf_counter() + 0.03
+    found = [items(ctx, key) for key in keys]
+    while perf_counter() < end:
+        pass
+    return found
 
 
 @query
