@@ -252,3 +252,10 @@ def test_limit_errors_raised_by_the_function_itself_show_where() -> None:
         failure = app.failure("test:limited")
     assert "\nUncaught LimitError: too much\n    at " in failure.message
     assert isinstance(failure.exception, SynclineError)
+
+
+def test_megabytes_of_tiny_arguments_are_refused_before_they_are_decoded() -> None:
+    with functions(greet, limits=Limits(argument_values=1_000)) as app:
+        failure = app.failure("test:greet", name=["x"] * 2_000)
+    assert "Arguments for test.js:greet have too many values (about 2,0" in failure.message
+    assert "the limit argument_values is 1,000). Send them in several calls" in failure.message

@@ -31,6 +31,8 @@ def invoke(run: TransactionRun, raw_args: bytes) -> Outcome:
     try:
         if len(raw_args) > run.settings.limits.argument_bytes:
             raise _arguments_too_large(run, len(raw_args))
+        if len(raw_args) > run.settings.limits.argument_values:
+            _check_values(run, raw_args)
         kwargs = definition.arguments.decode(raw_args)
     except SynclineError as error:
         return _failure(run, error, raised_by_function=False)
@@ -99,6 +101,18 @@ def time_is_up(run: TransactionRun) -> LimitError:
         "Read less at a time (an index, take(n), paginate), or do long work in an @action and store what it finds "
         "with a mutation."
     )
+
+
+def _check_values(run: TransactionRun, raw_args: bytes) -> None:
+    """Refuse arguments whose decoding alone would hold up everybody: megabytes of tiny values take seconds."""
+    limit = run.settings.limits.argument_values
+    # Every value but the first is behind one of these; those in strings count too, so the bound is generous.
+    values = raw_args.count(b",") + raw_args.count(b"[") + raw_args.count(b"{")
+    if values > limit:
+        raise ArgumentError(
+            f"Arguments for {wire_form(run.definition.path)} have too many values (about {values:,}, the limit "
+            f"argument_values is {limit:,}). Send them in several calls, or large data as bytes or a string."
+        )
 
 
 def _arguments_too_large(run: TransactionRun, size: int) -> ArgumentError:

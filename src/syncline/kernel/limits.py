@@ -22,6 +22,7 @@ class Limits:
 
     # One query or mutation, with all that it calls
     argument_bytes: int = 16 * MiB
+    argument_values: int = 500_000
     result_bytes: int = 16 * MiB
     read_bytes: int = 16 * MiB
     read_documents: int = 32_000
