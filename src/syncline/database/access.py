@@ -8,7 +8,7 @@ from typing import TypeVar, cast
 from syncline.kernel.errors import ArgumentError, NotFoundError, UniqueError
 from syncline.schema import Document, Id, body_of
 from syncline.schema.table_codec import IndexKey
-from syncline.values import Value, check_document, decode_id, encode_id, prefix_end
+from syncline.values import InvalidValueError, Value, check_document, decode_id, encode_id, prefix_end
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .query import Query
@@ -86,8 +86,7 @@ class DatabaseWriter(DatabaseReader):
         internal = transaction.new_id()
         created = transaction.new_creation_time()
         text = encode_id(table.number, internal)
-        body = codec.encode_body(fields, text, created)
-        check_document(cast("dict[str, object]", fields), transaction.limits, body)
+        body = self._encode(table, fields, text, created)
         tail = created.to_bytes(8, "big") + internal
         writes = transaction.writes
         assert writes is not None
@@ -151,6 +150,18 @@ class DatabaseWriter(DatabaseReader):
             raise self._missing(text)
         return table, internal, text, *found
 
+    def _encode(self, table: TableBinding, fields: dict[str, Value], text: str, created_us: int) -> bytes:
+        """A document as it is stored. Raises LimitError if it may not be."""
+        values, limits = cast("dict[str, object]", fields), self._transaction.limits
+        try:
+            body = table.codec.encode_body(fields, text, created_us)
+        except InvalidValueError:
+            # Deeper than anything can be encoded is deeper than documents may be, and that is what to say.
+            check_document(values, limits)
+            raise
+        check_document(values, limits, body)
+        return body
+
     def _rewrite(
         self,
         table: TableBinding,
@@ -163,8 +174,7 @@ class DatabaseWriter(DatabaseReader):
     ) -> None:
         codec = table.codec
         created = created_us_of_body(old_body)
-        body = codec.encode_body(after, text, created)
-        check_document(cast("dict[str, object]", after), self._transaction.limits, body)
+        body = self._encode(table, after, text, created)
         tail = created.to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
