@@ -60,8 +60,9 @@ def test_the_server_met_nothing_that_it_did_not_expect(recording: Recording) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 8))
-def test_long_histories_hold_too(server: RestartableServer, seed: int) -> None:
-    judge(record(server, seed, Dose(sockets=8, callers=3, operations=500, rounds=4)))
+def test_long_histories_hold_too(tmp_path: Path, seed: int) -> None:
+    with RestartableServer(BACKEND, tmp_path) as server:
+        judge(record(server, seed, Dose(sockets=8, callers=3, operations=500, rounds=4)))
 
 
 @pytest.mark.long

@@ -60,6 +60,7 @@ class _Scenario:
     ) -> None:
         self._server = server
         self._code = code
+        self._kills_before = server.kills
         self._chance = chance
         self._dose = dose
         self._keys = Keys(chance)
@@ -207,7 +208,7 @@ class _Scenario:
             "connections": sum(client.connections for client in clients),
             "events": len(self._journal.seen["stream"]),
             "replays": sum(client.replies_to_replays for client in clients),
-            "kills": self._server.kills,
+            "kills": self._server.kills - self._kills_before,
             "cuts": cuts,
         }
         return recording
