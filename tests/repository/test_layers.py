@@ -26,6 +26,7 @@ RANK = {
     "http": 7,
     "server": 8,
     "codegen": 6,
+    "transfer": 6,
     "cli": 9,
     "testing": 10,
 }

@@ -152,6 +152,51 @@ def check(as_json: bool, **flags: object) -> int:
     return check_application(_settings(flags), as_json=as_json)
 
 
+@syncline.command(short_help="Show what is stored.")
+@click.argument("table", required=False)
+@click.option(
+    "--limit", type=click.IntRange(min=0), default=100, metavar="N", help="At most so many (default: 100)."
+)
+@click.option(
+    "--order", type=click.Choice(["asc", "desc"]), default="asc", help="By creation time (default: asc)."
+)
+@click.option(
+    "--where", multiple=True, metavar="FIELD=JSON", help="Only these: 'author=\"Ada\"'. May be repeated."
+)
+@json_option
+@data_option
+def data(
+    table: str | None, limit: int, order: str, where: tuple[str, ...], as_json: bool, **flags: object
+) -> int:
+    """Show the tables, or the documents of one.
+
+    Reads the data folder, so no server may run on it. Needs no code of the application.
+    """
+    from .transferring import show_documents, show_tables
+
+    settings = _settings(flags)
+    if table is None:
+        return show_tables(settings, as_json=as_json)
+    return show_documents(
+        settings, table, limit=limit, newest_first=order == "desc", where=where, as_json=as_json
+    )
+
+
+@syncline.command(short_help="Write all documents into a file.")
+@click.option("--path", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.")
+@click.option("--table", metavar="TABLE", help="Only this table, as --format says.")
+@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Of one table (default: jsonl).")
+@data_option
+def export(path: Path | None, table: str | None, form: str | None, **flags: object) -> int:
+    """Write all documents, as of one moment, into a ZIP file in the layout of Convex.
+
+    Reads the data folder, so no server may run on it. Needs no code of the application.
+    """
+    from .transferring import export as write
+
+    return write(_settings(flags), path, table, form)
+
+
 def _settings(flags: dict[str, object]) -> Settings:
     from syncline.server.settings import load_settings
 
