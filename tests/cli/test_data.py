@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from support.applications import write_application
 from support.processes import syncline
+from syncline.kernel.clock import SystemClock
+from syncline.store import Store
 
 SCHEMA = """
 from syncline import Document
@@ -87,3 +90,11 @@ def test_data_of_a_folder_without_any_says_so(tmp_path: Path) -> None:
     done = syncline("data", folder=tmp_path)
     assert done.returncode == 1
     assert "there is no Syncline data in" in done.stderr
+
+
+def test_a_folder_in_use_names_who_holds_it(folder: Path) -> None:
+    with Store.open(folder / ".syncline", clock=SystemClock()):
+        for command in ("data", "export"):
+            done = syncline(command, folder=folder)
+            assert done.returncode == 1
+            assert f"is in use by process {os.getpid()}" in done.stderr
