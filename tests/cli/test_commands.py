@@ -187,6 +187,20 @@ def test_watch_goes_on_with_the_next_process_and_says_nothing_twice(folder: Path
             assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("notes:ad", "Could not find public function for 'notes:ad'"),
+        ("notes:add", "as Query, but it is defined as Mutation"),
+    ],
+)
+def test_watch_ends_when_there_is_no_such_query(folder: Path, path: str, said: str) -> None:
+    with serving(folder):
+        code, _, error = run(folder, "watch", path, '{"text": "x"}')
+        assert code == 1
+        assert said in error
+
+
 def test_watch_without_a_server_says_how_to_start_one(folder: Path) -> None:
     assert run(folder, "watch", "notes:list") == (
         1,

@@ -92,3 +92,13 @@ def test_two_functions_of_one_path_are_refused_with_both_places() -> None:
     assert f"test_registry.py:{show.line}  show\n" in text
     assert "show_again" in text
     assert text.endswith('help: give one of them another name on the wire: @query(name="...")')
+
+
+def test_a_mistyped_path_is_told_the_nearest_one() -> None:
+    @query
+    def messages(ctx: QueryCtx) -> int:
+        return 1
+
+    registry = Registry.of(messages, module="notes")
+    with pytest.raises(FunctionNotFoundError, match=r"'notes:mesages'\. Did you mean 'notes:messages'\?"):
+        registry.find("notes:mesages", None, Caller(admin=True))

@@ -32,8 +32,11 @@ def watch_function(settings: Settings, function: str, arguments: str, *, as_json
             if endpoint is None or key is None:
                 raise Unreachable
             for event in ServerClient(endpoint.url, key).watch(path, args, last_id):
+                never_watched = not connected
                 connected, heard, last_id = True, time.monotonic(), event.id
                 _show(event, as_json=as_json)
+                if never_watched and _is_no_query(event):
+                    return 1
         except Unreachable:
             if not connected or time.monotonic() - heard > _GIVE_UP_SECONDS:
                 raise no_server(settings) from None
@@ -43,6 +46,13 @@ def watch_function(settings: Settings, function: str, arguments: str, *, as_json
             time.sleep(_RETRY_SECONDS)
         except KeyboardInterrupt:
             return 0
+
+
+def _is_no_query(event: StreamEvent) -> bool:
+    """Whether there is nothing to watch: a query that fails may come right again, a missing function was mistyped."""
+    return event.kind == "failure" and any(
+        text in event.data for text in (b"Could not find", b"Trying to execute")
+    )
 
 
 def _show(event: StreamEvent, *, as_json: bool) -> None:

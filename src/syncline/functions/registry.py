@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from syncline.kernel.errors import FunctionNotFoundError, SetupError
@@ -67,9 +68,10 @@ class Registry:
         if found is None or (found.internal and not (caller.admin or caller.backend)):
             shown = _shown(path)
             if kind is None:
-                raise FunctionNotFoundError(
-                    f"Could not find function for '{shown}'. Did you forget to run `syncline dev`?"
-                )
+                # Only those who may see every function are asked without a kind, so a name gives nothing away.
+                near = get_close_matches(path, self._by_path, 1, 0.8)
+                remedy = f"Did you mean '{near[0]}'?" if near else "Did you forget to run `syncline dev`?"
+                raise FunctionNotFoundError(f"Could not find function for '{shown}'. {remedy}")
             raise FunctionNotFoundError(f"Could not find public function for '{shown}'.")
         if kind is not None and found.kind is not kind:
             raise FunctionNotFoundError(
