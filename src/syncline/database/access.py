@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, NotFoundError, UniqueError
-from syncline.schema import Document, Id, body_of
+from syncline.schema import Document, Id, body_of, read_head
 from syncline.schema.table_codec import IndexKey
 from syncline.values import InvalidValueError, Value, check_document, decode_id, encode_id, prefix_end
 
@@ -133,7 +133,7 @@ class DatabaseWriter(DatabaseReader):
         codec = table.codec
         current = table.current(shape, body)
         fields = codec.decode_body(current)
-        tail = created_us_of_body(current).to_bytes(8, "big") + internal
+        tail = read_head(current)[1].to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
         self._transaction.put_document(table.number, internal, table.shape, None)
@@ -173,7 +173,7 @@ class DatabaseWriter(DatabaseReader):
         changed: Collection[str] | None = None,
     ) -> None:
         codec = table.codec
-        created = created_us_of_body(old_body)
+        created = read_head(old_body)[1]
         body = self._encode(table, after, text, created)
         tail = created.to_bytes(8, "big") + internal
         writes = self._transaction.writes
@@ -237,8 +237,3 @@ def _id_of(target: str | Document) -> str:
         return str(target.id)
     start = body.index(_ID) + len(_ID)
     return body[start : body.index(b'"', start)].decode("ascii")
-
-
-def created_us_of_body(body: bytes) -> int:
-    """The creation time in a body, in microseconds. Bodies begin ``{"_creationTime":<milliseconds>,``."""
-    return round(float(body[17 : body.index(b",", 17)]) * 1000)
