@@ -19,22 +19,23 @@ RANK = {
     "protocol": 2,
     "schema": 3,
     "store": 3,
-    "database": 4,
-    "client": 4,
-    "functions": 5,
-    "sync": 6,
-    "http": 7,
-    "server": 8,
-    "codegen": 6,
-    "transfer": 6,
-    "cli": 9,
-    "testing": 10,
+    "system": 4,
+    "database": 5,
+    "client": 5,
+    "functions": 6,
+    "sync": 7,
+    "http": 8,
+    "server": 9,
+    "codegen": 7,
+    "transfer": 7,
+    "cli": 10,
+    "testing": 11,
 }
 #: `syncline/__init__.py` re-exports what authors use; the command line stands above it.
 FACADE = "syncline"
 
 #: May be missing from an installation, or slow to import and seldom needed.
-OPTIONAL = {"pydantic", "rich", "uvloop", "watchfiles"}
+OPTIONAL = {"cryptography", "pydantic", "rich", "uvloop", "watchfiles"}
 
 LOOPS_AND_SOCKETS = {
     "asyncio", "socket", "socketserver", "selectors", "ssl", "http", "urllib", "anyio", "uvloop", "uvicorn",
@@ -54,7 +55,7 @@ CHANCE_AND_TIME = {
     "date.today",
 }  # fmt: skip
 #: The clock itself, and the modules that keep functions from the machine's clock and chance.
-CHANCE_AND_TIME_ALLOWED = {"kernel/clock.py", "functions/guards.py", "functions/shadows.py"}
+CHANCE_AND_TIME_ALLOWED = {"kernel/clock.py", "kernel/secrets.py", "functions/guards.py", "functions/shadows.py"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Transactions over the store: read sets, write sets, queries, and the catalog that binds a schema to them."""
 
-from .access import DatabaseReader, DatabaseWriter
+from .access import DatabaseReader, DatabaseWriter, SystemWriter
 from .activation import Progress, activate, last_creation_time
 from .catalog import Catalog, TableBinding
 from .creation import CreationClock
@@ -36,6 +36,7 @@ __all__ = [
     "RangeIndex",
     "ReadRange",
     "ReadSet",
+    "SystemWriter",
     "TableBinding",
     "Transaction",
     "WriteSet",

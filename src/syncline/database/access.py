@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TypeVar, cast
 
-from syncline.kernel.errors import ArgumentError, NotFoundError, UniqueError
+from syncline.kernel.errors import ArgumentError, ForbiddenError, NotFoundError, UniqueError
 from syncline.schema import Document, Id, body_of, read_head
 from syncline.schema.table_codec import IndexKey
 from syncline.values import InvalidValueError, Value, check_document, decode_id, encode_id, prefix_end
@@ -77,9 +77,14 @@ class DatabaseWriter(DatabaseReader):
 
     __slots__ = ()
 
+    #: Whether system tables may be written.
+    _system = False
+
     def insert(self, document: D) -> Id[D]:
         """Store a new document and return its id."""
         table = self._catalog.of(type(document))
+        if table.system and not self._system:
+            raise _not_yours(table)
         codec = table.codec
         transaction = self._transaction
         fields = codec.to_fields(document)
@@ -148,6 +153,8 @@ class DatabaseWriter(DatabaseReader):
         found = self._transaction.get(table.number, internal) if table is not None else None
         if table is None or found is None:
             raise self._missing(text)
+        if table.system and not self._system:
+            raise _not_yours(table)
         return table, internal, text, *found
 
     def _encode(self, table: TableBinding, fields: dict[str, Value], text: str, created_us: int) -> bytes:
@@ -223,6 +230,20 @@ class DatabaseWriter(DatabaseReader):
         found = self._transaction.first_key(index.id, part, prefix_end(part) or END)
         if found is not None and found[-16:] != internal:
             raise UniqueError(index.label)
+
+
+class SystemWriter(DatabaseWriter):
+    """Reads and writes for Syncline's own functions: its own tables, too."""
+
+    __slots__ = ()
+
+    _system = True
+
+
+def _not_yours(table: TableBinding) -> ForbiddenError:
+    return ForbiddenError(
+        f"{table.name} is a table of Syncline: it is changed by what ctx offers for it, not through ctx.db"
+    )
 
 
 _ID = b',"_id":"'

@@ -15,6 +15,7 @@ from syncline.kernel.errors import SetupError
 from syncline.schema import Index, TableCodec, TableNumbers, TableSpec
 from syncline.schema.document import MISSING
 from syncline.store import IndexInfo, Reader, ShapeInfo, Store, TableInfo
+from syncline.system import SYSTEM_TABLES
 from syncline.values import encode_json
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
@@ -43,11 +44,12 @@ def silent(_: Progress) -> None:
 def activate(
     store: Store, specs: Sequence[TableSpec], report: Report = silent, *, keep: Catalog | None = None
 ) -> Catalog:
-    """The catalog of `specs`, with stored data checked against it and all its indexes complete.
+    """The catalog of `specs` and Syncline's own tables, with stored data checked and all indexes complete.
 
     Nothing else may write meanwhile. `keep` is the catalog still in force: readers of older snapshots use its
     indexes, so those are removed by a later activation. Raises SetupError when stored documents do not fit.
     """
+    specs = (*SYSTEM_TABLES, *specs)
     tables = {spec.name: store.add_table(spec.name) for spec in specs}
     numbers = TableNumbers({info.name: info.number for info in store.tables()})
     codecs = {spec.name: TableCodec(spec, numbers) for spec in specs}

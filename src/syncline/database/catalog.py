@@ -55,6 +55,7 @@ class TableBinding:
         "plans",
         "shape",
         "spec",
+        "system",
     )
 
     def __init__(
@@ -70,6 +71,8 @@ class TableBinding:
         self.spec = spec
         self.fields = frozenset(spec.by_name)
         self.name = spec.name
+        #: A table of Syncline itself: applications may read it, and change it by what `ctx` offers only.
+        self.system = spec.name.startswith("_")
         self.cls: type[Document] = spec.cls
         self.codec = codec
         self.shape = shape
@@ -102,6 +105,11 @@ class Catalog:
         self.by_class: Mapping[type[Document], TableBinding] = {
             table.cls: table for table in self.by_number.values()
         }
+
+    @property
+    def application_tables(self) -> list[TableBinding]:
+        """The tables that the application declares, without Syncline's own."""
+        return [table for table in self.by_number.values() if not table.system]
 
     def of(self, cls: type[Document]) -> TableBinding:
         """The table of a document class."""

@@ -11,7 +11,15 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Protocol
 
-from syncline.database import CommitRecord, CreationClock, KeyCache, Progress, activate, last_creation_time
+from syncline.database import (
+    Catalog,
+    CommitRecord,
+    CreationClock,
+    KeyCache,
+    Progress,
+    activate,
+    last_creation_time,
+)
 from syncline.database.activation import silent
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.schema import TableSpec
@@ -25,6 +33,7 @@ from .outcomes import Outcome
 from .readers import ReaderThread
 from .registry import Registry
 from .run import RunSettings
+from .system import system_definitions
 
 #: Hands a call to the event loop's thread, in order: `loop.call_soon_threadsafe`.
 Post = Callable[..., object]
@@ -66,11 +75,7 @@ class Engine:
             keys=KeyCache(applied_ts=store.head),
             created=CreationClock(last_creation_time(store, catalog)),
             cursor_key=store.secret("cursors"),
-            releases=(
-                ActiveRelease(
-                    1, release.registry.bind(catalog.numbers, settings.limits), catalog, store.head
-                ),
-            ),
+            releases=(ActiveRelease(1, _bound(release, catalog, settings), catalog, store.head),),
         )
         self._report = report
         self._on_fatal = on_fatal
@@ -139,7 +144,7 @@ class Engine:
             store.append([commit])
             node.keys.apply_all([commit])
             old = node.release
-            registry = release.registry.bind(catalog.numbers, node.settings.limits)
+            registry = _bound(release, catalog, node.settings)
             node.releases = (ActiveRelease(old.number + 1, registry, catalog, commit.ts), old)
             assert self.listener is not None
             # The commit itself is not told: whoever moved to it before the release would show what old code gave.
@@ -208,6 +213,11 @@ class Engine:
 
     def _fatal(self, error: BaseException) -> None:
         self.post(self._on_fatal, error)
+
+
+def _bound(release: LoadedRelease, catalog: Catalog, settings: RunSettings) -> Registry:
+    """The functions of a release and Syncline's own, checking ids against the tables of the store."""
+    return Registry([*release.registry, *system_definitions()]).bind(catalog.numbers, settings.limits)
 
 
 __all__ = ["Engine", "LoadedRelease", "Outcome", "Post"]

@@ -12,6 +12,7 @@ from syncline.kernel.clock import Entropy, SystemEntropy
 from syncline.kernel.errors import LimitError, SideEffectError, UnauthenticatedError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
+from syncline.kernel.secrets import SecretBox
 
 from .deadline import Deadline
 from .definitions import FunctionDefinition
@@ -34,6 +35,8 @@ class RunSettings:
     redact: bool = False
     #: Development: every query runs a second time, and a difference is reported.
     run_twice: bool = False
+    #: Opens what is stored sealed, environment variables for one. Without it there are none.
+    secrets: SecretBox | None = None
 
 
 class Execution:

@@ -61,6 +61,11 @@ class Limits:
     read_pin_seconds: float = 30.0
     read_pins: int = 16
 
+    # Environment variables that are set while the server runs
+    environment_variables: int = 1_000
+    environment_name_length: int = 256
+    environment_value_bytes: int = 8_192
+
     # HTTP
     body_bytes: int = 16 * MiB + 2000
     connections: int = 20_000

@@ -17,6 +17,8 @@ from .naming import RESERVED_FIELDS, RESERVED_INDEXES, problem_with_name, table_
 if sys.version_info >= (3, 14):
     import annotationlib
 
+#: Where the tables are declared whose names begin with _.
+_SYSTEM_MODULES: Final = "syncline.system."
 _SYSTEM_FIELDS: Final = frozenset({"id", "created_at", "_id", "_creationTime"})
 
 
@@ -51,7 +53,8 @@ def take_definition(
         _check_field(name, field, taken)
     indexes = _take_indexes(name, namespace, annotations)
     defaults = {field: namespace.pop(field) for field in annotations if field in namespace}
-    return Definition(_table(name, table), annotations, defaults, indexes)
+    system = str(namespace.get("__module__")).startswith(_SYSTEM_MODULES)
+    return Definition(_table(name, table, system=system), annotations, defaults, indexes)
 
 
 def _annotations_of(namespace: dict[str, Any]) -> dict[str, object]:
@@ -83,9 +86,9 @@ def _check_field(cls: str, name: str, taken: Iterable[str]) -> None:
         raise SetupError(f"{cls}.{name} cannot be a field: {problem}", "rename the field")
 
 
-def _table(cls: str, table: str | None) -> str:
+def _table(cls: str, table: str | None, *, system: bool) -> str:
     name = table_name_of(cls) if table is None else table
-    if problem := problem_with_name(name):
+    if problem := problem_with_name(name, system=system):
         raise SetupError(
             f"{cls}: {show(name)} cannot name a table: {problem}", 'write class ...(Document, table="...")'
         )

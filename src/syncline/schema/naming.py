@@ -26,10 +26,10 @@ def _plural(word: str) -> str:
     return word + "s"
 
 
-def problem_with_name(name: str) -> str:
-    """Why `name` cannot name a table, a field or an index; empty if it can."""
+def problem_with_name(name: str, *, system: bool = False) -> str:
+    """Why `name` cannot name a table, a field or an index; empty if it can. `system`: a table of Syncline itself."""
     if not _IDENTIFIER.fullmatch(name):
         return "names are letters, digits and _, do not begin with a digit, and have at most 64 characters"
-    if name.startswith("_"):
+    if name.startswith("_") and not system:
         return "names that begin with _ are reserved"
     return ""

@@ -114,11 +114,11 @@ class Deployment:
     def summary(self) -> str:
         """What was loaded: `7 functions, 2 tables, 3 indexes`."""
         release = self.engine.release
-        tables = release.catalog.by_number.values()
+        tables = release.catalog.application_tables
         indexes = sum(len(table.indexes) for table in tables)
         return ", ".join(
             [
-                counted(len(release.registry), "function"),
+                counted(len(self.release.registry), "function"),
                 counted(len(tables), "table"),
                 counted(indexes, "index", "indexes"),
             ]

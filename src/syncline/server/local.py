@@ -119,7 +119,7 @@ def _count(store: Store, catalog: Catalog) -> dict[str, int]:
         reader.begin()
         return {
             table.name: sum(1 for _ in reader.scan_keys(table.by_creation, b"", None))
-            for table in catalog.by_number.values()
+            for table in catalog.application_tables
         }
     finally:
         reader.close()

@@ -10,7 +10,7 @@ from .types import IndexInfo, ShapeInfo, TableInfo
 BY_CREATION = "by_creation"
 
 _TABLES = "SELECT number, name, by_creation FROM tables"
-_NEXT_TABLE = "SELECT coalesce(max(number) + 1, ?) FROM tables"
+_NEXT_TABLE = "SELECT coalesce(max(number) + 1, ?) FROM tables WHERE (number >= ?) = ?"
 _INDEXES = "SELECT number, tbl, name, definition, ready FROM indexes ORDER BY number"
 _ADD_INDEX = "INSERT INTO indexes(tbl, name, definition, ready) VALUES (?, ?, ?, ?) RETURNING number"
 _SHAPES = "SELECT number, tbl, text FROM shapes ORDER BY used"
@@ -36,13 +36,18 @@ class Catalog:
             return [TableInfo(*row) for row in connection.execute(f"{_TABLES} ORDER BY number").fetchall()]
 
     def add_table(self, name: str) -> TableInfo:
-        """The table of that name; if it is new, numbered and given its built-in index on creation time."""
+        """The table of that name; if it is new, numbered and given its built-in index on creation time.
+
+        Tables whose names begin with _ are Syncline's own, and have numbers below those of applications.
+        """
         with self._side.reading() as connection:
             known = connection.execute(f"{_TABLES} WHERE name = ?", (name,)).fetchall()
             if known:
                 return TableInfo(*known[0])
             with self._side.writing():
-                number: int = connection.execute(_NEXT_TABLE, (FIRST_USER_TABLE,)).fetchall()[0][0]
+                own = not name.startswith("_")
+                first = FIRST_USER_TABLE if own else 1
+                number: int = connection.execute(_NEXT_TABLE, (first, FIRST_USER_TABLE, own)).fetchall()[0][0]
                 # A new table has no documents, so its index is complete from the start.
                 index = _insert_index(connection, number, BY_CREATION, "", ready=True)
                 connection.execute("INSERT INTO tables VALUES (?, ?, ?)", (number, name, index.number))

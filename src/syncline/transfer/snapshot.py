@@ -85,9 +85,13 @@ class StoredSnapshot:
 
 @contextmanager
 def open_snapshot(store: Store) -> Generator[StoredSnapshot]:
-    """A snapshot of the newest commit, until the block ends."""
+    """A snapshot of the newest commit, until the block ends. Syncline's own tables are not part of it."""
     shapes = {shape.table: shape for shape in store.shapes()}  # The last of each table is the one in force.
-    tables = [_stored_table(info, shapes.get(info.number)) for info in store.tables()]
+    tables = [
+        _stored_table(info, shapes.get(info.number))
+        for info in store.tables()
+        if not info.name.startswith("_")
+    ]
     reader = store.reader()
     try:
         yield StoredSnapshot(reader, tables)

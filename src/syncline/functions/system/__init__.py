@@ -1,0 +1,21 @@
+"""Functions of Syncline itself, at paths that begin with `_system/`: internal, so only admins and the backend call them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from syncline.functions.definitions import FunctionDefinition, define
+
+from . import environment
+
+_MODULES = (environment,)
+
+
+@cache
+def system_definitions() -> tuple[FunctionDefinition, ...]:
+    """All of them. Those of a module are at "_system/<module>:<name>"."""
+    return tuple(
+        define(function, f"_system/{module.__name__.rpartition('.')[2]}:{function.name}")
+        for module in _MODULES
+        for function in module.FUNCTIONS
+    )
