@@ -34,7 +34,7 @@ def test_help_lists_the_commands_that_one_begins_with_first(tmp_path: Path) -> N
     code, out, err = run(tmp_path, "--help")
     assert (code, err) == (0, "")
     commands = [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()]
-    assert commands[:4] == ["dev", "start", "run", "watch"]
+    assert commands[:4] == ["new", "dev", "start", "run"]
     assert run(tmp_path)[:2] == (0, out)
 
 

@@ -74,6 +74,31 @@ def syncline() -> None:
     """
 
 
+@syncline.command(short_help="Make a new project.")
+@click.argument("name")
+@click.option(
+    "--template",
+    type=click.Choice(["chat", "html", "vite", "nextjs"]),
+    default="chat",
+    help="What to begin with (default: chat).",
+)
+def new(name: str, template: str) -> int:
+    """Make a new project in the folder NAME: backend, page, tests.
+
+    \b
+    The templates:
+      chat     a whole chat, with a page in plain HTML and JavaScript
+      html     a list of tasks, on one plain page
+      vite     the list of tasks with React and TypeScript     (Node 20 or newer)
+      nextjs   the same with Next.js, its App Router           (Node 20 or newer)
+
+    Nothing is downloaded. A folder that holds anything is left alone.
+    """
+    from .creating import create_project
+
+    return create_project(name, template)
+
+
 @syncline.command(short_help="Run the application here, and reload it on save.")
 @serving_options
 def dev(**flags: object) -> int:

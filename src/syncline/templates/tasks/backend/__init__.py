@@ -1,0 +1,1 @@
+"""The backend: what the database holds (`schema`) and what clients may call."""
