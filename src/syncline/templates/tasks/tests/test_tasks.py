@@ -1,10 +1,10 @@
 """What the functions promise, tested with the real engine on an empty database in memory."""
 
 import pytest
-
-from backend import tasks
 from syncline import AppError, NotFoundError
 from syncline.testing import Backend
+
+from backend import tasks
 
 
 def test_tasks_are_listed_the_newest_first(backend: Backend) -> None:

@@ -1,0 +1,1 @@
+../../../src/syncline/templates/shared/e2e/conftest.py
