@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.databases import Database
 
+from support.databases import Database
 from syncline.database import SystemWriter
 from syncline.kernel.errors import ForbiddenError, SetupError
 from syncline.schema import Document

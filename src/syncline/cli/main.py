@@ -222,6 +222,64 @@ def export(path: Path | None, table: str | None, form: str | None, **flags: obje
     return write(_settings(flags), path, table, form)
 
 
+@syncline.group(cls=_InOrder, short_help="Environment variables of the deployment.")
+def env() -> None:
+    """Environment variables of the deployment: encrypted in the database, changed while the server runs.
+
+    Functions read them as ctx.env["NAME"], and live queries that did so run again when they change. The process has
+    them in os.environ, over those that it was started with. Values are never printed in logs.
+
+    \b
+    syncline env set STRIPE_KEY            asks for the value, unseen
+    syncline env set A=1 B=2
+    syncline env set --from-file .env
+    """
+
+
+@env.command("list", short_help="Names of the stored variables.")
+@click.option("--values", is_flag=True, help="Show the values, too.")
+@json_option
+@data_option
+def env_list(values: bool, as_json: bool, **flags: object) -> int:
+    """Print the names of the stored variables."""
+    from .variables import list_variables
+
+    return list_variables(_settings(flags), values=values, as_json=as_json)
+
+
+@env.command("get", short_help="Print the value of one.")
+@click.argument("name")
+@data_option
+def env_get(name: str, **flags: object) -> int:
+    """Print the stored value of a variable."""
+    from .variables import get_variable
+
+    return get_variable(_settings(flags), name)
+
+
+@env.command("set", short_help="Set variables.")
+@click.argument("assignments", metavar="[NAME[=VALUE]]...", nargs=-1)
+@click.option(
+    "--from-file", "file", type=click.Path(path_type=Path), metavar="FILE", help="Lines of NAME=VALUE."
+)
+@data_option
+def env_set(assignments: tuple[str, ...], file: Path | None, **flags: object) -> int:
+    """Set variables, all or none. Without =VALUE the value is asked for, or read from a pipe."""
+    from .variables import set_variables
+
+    return set_variables(_settings(flags), assignments, file)
+
+
+@env.command("remove", short_help="Remove variables.")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@data_option
+def env_remove(names: tuple[str, ...], **flags: object) -> int:
+    """Remove stored variables, all or none."""
+    from .variables import remove_variables
+
+    return remove_variables(_settings(flags), names)
+
+
 def _settings(flags: dict[str, object]) -> Settings:
     from syncline.server.settings import load_settings
 

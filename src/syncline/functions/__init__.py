@@ -13,7 +13,8 @@ from .kinds import Kind
 from .loader import Release, load_application
 from .outcomes import ErrorFacts, Failure, Frame, Outcome, Success
 from .registry import Registry
-from .run import Auth, Environment, Execution, RunSettings, TransactionRun
+from .run import Auth, Execution, RunSettings, TransactionRun
+from .variables import Environment, StoredVariables
 
 __all__ = [
     "WATCHDOG",
@@ -45,6 +46,7 @@ __all__ = [
     "Registry",
     "Release",
     "RunSettings",
+    "StoredVariables",
     "Success",
     "SyncAction",
     "SyncActionCtx",

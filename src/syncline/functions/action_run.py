@@ -19,6 +19,7 @@ from .kinds import Kind
 from .node import Node
 from .outcomes import Failure, Outcome
 from .run import Run
+from .variables import Environment, environment_now
 
 _Done = Callable[[Outcome], None]
 
@@ -53,6 +54,10 @@ class ActionRun(Run):
         super().__init__(definition, caller, host.node.settings, request_id)
         self._host = host
         self._seed = seed
+
+    def _environment(self) -> Environment:
+        node = self._host.node
+        return environment_now(node.settings.env, node.variables)
 
     def now(self) -> datetime:
         """The time now."""

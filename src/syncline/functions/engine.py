@@ -7,7 +7,7 @@ on the loop's thread: one wake-up per batch, never one per call.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Protocol
 
@@ -23,7 +23,7 @@ from syncline.database import (
 from syncline.database.activation import silent
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.schema import TableSpec
-from syncline.store import Commit, Store
+from syncline.store import Commit, Loaded, Store, StoreFailedError, Timestamp
 
 from .actions import ActionRunner
 from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
@@ -34,9 +34,13 @@ from .readers import ReaderThread
 from .registry import Registry
 from .run import RunSettings
 from .system import system_definitions
+from .variables import CHANGE, StoredVariables
 
 #: Hands a call to the event loop's thread, in order: `loop.call_soon_threadsafe`.
 Post = Callable[..., object]
+
+#: What `Store.load` calls just before a load becomes visible.
+Ready = Callable[[Timestamp, Loaded], None]
 
 
 class LoadedRelease(Protocol):
@@ -63,8 +67,12 @@ class Engine:
         report: Callable[[Progress], None] = silent,
         on_fatal: Callable[[BaseException], None] = lambda error: None,
         new_entropy: Callable[[], Entropy] = SystemEntropy,
+        on_variables: Callable[[Mapping[str, str]], None] = lambda variables: None,
     ) -> None:
-        """Bind the release's schema to the store. Raises SetupError when stored data does not fit it."""
+        """Bind the release's schema to the store. Raises SetupError when stored data does not fit it.
+
+        `on_variables` hears, on the lane's thread, what the stored environment variables are after a change.
+        """
         catalog = activate(store, release.schema, report)
         self._node = Node(
             store=store,
@@ -75,10 +83,12 @@ class Engine:
             keys=KeyCache(applied_ts=store.head),
             created=CreationClock(last_creation_time(store, catalog)),
             cursor_key=store.secret("cursors"),
+            variables=StoredVariables(store, settings.secrets),
             releases=(ActiveRelease(1, _bound(release, catalog, settings), catalog, store.head),),
         )
         self._report = report
         self._on_fatal = on_fatal
+        self._on_variables = on_variables
         self._lane = Lane(self._node, self._publish, self._fatal)
         self._readers = (
             ReaderThread(self._node, "1", self._answer),
@@ -153,6 +163,43 @@ class Engine:
 
         self._lane.exclusively(switch)
 
+    def load(self, load: Callable[[Ready], None], done: Callable[[BaseException | None], None]) -> None:
+        """Let `load` replace stored documents, between two batches; live queries run again. `done` as of `reload`.
+
+        `load` runs on the lane's thread and passes the function that it gets on to `Store.load`.
+        """
+
+        def switch() -> None:
+            node = self._node
+            before = node.releases
+            old = before[0]
+
+            def ready(ts: int, loaded: Loaded) -> None:
+                # In force before the load is visible, so that no reader meets new numbers with the old catalog.
+                catalog = old.catalog.renumbered(loaded.tables, loaded.indexes)
+                registry = old.registry
+                if catalog is not old.catalog:
+                    registry = registry.bind(catalog.numbers, node.settings.limits)
+                node.releases = (ActiveRelease(old.number + 1, registry, catalog, ts), old)
+
+            try:
+                load(ready)
+            except Exception as error:
+                if node.releases is not before:
+                    old.registry.bind(old.catalog.numbers, node.settings.limits)
+                    node.releases = before
+                self.post(done, error)
+                if isinstance(error, StoreFailedError):
+                    raise
+                return
+            node.keys.restart(node.store.head)
+            node.created.last = max(node.created.last, last_creation_time(node.store, node.release.catalog))
+            assert self.listener is not None
+            self.post(self._tell, self.listener.on_release, node.store.head)
+            self.post(done, None)
+
+        self._lane.exclusively(switch)
+
     # Calls, from any thread
 
     def mutate(self, call: MutationCall) -> None:
@@ -187,6 +234,10 @@ class Engine:
 
     def _publish(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
         assert self.listener is not None
+        if any(call.path == CHANGE for call, _outcome, _ts in settled):
+            variables = self._node.variables
+            variables.forget()
+            self._on_variables(variables.current())
         self.post(self._tell, self.listener.on_batch, records, settled)
 
     def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:

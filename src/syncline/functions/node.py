@@ -11,6 +11,7 @@ from syncline.store import Store
 
 from .registry import Registry
 from .run import RunSettings
+from .variables import StoredVariables
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,7 @@ class Node:
     keys: KeyCache
     created: CreationClock
     cursor_key: bytes
+    variables: StoredVariables
     #: The release in force and, after a reload, the one before. Replaced as a whole by the lane's thread.
     releases: tuple[ActiveRelease, ...] = field(default=())
 

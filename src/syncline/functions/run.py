@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -18,6 +18,7 @@ from .deadline import Deadline
 from .definitions import FunctionDefinition
 from .guards import install_guards
 from .logs import LogLines
+from .variables import Environment, environment_of
 
 if TYPE_CHECKING:
     from syncline.database import Catalog, Transaction
@@ -82,9 +83,14 @@ class Run:
 
     @property
     def env(self) -> Environment:
+        """The deployment's variables, as of the run."""
         if self._env is None:
-            self._env = Environment(self.settings.env)
+            self._env = self._environment()
         return self._env
+
+    def _environment(self) -> Environment:
+        """Made when it is first used."""
+        raise AssertionError(f"{self.definition.path} has no environment")
 
     @property
     def env_names(self) -> frozenset[str]:
@@ -137,6 +143,9 @@ class TransactionRun(Run):
         self.transaction = transaction
         self.catalog = catalog
 
+    def _environment(self) -> Environment:
+        return environment_of(self)
+
     @property
     def now(self) -> datetime:
         """The time of the transaction."""
@@ -185,28 +194,6 @@ class TransactionRun(Run):
         )
         twin._seed = self._seed
         return twin
-
-
-class Environment(Mapping[str, str]):
-    """Environment variables, noting which were read."""
-
-    __slots__ = ("_source", "names")
-
-    def __init__(self, source: Mapping[str, str]) -> None:
-        self._source = source
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> str:
-        self.names.add(name)
-        return self._source[name]
-
-    def __iter__(self) -> Iterator[str]:
-        self.names.add("*")
-        return iter(self._source)
-
-    def __len__(self) -> int:
-        self.names.add("*")
-        return len(self._source)
 
 
 class Auth:

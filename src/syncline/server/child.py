@@ -54,7 +54,12 @@ class Child:
         self._stored = self._stored_size()
         try:
             self._deployment = Deployment(
-                self._settings, self._orders.mode, self._console, self._environment, self._die
+                self._settings,
+                self._orders.mode,
+                self._console,
+                self._environment,
+                self._die,
+                self._variables_changed,
             )
         except SetupError as error:
             show_setup_error(error, self._environment)
@@ -140,6 +145,11 @@ class Child:
         except SetupError as error:
             self._console.event("site", "", None, "not read anew; the files from before are served", bad=True)
             self._console.details([str(error)])
+
+    def _variables_changed(self) -> None:
+        """Modules may have looked at the environment when they were imported: import them again."""
+        if self._watcher is not None:
+            self._watcher.reload()
 
     def _orphaned(self) -> None:
         """The supervisor has ended without ending this process."""

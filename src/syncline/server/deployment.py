@@ -24,6 +24,7 @@ from syncline.http import (
 from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
 from syncline.kernel.identity import Caller
 from syncline.store import Store
+from syncline.store.folder import DATABASE
 from syncline.sync import LiveQueries, Services
 
 from .admin_key import VARIABLE as ADMIN_KEY
@@ -32,7 +33,9 @@ from .console import WORTH_TELLING, Console, counted
 from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
 from .observer import ObservedEngine, Observer
+from .secret_key import open_secrets
 from .settings import Mode, Settings
+from .variables import ProcessVariables
 
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
@@ -52,33 +55,44 @@ class Deployment:
         console: Console,
         environment: Mapping[str, str],
         on_fatal: Callable[[BaseException], None],
+        on_variables: Callable[[], None] = lambda: None,
     ) -> None:
+        """`on_variables` is called, on the lane's thread, when stored environment variables have changed."""
         self.settings = settings
         self.mode = mode
         self._console = console
         self._clock: Clock = SystemClock()
-        #: The code in force.
-        self.release = load_application(settings.backend)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         limits = settings.make_limits()
         redact = mode.is_production
         site = read_site(settings.site)
-        self._store = Store.open(settings.data, clock=self._clock, key=read_data_key(environment))
+        self._variables = ProcessVariables(environment, on_variables)
+        store: Store | None = None
         try:
+            if (settings.data / DATABASE).exists():
+                # Before the application is imported: its modules may look at the variables that are stored here.
+                store = self._open_store(environment)
+                self._variables.load(store, open_secrets(settings.data, environment, SystemEntropy()))
+            #: The code in force.
+            self.release = load_application(settings.backend)
+            self._store = store = store or self._open_store(environment)
+            secrets = open_secrets(settings.data, environment, SystemEntropy())
             admin_key = load_admin_key(settings.data, environment, SystemEntropy())
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
             self.engine = Engine(
                 self._store,
                 self.release,
-                RunSettings(limits=limits, env=env, redact=redact),
+                RunSettings(limits=limits, env=env, redact=redact, secrets=secrets),
                 self._clock,
                 SystemEntropy(),
                 report=self._report,
                 on_fatal=on_fatal,
+                on_variables=self._variables.update,
             )
         except BaseException:
-            self._store.close()
+            if store is not None:
+                store.close()
             raise
         self.live = LiveQueries(self.engine, self._clock, limits)
         self._observer = Observer(self.live, console, self._clock, production=redact)
@@ -103,6 +117,9 @@ class Deployment:
         WatchEndpoint(self._services, callers, gateway)
         register_misc(gateway, instance_name=name, version=__version__, ready=self._why_not_ready)
         gateway.set_upgrade(SyncSockets(gateway, self._services).upgrade)
+
+    def _open_store(self, environment: Mapping[str, str]) -> Store:
+        return Store.open(self.settings.data, clock=self._clock, key=read_data_key(environment))
 
     def start(self) -> None:
         """Start the engine's threads and the timers. On the event loop's thread."""

@@ -14,6 +14,7 @@ from syncline.functions import (
     Kind,
     MutationCall,
     Outcome,
+    Registry,
     RunSettings,
     load_application,
     make_failure,
@@ -23,13 +24,15 @@ from syncline.functions.engine import Engine
 from syncline.kernel.clock import SystemClock, SystemEntropy
 from syncline.kernel.errors import FunctionNotFoundError
 from syncline.kernel.identity import Caller
-from syncline.schema import created_us_of
+from syncline.schema import TableSpec, created_us_of
 from syncline.store import Store
 from syncline.store.folder import DATABASE
 from syncline.sync import LiveQueries
 
 from .data_key import read_data_key
+from .secret_key import open_secrets
 from .settings import Settings
+from .variables import ProcessVariables
 
 Report = Callable[[Progress], None]
 
@@ -42,8 +45,10 @@ async def call_once(
     caller: Caller,
     report: Report,
 ) -> Outcome:
-    """Run one function (canonical path, one JSON object) in this process. Raises SetupError."""
-    release = load_application(settings.backend)
+    """Run one function (canonical path, one JSON object) in this process. Raises SetupError.
+
+    A function of Syncline itself needs nothing of the application, which may not even load without it.
+    """
     clock, entropy = SystemClock(), SystemEntropy()
     loop = asyncio.get_running_loop()
     finished: asyncio.Future[Outcome] = loop.create_future()
@@ -56,9 +61,15 @@ async def call_once(
         if not finished.done():
             finished.set_exception(error)
 
+    own = path.startswith("_system/")
+    if not own and not (settings.data / DATABASE).exists():
+        load_application(settings.backend)  # What is wrong with it is said before a data folder is made.
     with _opened(settings, environment) as store:
         limits = settings.make_limits()
-        run_settings = RunSettings(limits=limits, env=environment)
+        secrets = open_secrets(settings.data, environment, entropy)
+        ProcessVariables(environment).load(store, secrets)
+        release = _Nothing() if own else load_application(settings.backend)
+        run_settings = RunSettings(limits=limits, env=environment, secrets=secrets)
         engine = Engine(store, release, run_settings, clock, entropy, report=report, on_fatal=fail)
         live = LiveQueries(engine, clock, limits)
         try:
@@ -78,6 +89,13 @@ async def call_once(
             return await finished
         finally:
             engine.stop()
+
+
+class _Nothing:
+    """An application without functions and tables. What is stored in other tables stays as it is."""
+
+    registry = Registry()
+    schema: tuple[TableSpec, ...] = ()
 
 
 @dataclass(slots=True)

@@ -31,10 +31,15 @@ class Watcher:
         self._loaded = loaded
         self._site_changed = site_changed
         self._stop = threading.Event()
+        self._loading = threading.Lock()
         self._thread = threading.Thread(target=self._watch, name="syncline-watcher", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def reload(self) -> None:
+        """Load the backend anew although no file has changed. Returns at once, on any thread."""
+        threading.Thread(target=self._load, name="syncline-reload", daemon=True).start()
 
     def stop(self) -> None:
         self._stop.set()
@@ -68,8 +73,9 @@ class Watcher:
             self._site_changed()
 
     def _load(self) -> None:
-        try:
-            release: Release | BaseException = load_application(self._backend, activate=False)
-        except Exception as error:
-            release = error
-        self._loaded(release)
+        with self._loading:
+            try:
+                release: Release | BaseException = load_application(self._backend, activate=False)
+            except Exception as error:
+                release = error
+            self._loaded(release)
