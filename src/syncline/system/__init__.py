@@ -8,8 +8,21 @@ from __future__ import annotations
 from syncline.schema import TableSpec, table_of
 
 from .environment import EnvironmentVariable
+from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
 
 #: In the order in which a new store numbers them; add at the end.
-SYSTEM_TABLES: tuple[TableSpec, ...] = (table_of(EnvironmentVariable),)
+SYSTEM_TABLES: tuple[TableSpec, ...] = (
+    table_of(EnvironmentVariable),
+    table_of(ScheduledJob),
+    table_of(CronJob),
+)
 
-__all__ = ["SYSTEM_TABLES", "EnvironmentVariable"]
+__all__ = [
+    "SYSTEM_TABLES",
+    "CronJob",
+    "CronRun",
+    "EnvironmentVariable",
+    "JobKind",
+    "JobState",
+    "ScheduledJob",
+]
