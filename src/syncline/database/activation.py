@@ -100,7 +100,7 @@ def _check_documents(
         older = [shape for shape in known if shape.table == table.number]
         # The newest shape was the one last in force: if it is this one, everything stored was checked against it.
         if older and older[-1].text != text:
-            problems += _problems(reader, spec, table, codecs[spec.name], text, older, report)
+            problems += misfits(reader, spec, table, codecs[spec.name], text, older, report)
         shapes[spec.name] = ShapeInfo(0, table.number, text)
     if problems:
         raise SetupError(
@@ -111,7 +111,7 @@ def _check_documents(
     return {spec.name: store.use_shape(tables[spec.name].number, shapes[spec.name].text) for spec in specs}
 
 
-def _problems(
+def misfits(
     reader: Reader,
     spec: TableSpec,
     table: TableInfo,
@@ -120,6 +120,7 @@ def _problems(
     older: list[ShapeInfo],
     report: Report,
 ) -> list[str]:
+    """What to tell of the stored documents that do not fit a table's new shape; empty if all fit."""
     same = next((shape.number for shape in older if shape.text == text), None)
     total = _count(reader, table)
     bad = 0
@@ -163,7 +164,7 @@ def _bind(
     existing = {(info.name, info.definition): info for info in store.indexes() if info.table == table.number}
     indexes: list[IndexBinding] = []
     for index in spec.indexes:
-        definition = _definition(index, codec)
+        definition = index_definition(index, codec)
         info = existing.get((index.name, definition))
         if info is not None and not info.ready:
             store.drop_index(info.number)  # Half built when the process ended.
@@ -174,7 +175,7 @@ def _bind(
     return TableBinding(table.number, spec, codec, shape.number, table.by_creation, indexes)
 
 
-def _definition(index: Index, codec: TableCodec) -> str:
+def index_definition(index: Index, codec: TableCodec) -> str:
     """What an index's entries depend on: if this text changes, the index is built anew."""
     return json.dumps(
         {

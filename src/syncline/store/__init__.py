@@ -21,7 +21,10 @@ from .errors import (
 )
 from .keys import parse_key
 from .layout import FIRST_USER_TABLE
+from .loading import Conflict, Loaded, LoadRefusedError, TableChange
 from .reader import Reader
+from .staging import Progress as StagingProgress
+from .staging import Repeat, StagedDocument, Staging
 from .store import Store
 from .types import (
     ID_BYTES,
@@ -37,6 +40,7 @@ from .types import (
     TableInfo,
     Timestamp,
 )
+from .view import StoreView
 
 __all__ = [
     "FIRST_USER_TABLE",
@@ -45,6 +49,7 @@ __all__ = [
     "CacheEntry",
     "Commit",
     "CommitLog",
+    "Conflict",
     "CorruptDataError",
     "DamagedDataError",
     "DocumentCache",
@@ -54,18 +59,26 @@ __all__ = [
     "FolderUnusableError",
     "IndexInfo",
     "KeysOf",
+    "LoadRefusedError",
+    "Loaded",
     "LogTrimmedError",
     "NewerDataError",
     "QueryInterrupted",
     "Reader",
+    "Repeat",
     "RequestRecord",
     "Row",
     "ShapeInfo",
+    "StagedDocument",
+    "Staging",
+    "StagingProgress",
     "Store",
     "StoreBusyError",
     "StoreFailedError",
     "StoreFullError",
+    "StoreView",
     "StoredBody",
+    "TableChange",
     "TableInfo",
     "Timestamp",
     "WriteRefusedError",

@@ -78,9 +78,20 @@ def connect(path: Path, key: bytes | None, *, durable: bool, vfs: str | None = N
 
 def prepare(connection: Connection, path: Path) -> None:
     """Create the tables in a new file, or check that an existing one is ours and not from the future."""
+    if is_ours(connection, path):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(SCHEMA)
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.pragma("user_version", FORMAT)
+    connection.execute("COMMIT")
+
+
+def is_ours(connection: Connection, path: Path) -> bool:
+    """Whether the file has our tables; not if it is new. Raises CorruptDataError and NewerDataError for others."""
     version = connection.pragma("user_version")
     if version == FORMAT and connection.pragma("application_id") == APPLICATION_ID:
-        return
+        return True
     if version > FORMAT and connection.pragma("application_id") == APPLICATION_ID:
         raise NewerDataError(
             f"{path} was written by a newer version of Syncline (data format {version}, this version reads up to {FORMAT})",
@@ -91,11 +102,7 @@ def prepare(connection: Connection, path: Path) -> None:
             f"{path} is an SQLite database, but not one of Syncline",
             "name another data folder with --data, or move the file away",
         )
-    connection.execute("BEGIN IMMEDIATE")
-    connection.execute(SCHEMA)
-    connection.pragma("application_id", APPLICATION_ID)
-    connection.pragma("user_version", FORMAT)
-    connection.execute("COMMIT")
+    return False
 
 
 def explain_unusable(path: Path, key: bytes | None, error: apsw.Error) -> SetupError:
