@@ -100,7 +100,9 @@ def test_a_zip_has_a_readme_the_tables_and_their_documents(store: Store, tmp_pat
         assert archive.namelist() == [
             "README.md",
             "_tables/documents.jsonl",
+            "notes/generated_schema.jsonl",
             "notes/documents.jsonl",
+            "others/generated_schema.jsonl",
             "others/documents.jsonl",
         ]
         assert lines_of(archive, "_tables/documents.jsonl") == [

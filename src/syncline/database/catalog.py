@@ -7,6 +7,7 @@ from typing import Any
 
 from syncline.kernel.errors import SetupError
 from syncline.schema import Document, Index, TableCodec, TableNumbers, TableSpec
+from syncline.store import TableInfo
 from syncline.values import encode_key_part
 
 _NULL = encode_key_part(None)
@@ -110,6 +111,28 @@ class Catalog:
     def application_tables(self) -> list[TableBinding]:
         """The tables that the application declares, without Syncline's own."""
         return [table for table in self.by_number.values() if not table.system]
+
+    def renumbered(self, tables: Iterable[TableInfo], indexes: Mapping[int, int]) -> Catalog:
+        """The same tables after a load gave some of them, and some indexes (old number to new), other numbers."""
+        changed = {info.name: info for info in tables}
+        if not changed:
+            return self
+        # Codecs check the numbers in ids, so those of all tables are made anew.
+        numbers = TableNumbers(
+            {**dict(self.numbers.items()), **{name: info.number for name, info in changed.items()}}
+        )
+        bound: list[TableBinding] = []
+        for table in self.by_number.values():
+            info = changed.get(table.name, TableInfo(table.number, table.name, table.by_creation))
+            bindings = [
+                IndexBinding(indexes.get(binding.id, binding.id), binding.index, table.spec)
+                for binding in table.indexes
+            ]
+            codec = TableCodec(table.spec, numbers)
+            bound.append(
+                TableBinding(info.number, table.spec, codec, table.shape, info.by_creation, bindings)
+            )
+        return Catalog(bound, numbers)
 
     def of(self, cls: type[Document]) -> TableBinding:
         """The table of a document class."""

@@ -69,6 +69,12 @@ class KeyCache:
         with self._lock:
             self._entries.clear()
 
+    def restart(self, applied_ts: int) -> None:
+        """Forget everything and go on from `applied_ts`: for a gap in the commits."""
+        with self._lock:
+            self._entries = {}
+            self.applied_ts = applied_ts
+
 
 class CachedSnapshot:
     """All data as of one timestamp, for one thread; satisfies `transaction.Snapshot`."""

@@ -131,17 +131,24 @@ class TableCodec:
 
     def check_body(self, body: bytes) -> list[Problem]:
         """What keeps a stored body from being a document of this table; empty if it is one."""
-        tree, _, _ = self._opened(body)
+        return self.fitted(self._opened(body)[0])[1]
+
+    def fitted(self, tree: Mapping[str, Value]) -> tuple[dict[str, Value], list[Problem]]:
+        """The fields of a document from elsewhere, complete and in the form that is stored; and what does not fit.
+
+        `tree` is without `_id` and `_creationTime`. With problems the fields are not complete.
+        """
         problems: list[Problem] = []
+        fields: dict[str, Value] = {}
         for field in self.spec.fields:
             try:
-                self._rewrite(field, tree)
+                fields[field.name] = self._rewrite(field, tree)
             except Mismatch as mismatch:
                 problems.append(Problem(self.spec.name + mismatch.full_path, mismatch.expected, mismatch.got))
         for name in sorted(tree.keys() - self._encoders.keys()):
             expected = f"no field `{name}`{did_you_mean(name, self._encoders)}"
             problems.append(Problem(f"{self.spec.name}.{name}", expected, show(tree[name])))
-        return problems
+        return fields, problems
 
     def _opened(self, body: bytes) -> tuple[dict[str, Value], str, int]:
         """The fields in a body of any shape, the id and the creation time (us)."""

@@ -22,7 +22,10 @@ from .errors import (
 from .keys import parse_key
 from .layout import FIRST_USER_TABLE
 from .loading import Conflict, Loaded, LoadRefusedError, TableChange
+from .loading import Conflict, Loaded, LoadRefusedError, TableChange
 from .reader import Reader
+from .staging import Progress as StagingProgress
+from .staging import Repeat, StagedDocument, Staging
 from .staging import Progress as StagingProgress
 from .staging import Repeat, StagedDocument, Staging
 from .store import Store
@@ -50,6 +53,7 @@ __all__ = [
     "Commit",
     "CommitLog",
     "Conflict",
+    "Conflict",
     "CorruptDataError",
     "DamagedDataError",
     "DocumentCache",
@@ -61,14 +65,20 @@ __all__ = [
     "KeysOf",
     "LoadRefusedError",
     "Loaded",
+    "LoadRefusedError",
+    "Loaded",
     "LogTrimmedError",
     "NewerDataError",
     "QueryInterrupted",
     "Reader",
     "Repeat",
+    "Repeat",
     "RequestRecord",
     "Row",
     "ShapeInfo",
+    "StagedDocument",
+    "Staging",
+    "StagingProgress",
     "StagedDocument",
     "Staging",
     "StagingProgress",
@@ -78,6 +88,7 @@ __all__ = [
     "StoreFullError",
     "StoreView",
     "StoredBody",
+    "TableChange",
     "TableChange",
     "TableInfo",
     "Timestamp",

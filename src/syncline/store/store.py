@@ -24,13 +24,16 @@ from .errors import LogTrimmedError
 from .folder import DATABASE, FolderLock, make_folder
 from .indexing import Progress, drop_some, fill
 from .layout import BUSY_TIMEOUT_MS, connect, explain_unusable, prepare
+from .loading import Conflict, Loaded, Moved, TableChange, find_conflicts, load_staged
 from .reader import Reader, WriterReader
 from .retention import Retention
 from .side import Side
 from .sqlite import Connection
+from .staging import FILE as STAGING
+from .staging import Staging
 from .types import Commit, IndexInfo, ShapeInfo, TableInfo, Timestamp
 from .upkeep import Upkeep
-from .writing import Writes, write_batch
+from .writing import Writes, begin_log, write_batch
 
 _NEWEST = "SELECT ts, total FROM commits ORDER BY ts DESC LIMIT 1"
 _LOG_START = "SELECT previous FROM commits ORDER BY ts LIMIT 1"
@@ -203,6 +206,50 @@ class Store:
                 raise LogTrimmedError(ts, start[0][0])
             rows = connection.execute(_COMMITS_AFTER, (ts,)).fetchall()
         return [commit for (body,) in rows for commit in _decode(body) if commit.ts > ts]
+
+    # Loads
+
+    def stage(self, identity: str) -> Staging:
+        """Where to stage a load. What an interrupted one of the same `identity` staged is still there."""
+        return Staging(self._path.with_name(STAGING), self._key, identity)
+
+    def conflicts(self, changes: Sequence[TableChange], staging: Staging) -> list[Conflict]:
+        """The staged documents that cannot be added to those that stay."""
+        connection = self._connect()
+        try:
+            return list(find_conflicts(connection, changes, staging))
+        finally:
+            connection.close()
+
+    def load(
+        self,
+        changes: Sequence[TableChange],
+        staging: Staging,
+        ready: Callable[[Timestamp, Loaded], None] = lambda ts, loaded: None,
+        moved: Moved = lambda count: None,
+    ) -> Loaded:
+        """Move all staged documents in, in one durable transaction with what they replace. For the appending thread.
+
+        `ready` is called just before they become visible; what it raises undoes the load. The commit log begins
+        anew: whoever follows it must start from a snapshot. Raises LoadRefusedError, and as `append` does.
+        """
+        with self._write_lock:
+            self.next_ts()  # So that nobody who has seen all of the log takes it for going on.
+            ts = self.next_ts()
+            body = _encode([Commit(ts)])
+            total = self._total + len(body)
+            self._writer_reader.let_go()
+            self._writer_reader.share_found()
+            with self._writes.transaction(self._connection):
+                loaded = load_staged(self._connection, changes, staging, ts, moved)
+                begin_log(self._connection, ts, total, body)
+                self._catalog.tables_of_indexes.update(loaded.tables_of_indexes)
+                ready(ts, loaded)
+            self._head, self._total = ts, total
+            self.cache.clear(ts)
+            self._writer_reader.ts = ts
+            self._checkpoints.after_commit()
+        return loaded
 
     # The catalog
 

@@ -120,5 +120,11 @@ def write_batch(
     connection.execute(_LOG, (commits[-1].ts, previous, total, body))
 
 
+def begin_log(connection: Connection, ts: Timestamp, total: int, body: bytes) -> None:
+    """Forget all commits but one, before which there is a gap."""
+    connection.execute("DELETE FROM commits")
+    connection.execute(_LOG, (ts, ts - 1, total, body))
+
+
 def add_entries(connection: Connection, entries: Sequence[tuple[int, bytes]]) -> None:
     connection.executemany(_ADD_ENTRY, entries)

@@ -1,8 +1,9 @@
 """Exports of everything, in the layout that Convex's tools write and read.
 
 README.md
-_tables/documents.jsonl       {"name": "messages", "id": 10001} for each table
-<table>/documents.jsonl       one document per line, in the form `export_json`
+_tables/documents.jsonl         {"name": "messages", "id": 10001} for each table
+<table>/generated_schema.jsonl  "uniform": the documents of this table are in the form `export_json`
+<table>/documents.jsonl         one document per line
 """
 
 from __future__ import annotations
@@ -25,20 +26,27 @@ All documents as of one moment.
   point or an exponent, 64-bit integers without; bytes are `{"$bytes": "<base64>"}`.
 """
 
+# Without it, Convex reads every number as a float.
+_UNIFORM = b'"uniform"\n'
+
 
 def export_zip(snapshot: StoredSnapshot, path: Path, report: Report) -> dict[str, int]:
-    """Write all tables into a ZIP file; returns the numbers of documents by table. Raises SetupError.
+    """Write all tables of the application into a ZIP file; returns the numbers of documents by table. Raises SetupError.
 
     Memory does not grow with the data. The file appears when it is whole.
     """
     counts: dict[str, int] = {}
+    # Those whose names begin with _ are about this deployment: its environment variables, its jobs.
+    tables = [table for table in snapshot.tables.values() if not table.name.startswith("_")]
     with new_file(path) as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         with _member(archive, "README.md") as file:
             file.write(_README)
         with _member(archive, "_tables/documents.jsonl") as file:
-            for table in snapshot.tables.values():
+            for table in tables:
                 file.write(msgspec.json.encode({"name": table.name, "id": table.number}) + b"\n")
-        for table in snapshot.tables.values():
+        for table in tables:
+            with _member(archive, f"{table.name}/generated_schema.jsonl") as file:
+                file.write(_UNIFORM)
             with _member(archive, f"{table.name}/documents.jsonl") as file:
                 counts[table.name] = write_lines(file, snapshot.bodies(table, report))
     return counts
