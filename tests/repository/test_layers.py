@@ -18,6 +18,7 @@ RANK = {
     "kernel": 0,
     "values": 1,
     "auth": 1,
+    "identity": 2,
     "protocol": 2,
     "schema": 3,
     "store": 3,
@@ -28,6 +29,7 @@ RANK = {
     "sync": 7,
     "http": 8,
     "server": 9,
+    "analysis": 7,
     "codegen": 7,
     "scaffold": 4,
     "transfer": 7,
@@ -38,7 +40,7 @@ RANK = {
 FACADE = "syncline"
 
 #: May be missing from an installation, or slow to import and seldom needed.
-OPTIONAL = {"cryptography", "pydantic", "rich", "uvloop", "watchfiles"}
+OPTIONAL = {"cryptography", "joserfc", "pydantic", "rich", "uvloop", "watchfiles"}
 
 LOOPS_AND_SOCKETS = {
     "asyncio", "socket", "socketserver", "selectors", "ssl", "http", "urllib", "anyio", "uvloop", "uvicorn",

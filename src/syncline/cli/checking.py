@@ -1,46 +1,119 @@
-"""`syncline check`: is the application loadable, do the data fit it, and are they whole?"""
+"""`syncline check`: is the application loadable, do names and data fit it, and are the data whole?"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 
 import click
 
+from syncline.analysis import (
+    DataFindings,
+    Finding,
+    Severity,
+    check_data,
+    check_fields,
+    in_order,
+    source_files,
+    without_waived,
+)
+from syncline.functions import load_application
+from syncline.kernel.clock import SystemClock
 from syncline.server.console import counted
-from syncline.server.local import check_everything
+from syncline.server.data_key import read_data_key
 from syncline.server.settings import Settings
+from syncline.store import StoreView
+from syncline.store.folder import DATABASE
 
 from .calling import show_progress
 
 
 def check_application(settings: Settings, *, as_json: bool) -> int:
-    findings = check_everything(settings, os.environ, show_progress)
+    """Look at everything, say everything. Writes nothing. Returns the exit code."""
+    release = load_application(settings.backend)
+    sources = source_files(release)
+    findings = in_order(without_waived(check_fields(release, sources), sources))
+    stored = None
+    if (settings.data / DATABASE).exists():
+        key = read_data_key(os.environ)
+        with StoreView(settings.data, monotonic=SystemClock().monotonic, key=key) as view:
+            stored = check_data(view, release.schema, show_progress)
+        findings += stored.findings()
+    counts = {
+        "functions": len(release.registry),
+        "tables": len(release.schema),
+        "indexes": sum(len(spec.indexes) for spec in release.schema),
+    }
     if as_json:
-        click.echo(
-            json.dumps(
-                {
-                    "functions": findings.functions,
-                    "tables": findings.tables,
-                    "indexes": findings.indexes,
-                    "documents": findings.documents,
-                    "damage": findings.damage,
-                }
-            )
-        )
-        return 1 if findings.damage else 0
+        click.echo(json.dumps(counts | _as_json(findings, stored)))
+    else:
+        _show(settings, counts, findings, stored)
+    return 1 if findings or (stored is not None and stored.damage) else 0
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Each with its source line, an empty line between them."""
+    for finding in findings:
+        click.echo("\n" + "\n".join(finding.lines()), err=True)
+
+
+def summary(findings: Iterable[Finding]) -> str:
+    """`2 errors, 1 warning`."""
+    found = list(findings)
+    parts = [
+        counted(number, severity.value)
+        for severity in Severity
+        if (number := sum(each.severity is severity for each in found))
+    ]
+    return ", ".join(parts)
+
+
+def _as_json(findings: list[Finding], stored: DataFindings | None) -> dict[str, object]:
+    inspection = None if stored is None else stored.inspection
+    return {
+        "documents": None if inspection is None else inspection.documents,
+        "damage": [] if stored is None else stored.damage,
+        "findings": [finding.as_json() for finding in findings],
+        "to_build": []
+        if inspection is None
+        else [{"index": label, "documents": count} for label, count in inspection.missing],
+        "to_remove": [] if inspection is None else inspection.surplus,
+        "without_class": []
+        if inspection is None
+        else [{"table": name, "documents": count} for name, count in inspection.unclaimed],
+    }
+
+
+def _show(
+    settings: Settings, counts: dict[str, int], findings: list[Finding], stored: DataFindings | None
+) -> None:
     backend, data = settings.shown(settings.backend), settings.shown(settings.data)
-    counts = [counted(findings.functions, "function"), counted(findings.tables, "table")]
-    click.echo(f"  code  {backend}  {', '.join([*counts, counted(findings.indexes, 'index', 'indexes')])}")
-    if findings.documents is None:
+    parts = [counted(counts["functions"], "function"), counted(counts["tables"], "table")]
+    click.echo(f"  code  {backend}  {', '.join([*parts, counted(counts['indexes'], 'index', 'indexes')])}")
+    if stored is None:
         click.echo(f"  data  {data}  none yet")
-        return 0
-    total = counted(sum(findings.documents.values()), "document")
-    if not findings.damage:
-        click.echo(f"  data  {data}  {total}, verified")
-        return 0
-    click.echo(f"  data  {data}  {total}, damaged:", err=True)
-    for problem in findings.damage:
-        click.echo(f"    {problem}", err=True)
-    click.echo("  help: keep a copy of the data folder, then restore the newest backup", err=True)
-    return 1
+    else:
+        _show_data(data, stored)
+    show_findings(findings)
+    if findings:
+        click.echo(f"\n{summary(findings)}", err=True)
+
+
+def _show_data(data: str, stored: DataFindings) -> None:
+    inspection = stored.inspection
+    total = counted(sum(inspection.documents.values()), "document")
+    if stored.damage:
+        click.echo(f"  data  {data}  {total}, damaged:", err=True)
+        for problem in stored.damage:
+            click.echo(f"    {problem}", err=True)
+        click.echo("  help: keep a copy of the data folder, then restore the newest backup", err=True)
+    else:
+        verdict = "verified" if not inspection.problems else "whole, but they do not fit"
+        click.echo(f"  data  {data}  {total}, {verdict}")
+    for label, count in inspection.missing:
+        click.echo(f"        the next start builds the index {label} over {counted(count, 'document')}")
+    for label in inspection.surplus:
+        click.echo(f"        the next start removes the index {label}")
+    for name, count in inspection.unclaimed:
+        click.echo(f"        {counted(count, 'document')} in {name}, a table without a class, are kept")

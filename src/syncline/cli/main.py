@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from syncline.kernel.errors import SetupError
 
-if TYPE_CHECKING:
-    from syncline.server.settings import Settings
-
-Command = TypeVar("Command", bound=Callable[..., object])
-
-
-def backend_option(command: Command) -> Command:
-    text = "Folder of the functions (default: backend).  [SYNCLINE_BACKEND]"
-    return click.option("--backend", type=click.Path(path_type=Path), metavar="DIR", help=text)(command)
-
-
-def data_option(command: Command) -> Command:
-    text = "Folder of the data, made if it is missing (default: .syncline).  [SYNCLINE_DATA]"
-    return click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help=text)(command)
+from .inspecting import COMMANDS
+from .options import Command, backend_option, data_option, json_option, settings_of
 
 
 def serving_options(command: Command) -> Command:
@@ -53,9 +39,6 @@ def serving_options(command: Command) -> Command:
     ):
         command = option(command)
     return command
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="One line of JSON per result.")
 
 
 class _InOrder(click.Group):
@@ -131,7 +114,7 @@ def run(function: str, arguments: str, identity: str | None, as_json: bool, **fl
     """
     from .calling import run_function
 
-    return run_function(_settings(flags), function, arguments, identity, as_json=as_json)
+    return run_function(settings_of(flags), function, arguments, identity, as_json=as_json)
 
 
 @syncline.command(short_help="Print a query's result whenever it changes.")
@@ -143,7 +126,7 @@ def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
     """Print a query's result, and again whenever it changes, until Ctrl-C."""
     from .watching import watch_function
 
-    return watch_function(_settings(flags), function, arguments, as_json=as_json)
+    return watch_function(settings_of(flags), function, arguments, as_json=as_json)
 
 
 @syncline.command(short_help="Write TypeScript types of the functions.")
@@ -163,18 +146,11 @@ def codegen(check: bool, **flags: object) -> int:
     """
     from .generating import generate_typescript
 
-    return generate_typescript(_settings(flags), check=check)
+    return generate_typescript(settings_of(flags), check=check)
 
 
-@syncline.command(short_help="Check code, schema and data.")
-@json_option
-@backend_option
-@data_option
-def check(as_json: bool, **flags: object) -> int:
-    """Load the application, check its schema against the data, and verify the data."""
-    from .checking import check_application
-
-    return check_application(_settings(flags), as_json=as_json)
+for _command in COMMANDS:
+    syncline.add_command(_command)
 
 
 @syncline.command(short_help="Show what is stored.")
@@ -199,7 +175,7 @@ def data(
     """
     from .transferring import show_documents, show_tables
 
-    settings = _settings(flags)
+    settings = settings_of(flags)
     if table is None:
         return show_tables(settings, as_json=as_json)
     return show_documents(
@@ -219,7 +195,45 @@ def export(path: Path | None, table: str | None, form: str | None, **flags: obje
     """
     from .transferring import export as write
 
-    return write(_settings(flags), path, table, form)
+    return write(settings_of(flags), path, table, form)
+
+
+@syncline.command(short_help="Show what ran, and what it printed.")
+@click.option("-f", "--follow", is_flag=True, help="Go on as calls come in, until Ctrl-C.")
+@click.option("--function", metavar="PATTERN", help="Only these: messages:send, messages:*, admin/*")
+@click.option("--kind", type=click.Choice(["query", "mutation", "action"]), help="Only these.")
+@click.option("--errors", is_flag=True, help="Only what failed.")
+@click.option("--search", metavar="TEXT", help="Only what has this text in its lines or error.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=100,
+    metavar="N",
+    help="At first at most so many (default: 100).",
+)
+@json_option
+@data_option
+def logs(
+    follow: bool,
+    function: str | None,
+    kind: str | None,
+    errors: bool,
+    search: str | None,
+    limit: int,
+    as_json: bool,
+    **flags: object,
+) -> int:
+    """Show the calls that the running server remembers, the oldest first, with what they printed.
+
+    \b
+    syncline logs --follow --errors
+    syncline logs --function "messages:*" --json
+    """
+    from .logs import Wanted, show_logs
+
+    return show_logs(
+        settings_of(flags), Wanted(function, kind, errors, search), limit, follow=follow, as_json=as_json
+    )
 
 
 @syncline.group(cls=_InOrder, short_help="Environment variables of the deployment.")
@@ -244,7 +258,7 @@ def env_list(values: bool, as_json: bool, **flags: object) -> int:
     """Print the names of the stored variables."""
     from .variables import list_variables
 
-    return list_variables(_settings(flags), values=values, as_json=as_json)
+    return list_variables(settings_of(flags), values=values, as_json=as_json)
 
 
 @env.command("get", short_help="Print the value of one.")
@@ -254,7 +268,7 @@ def env_get(name: str, **flags: object) -> int:
     """Print the stored value of a variable."""
     from .variables import get_variable
 
-    return get_variable(_settings(flags), name)
+    return get_variable(settings_of(flags), name)
 
 
 @env.command("set", short_help="Set variables.")
@@ -267,7 +281,7 @@ def env_set(assignments: tuple[str, ...], file: Path | None, **flags: object) ->
     """Set variables, all or none. Without =VALUE the value is asked for, or read from a pipe."""
     from .variables import set_variables
 
-    return set_variables(_settings(flags), assignments, file)
+    return set_variables(settings_of(flags), assignments, file)
 
 
 @env.command("remove", short_help="Remove variables.")
@@ -277,13 +291,7 @@ def env_remove(names: tuple[str, ...], **flags: object) -> int:
     """Remove stored variables, all or none."""
     from .variables import remove_variables
 
-    return remove_variables(_settings(flags), names)
-
-
-def _settings(flags: dict[str, object]) -> Settings:
-    from syncline.server.settings import load_settings
-
-    return load_settings(Path.cwd(), os.environ, flags)
+    return remove_variables(settings_of(flags), names)
 
 
 def _serve(mode: object, flags: dict[str, object]) -> int:
@@ -292,7 +300,7 @@ def _serve(mode: object, flags: dict[str, object]) -> int:
 
     assert isinstance(mode, Mode)
     command = ["syncline", *sys.argv[1:]]
-    return supervise(_settings(flags), mode, command, os.environ)
+    return supervise(settings_of(flags), mode, command, os.environ)
 
 
 def main() -> None:

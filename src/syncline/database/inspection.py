@@ -30,6 +30,8 @@ class Inspection:
     documents: dict[str, int] = field(default_factory=dict[str, int])
     #: Stored documents that do not fit, as activation would refuse them.
     problems: list[str] = field(default_factory=list[str])
+    #: Tables with such documents.
+    unfit: set[str] = field(default_factory=set[str])
     #: Indexes that activation would build over stored documents: (label, documents).
     missing: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
     #: Indexes that it would remove.
@@ -84,7 +86,10 @@ class _Inspector:
         text = codec.shape()
         older = [shape for shape in self._shapes if shape.table == info.number]
         if older and older[-1].text != text:
-            found.problems += misfits(reader, spec, info, codec, text, older, self._report)
+            problems = misfits(reader, spec, info, codec, text, older, self._report)
+            if problems:
+                found.problems += problems
+                found.unfit.add(spec.name)
         shape = next((each.number for each in older if each.text == text), 0)
         found.tables_of_indexes[info.by_creation] = info.number
         count = reader.count(info.by_creation, b"", END)
