@@ -11,7 +11,38 @@ verifies their tokens. The built-in ones make Syncline itself sign people in.
 
 from __future__ import annotations
 
+from .builtin import (
+    Accounts,
+    Apple,
+    BuiltIn,
+    EmailCode,
+    External,
+    GitHub,
+    Google,
+    Microsoft,
+    OpenIDSignIn,
+    Passkey,
+    Password,
+    Theme,
+)
 from .issuers import Auth0, Clerk, OpenIDConnect
 from .provider import Provider
 
-__all__ = ["Auth0", "Clerk", "OpenIDConnect", "Provider"]
+__all__ = [
+    "Accounts",
+    "Apple",
+    "Auth0",
+    "BuiltIn",
+    "Clerk",
+    "EmailCode",
+    "External",
+    "GitHub",
+    "Google",
+    "Microsoft",
+    "OpenIDConnect",
+    "OpenIDSignIn",
+    "Passkey",
+    "Password",
+    "Provider",
+    "Theme",
+]
