@@ -93,7 +93,11 @@ def helper({signature}) -> None:
             "patch of messages: messages has no field `like` (did you mean `likes`?)",
             27,
         ),
-        ("ctx.db.patch(id, like=1)", "patch of messages: messages has no field `like` (did you mean `likes`?)", 22),
+        (
+            "ctx.db.patch(id, like=1)",
+            "patch of messages: messages has no field `like` (did you mean `likes`?)",
+            22,
+        ),
         (
             'ctx.db.patch(message.author, nam="x")',
             "patch of users: users has no field `nam` (did you mean `name`?)",
@@ -119,7 +123,11 @@ def helper({signature}) -> None:
         ('ctx.db.patch(id, likes="3")', '`messages.likes`: expected int, got "3" (str)', 28),
         ('ctx.db.query(Message).where(likes="3")', '`messages.likes`: expected int, got "3" (str)', 39),
         ('ctx.db.query(Message).where(likes=gte("3"))', '`messages.likes`: expected int, got "3" (str)', 43),
-        ("ctx.db.query(Message).where(channel=between(1, 2))", "`messages.channel`: expected str, got 1 (int)", 49),
+        (
+            "ctx.db.query(Message).where(channel=between(1, 2))",
+            "`messages.channel`: expected str, got 1 (int)",
+            49,
+        ),
         ("print(message.chanel)", "Message has no attribute `chanel` (did you mean `channel`?)", 19),
         (
             "[m for m in ctx.db.query(Message) if m.chanel]",

@@ -233,6 +233,10 @@ def test_check_says_what_it_looked_at(folder: Path) -> None:
         "indexes": 1,
         "documents": {"notes": 1},
         "damage": [],
+        "findings": [],
+        "to_build": [],
+        "to_remove": [],
+        "without_class": [],
     }
 
 
