@@ -40,12 +40,17 @@ if TYPE_CHECKING:
         Index,
         Page,
         PaginationOptions,
+        Rules,
         between,
         contains,
         gt,
         gte,
         lt,
         lte,
+        members,
+        owned_by,
+        private,
+        public_read,
     )
     from syncline.values import Int64
 
@@ -71,6 +76,7 @@ __all__ = [
     "Page",
     "PaginationOptions",
     "QueryCtx",
+    "Rules",
     "SideEffectError",
     "SyncActionCtx",
     "SynclineError",
@@ -83,7 +89,11 @@ __all__ = [
     "gte",
     "lt",
     "lte",
+    "members",
     "mutation",
+    "owned_by",
+    "private",
+    "public_read",
     "query",
 ]
 
@@ -95,7 +105,10 @@ _HOMES = {
         "SideEffectError SynclineError UnauthenticatedError UniqueError"
     ),
     "syncline.kernel.identity": "Identity",
-    "syncline.schema": "UNSET Document Id Index Page PaginationOptions between contains gt gte lt lte",
+    "syncline.schema": (
+        "UNSET Document Id Index Page PaginationOptions Rules between contains gt gte lt lte members owned_by private "
+        "public_read"
+    ),
     "syncline.values": "Int64",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}

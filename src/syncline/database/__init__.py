@@ -16,6 +16,7 @@ from .read_set import (
     document_index,
     document_range,
 )
+from .rules import Guard, RuleCaller
 from .snapshot import CachedSnapshot, KeyCache
 from .transaction import Transaction
 from .write_set import Mark, WriteSet
@@ -29,6 +30,7 @@ __all__ = [
     "DatabaseReader",
     "DatabaseWriter",
     "EntryChange",
+    "Guard",
     "KeyCache",
     "Mark",
     "Progress",
@@ -36,6 +38,7 @@ __all__ = [
     "RangeIndex",
     "ReadRange",
     "ReadSet",
+    "RuleCaller",
     "SystemWriter",
     "TableBinding",
     "Transaction",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from typing import TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, ForbiddenError, NotFoundError, UniqueError
@@ -13,6 +14,7 @@ from syncline.values import InvalidValueError, Value, check_document, decode_id,
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .query import Query
 from .read_set import END
+from .rules import Guard, TableRule
 from .transaction import Transaction
 
 D = TypeVar("D", bound=Document)
@@ -21,11 +23,18 @@ D = TypeVar("D", bound=Document)
 class DatabaseReader:
     """Reads of one snapshot. In a mutation they see its own writes."""
 
-    __slots__ = ("_catalog", "_transaction")
+    __slots__ = ("_catalog", "_guard", "_transaction")
 
-    def __init__(self, transaction: Transaction, catalog: Catalog) -> None:
+    def __init__(self, transaction: Transaction, catalog: Catalog, guard: Guard | None = None) -> None:
+        """`guard` holds the rules that bind the caller; None: there are none."""
         self._transaction = transaction
         self._catalog = catalog
+        self._guard = guard
+
+    @property
+    def unrestricted(self) -> DatabaseReader:
+        """The database without the rules of its tables, whoever is calling."""
+        return self if self._guard is None else DatabaseReader(self._transaction, self._catalog)
 
     def get(self, id: Id[D]) -> D | None:
         """The document, or None. ArgumentError if `id` is no id at all."""
@@ -33,7 +42,11 @@ class DatabaseReader:
         if table is None:
             return None
         found = self._transaction.get(table.number, internal)
-        return None if found is None else cast("D", table.load(*found))
+        if found is None:
+            return None
+        document = table.load(*found)
+        rule = self._rule(table)
+        return None if rule is not None and not rule.sees(document) else cast("D", document)
 
     def get_many(self, ids: Iterable[Id[D]]) -> list[D | None]:
         """The documents in the order of `ids`, None where there is none."""
@@ -48,7 +61,8 @@ class DatabaseReader:
 
     def query(self, cls: type[D]) -> Query[D]:
         """A query on the table of `cls`; see `Query`."""
-        return Query(self._transaction, self._catalog.of(cls))
+        table = self._catalog.of(cls)
+        return Query(self._transaction, table, self._rule(table))
 
     def normalize_id(self, cls: type[D], text: str) -> Id[D] | None:
         """`text` as an id of the table, or None. Does not say whether the document exists."""
@@ -57,6 +71,10 @@ class DatabaseReader:
         except ValueError:
             return None
         return cast("Id[D]", Id(text)) if number == self._catalog.of(cls).number else None
+
+    def _rule(self, table: TableBinding) -> TableRule | None:
+        """What binds the caller in this table; None: nothing does."""
+        return None if self._guard is None else self._guard.rule(table)
 
     def _place(self, id: str) -> tuple[TableBinding | None, bytes]:
         try:
@@ -80,6 +98,11 @@ class DatabaseWriter(DatabaseReader):
     #: Whether system tables may be written.
     _system = False
 
+    @property
+    def unrestricted(self) -> DatabaseWriter:
+        """The database without the rules of its tables, whoever is calling."""
+        return self if self._guard is None else DatabaseWriter(self._transaction, self._catalog)
+
     def insert(self, document: D) -> Id[D]:
         """Store a new document and return its id."""
         table = self._catalog.of(type(document))
@@ -88,10 +111,15 @@ class DatabaseWriter(DatabaseReader):
         codec = table.codec
         transaction = self._transaction
         fields = codec.to_fields(document)
+        rule = self._rule(table)
+        if rule is not None:
+            rule.fill(fields)
         internal = transaction.new_id()
         created = transaction.new_creation_time()
         text = encode_id(table.number, internal)
         body = self._encode(table, fields, text, created)
+        if rule is not None:
+            rule.check_insert(fields, codec.load(body))
         tail = created.to_bytes(8, "big") + internal
         writes = transaction.writes
         assert writes is not None
@@ -102,6 +130,8 @@ class DatabaseWriter(DatabaseReader):
             if index.unique:
                 for part, offsets in parts:
                     self._check_unique(index, part, offsets, internal)
+        if table.grants:
+            transaction.rule_epoch += 1
         transaction.put_document(table.number, internal, table.shape, body)
         for index, parts in keys:
             for part, offsets in parts:
@@ -130,17 +160,26 @@ class DatabaseWriter(DatabaseReader):
             )
         codec = table.codec
         old_body = table.current(shape, body)
-        self._rewrite(table, internal, text, old_body, codec.decode_body(old_body), codec.to_fields(document))
+        before, after = codec.decode_body(old_body), codec.to_fields(document)
+        rule = self._rule(table)
+        if rule is not None:
+            rule.refill(before, after)
+        self._rewrite(table, internal, text, old_body, before, after)
 
     def delete(self, target: Id[D] | D) -> None:
         """Remove a document; NotFoundError if there is none."""
         table, internal, _text, shape, body = self._stored(target)
         codec = table.codec
         current = table.current(shape, body)
+        rule = self._rule(table)
+        if rule is not None:
+            rule.check_delete(codec.load(current))
         fields = codec.decode_body(current)
         tail = read_head(current)[1].to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
+        if table.grants:
+            self._transaction.rule_epoch += 1
         self._transaction.put_document(table.number, internal, table.shape, None)
         for index in table.indexes:
             for part, offsets in codec.index_keys(index.index, fields):
@@ -153,6 +192,9 @@ class DatabaseWriter(DatabaseReader):
         found = self._transaction.get(table.number, internal) if table is not None else None
         if table is None or found is None:
             raise self._missing(text)
+        rule = self._rule(table)
+        if rule is not None and not rule.sees(table.load(*found)):
+            raise self._missing(text)  # What is hidden does not exist.
         if table.system and not self._system:
             raise _not_yours(table)
         return table, internal, text, *found
@@ -166,8 +208,11 @@ class DatabaseWriter(DatabaseReader):
             # Deeper than anything can be encoded is deeper than documents may be, and that is what to say.
             check_document(values, limits)
             raise
-        check_document(values, limits, body)
+        self._check_size(values, body)
         return body
+
+    def _check_size(self, values: dict[str, object], body: bytes) -> None:
+        check_document(values, self._transaction.limits, body)
 
     def _rewrite(
         self,
@@ -182,6 +227,9 @@ class DatabaseWriter(DatabaseReader):
         codec = table.codec
         created = read_head(old_body)[1]
         body = self._encode(table, after, text, created)
+        rule = self._rule(table)
+        if rule is not None:
+            rule.check_update(before, after, codec.load(old_body), codec.load(body))
         tail = created.to_bytes(8, "big") + internal
         writes = self._transaction.writes
         assert writes is not None
@@ -194,6 +242,8 @@ class DatabaseWriter(DatabaseReader):
             if index.unique and new != old:
                 for part, offsets in new:
                     self._check_unique(index, part, offsets, internal)
+        if table.grants:
+            self._transaction.rule_epoch += 1
         self._transaction.put_document(table.number, internal, table.shape, body)
         for index, old, new in keys:
             self._move_entries(index, old, new, tail)
@@ -238,6 +288,14 @@ class SystemWriter(DatabaseWriter):
     __slots__ = ()
 
     _system = True
+
+    def _check_size(self, values: dict[str, object], body: bytes) -> None:
+        limits = self._transaction.limits
+        if (
+            len(body) > limits.document_bytes // 4
+        ):  # Far from the common case, which need not copy the limits.
+            limits = replace(limits, document_bytes=limits.system_document_bytes)
+        check_document(values, limits, body)
 
 
 def _not_yours(table: TableBinding) -> ForbiddenError:

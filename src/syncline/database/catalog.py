@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncline.kernel.errors import SetupError
-from syncline.schema import Document, Index, TableCodec, TableNumbers, TableSpec
+from syncline.schema import Document, Index, Members, TableCodec, TableNumbers, TableSpec
 from syncline.store import TableInfo
 from syncline.values import encode_key_part
 
@@ -45,11 +45,13 @@ class TableBinding:
     """A table of the schema, with its numbers in the store and its codec."""
 
     __slots__ = (
+        "access",
         "by_creation",
         "by_index",
         "cls",
         "codec",
         "fields",
+        "grants",
         "indexes",
         "name",
         "number",
@@ -75,6 +77,10 @@ class TableBinding:
         #: A table of Syncline itself: applications may read it, and change it by what `ctx` offers only.
         self.system = spec.name.startswith("_")
         self.cls: type[Document] = spec.cls
+        #: Who may see and change the rows; None: everybody.
+        self.access = spec.access
+        #: Whether its rows are memberships that open rows of other tables, or of this one.
+        self.grants = False
         self.codec = codec
         self.shape = shape
         self.by_creation = by_creation
@@ -96,7 +102,7 @@ class TableBinding:
 class Catalog:
     """All tables of one release, by number, name and class. Immutable once built."""
 
-    __slots__ = ("by_class", "by_name", "by_number", "numbers")
+    __slots__ = ("_vias", "by_class", "by_name", "by_number", "numbers")
 
     def __init__(self, tables: Iterable[TableBinding], numbers: TableNumbers) -> None:
         #: The numbers of all tables that the store knows, those without a class among them.
@@ -106,6 +112,25 @@ class Catalog:
         self.by_class: Mapping[type[Document], TableBinding] = {
             table.cls: table for table in self.by_number.values()
         }
+        self._vias: dict[Index, tuple[TableBinding, IndexBinding]] = {}
+        for table in self.by_number.values():
+            if isinstance(table.access, Members):
+                memberships, index = self._find(table, table.access.via)
+                memberships.grants = True
+                self._vias[table.access.via] = memberships, index
+
+    def by_via(self, via: Index) -> tuple[TableBinding, IndexBinding]:
+        """The memberships that a rule names by an index, and the index."""
+        return self._vias[via]
+
+    def _find(self, table: TableBinding, via: Index) -> tuple[TableBinding, IndexBinding]:
+        for other in self.by_number.values():
+            if via in other.by_index:
+                return other, other.by_index[via]
+        raise SetupError(
+            f"{table.cls.__name__}.access: via={via!r} is no index of a table of this application",
+            'name the index as an attribute of its class: members("team", via=TeamMember.by_user, field="team")',
+        )
 
     @property
     def application_tables(self) -> list[TableBinding]:

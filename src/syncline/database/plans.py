@@ -44,21 +44,20 @@ def _placed(plan: Plan, shape: Shape) -> Plan:
     )
 
 
-def make_plan(table: TableBinding, shape: Shape) -> Plan:
-    """The plan for conditions of `shape` on `table`."""
+def make_plan(table: TableBinding, shape: Shape, first: str | None = None) -> Plan:
+    """The plan for conditions of `shape` on `table`. An index that fixes the field `first` goes before all others."""
     equal = [name for name, kind in shape if kind == "equal"]
     ranges = [name for name, kind in shape if kind == "range"]
     contains = [name for name, kind in shape if kind == "contains"]
-    order_field = next((name for name in ranges if name != CREATED), None)
-    if order_field is None and CREATED in ranges:
-        order_field = CREATED
-    best: tuple[tuple[int, int, int], Plan] | None = None
+    order_field = order_of(shape)
+    best: tuple[tuple[bool, int, int, int], Plan] | None = None
     for index in (None, *table.indexes):
         plan = _try_index(index, equal, ranges, contains, order_field)
         if plan is None:
             continue
         # More equalities first, then the range, then an order that needs no sort; ties go to the shorter index.
         rank = (
+            first in plan.equal,
             len(plan.equal) * 2 + (plan.range_field is not None),
             0 if plan.sort else 1,
             -len(index.fields) if index is not None else 0,
@@ -67,6 +66,44 @@ def make_plan(table: TableBinding, shape: Shape) -> Plan:
             best = (rank, plan)
     assert best is not None  # The order of creation always serves.
     return _placed(best[1], shape)
+
+
+def order_of(shape: Shape) -> str | None:
+    """The field that orders a result before creation does."""
+    ranges = [name for name, kind in shape if kind == "range"]
+    return next((name for name in ranges if name != CREATED), CREATED if ranges else None)
+
+
+def unordered_plan(shape: Shape) -> Plan:
+    """The plan for documents that come from elsewhere than an index: everything is left to check and to sort."""
+    return Plan(None, (), None, tuple(name for name, _kind in shape), order_of(shape), True)
+
+
+def narrowed_index_plan(
+    table: TableBinding, plan: Plan, shape: Shape, field: str, kind: str, *, one: bool
+) -> Plan | None:
+    """A plan in the order of an explicit `.index(...)` that fixes `field`, too; None if no index can serve it.
+
+    `shape` is that of the index's conditions with the one on `field` at the end. `one`: there is one value of `field`,
+    so that it has no part in the order.
+    """
+    assert plan.index is not None
+    rest = plan.index.fields[len(plan.equal) :]
+    if field in rest:
+        if not one or field == plan.range_field:
+            return None
+        rest = tuple(name for name in rest if name != field)
+    fixed = {*plan.equal, field}
+    each = {plan.index.each_field, field if kind == "contains" else None} - {None}
+    for index in table.indexes:
+        if (
+            {index.each_field} - {None} == each
+            and set(index.fields[: len(fixed)]) == fixed
+            and index.fields[len(fixed) :] == rest
+        ):
+            equal = index.fields[: len(fixed)]
+            return _placed(Plan(index, equal, plan.range_field, (), None, False), shape)
+    return None
 
 
 def _try_index(

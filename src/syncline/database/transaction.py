@@ -106,6 +106,7 @@ class Transaction:
         "paginated",
         "previous_journal",
         "ranges_read",
+        "rule_epoch",
         "snapshot",
         "writes",
     )
@@ -131,6 +132,8 @@ class Transaction:
         self.previous_journal = previous_journal
         self.journal: str | None = None  # None -> the end of the page: paginate()
         self.paginated = False
+        #: Grows when memberships may have changed: what rules have read of them is old then.
+        self.rule_epoch = 0
         self._entropy = entropy
         self._points: set[tuple[int, bytes]] = set()
         self._scans: list[Scan] = []
@@ -352,6 +355,7 @@ class Transaction:
         except BaseException:
             writes.undo(mark)
             self.documents_written, self.bytes_written = written
+            self.rule_epoch += 1
             raise
 
     # The outcome

@@ -91,11 +91,24 @@ class ActionRun(Run):
         self._start(definition, values, answers.put)
         return _unwrap(definition, answers.get())
 
+    async def system(self, path: str, values: dict[str, object]) -> object:
+        """Run one of Syncline's own functions."""
+        return await self.call(self._system(path), values)
+
+    def system_and_wait(self, path: str, values: dict[str, object]) -> object:
+        """Run one of Syncline's own functions and block this thread until it is done."""
+        return self.call_and_wait(self._system(path), values)
+
+    def _system(self, path: str) -> FunctionDefinition:
+        found = self._host.node.release.registry.get(path)
+        assert found is not None, path
+        return found
+
     def _start(self, definition: FunctionDefinition, values: dict[str, object], done: _Done) -> None:
         arguments = definition.arguments
         raw_args = arguments.encode(arguments.check(values))
-        # The backend calls itself here: internal functions are open to it.
-        caller = replace(self.caller, backend=True)
+        # The backend calls itself here: internal functions are open to it. Rules bind what it calls as they bind it.
+        caller = replace(self.caller, backend=True, trusted=not self.restricted)
         if definition.kind is Kind.QUERY:
             job = QueryJob(None, definition.path, raw_args, caller, request_id=self.request_id)
             self._host.query_once(job, lambda result: done(result.outcome))

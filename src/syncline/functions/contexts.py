@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
-from syncline.database import DatabaseReader, DatabaseWriter
+from syncline.database import DatabaseReader, DatabaseWriter, Guard
 from syncline.kernel.errors import ArgumentError
+from syncline.kernel.identity import Identity
 
+from .action_scheduling import ActionScheduler, SyncActionScheduler
 from .decorators import Function, Mutation, Query
-from .definitions import FunctionDefinition, define
+from .definitions import FunctionDefinition, arguments_by_name, define
 from .kinds import Kind
 from .logs import Log
 from .run import Auth, Run, TransactionRun
+from .scheduling import Scheduler
 
 if TYPE_CHECKING:
     from .action_run import ActionRun
@@ -50,10 +53,12 @@ class _Ctx(Generic[RunT]):
 class QueryCtx(_Ctx[TransactionRun]):
     """The context of a query: reads of one snapshot."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_db", "_restricted")
 
-    def __init__(self, run: TransactionRun) -> None:
+    def __init__(self, run: TransactionRun, restricted: bool | None = None) -> None:
+        """`restricted`: whether the rules of tables bind `db`; None: as they bind the function that was called."""
         self._run = run
+        self._restricted = run.restricted if restricted is None else restricted
         self._db: DatabaseReader | None = None
 
     @property
@@ -62,7 +67,7 @@ class QueryCtx(_Ctx[TransactionRun]):
         db = self._db
         if db is None:
             run = self._run
-            db = self._db = DatabaseReader(run.transaction, run.catalog)
+            db = self._db = DatabaseReader(run.transaction, run.catalog, self._guard())
         return db
 
     @property
@@ -91,7 +96,44 @@ class QueryCtx(_Ctx[TransactionRun]):
         """Call another query on the same snapshot."""
         if not isinstance(cast("object", fn), Query):
             raise _wrong_kind(fn, "a query", "queries")
-        return cast("R", _call(self._run, fn, QueryCtx, args, kwargs))
+        return cast("R", self._call(fn, QueryCtx, args, kwargs))
+
+    def _guard(self) -> Guard | None:
+        run = self._run
+        if self._restricted and run.guard is None:
+            run.guard = Guard(_Asking(run), run.transaction, run.catalog)
+        return run.guard if self._restricted else None
+
+    def _call(
+        self, fn: Function[..., Any], ctx: type[QueryCtx], args: tuple[object, ...], kwargs: dict[str, Any]
+    ) -> object:
+        run = self._run
+        definition = fn.definition or define(fn)
+        values = definition.arguments.check(arguments_by_name(definition, args, kwargs))
+        before = run.enter(definition)
+        try:
+            # An internal function is an entry point of its own: for all that it calls no rules hold.
+            result = definition.fn(ctx(run, self._restricted and not definition.internal), **values)
+        finally:
+            run.path = before
+        definition.result.encode(result)
+        return result
+
+
+class _Asking:
+    """The caller of a run, as rules ask about it."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, run: TransactionRun) -> None:
+        self._run = run
+
+    @property
+    def identity(self) -> Identity | None:
+        return self._run.identity
+
+    def predicate_context(self) -> QueryCtx:
+        return QueryCtx(self._run, restricted=False)
 
 
 class MutationCtx(QueryCtx):
@@ -105,18 +147,23 @@ class MutationCtx(QueryCtx):
         db = self._db
         if db is None:
             run = self._run
-            db = self._db = DatabaseWriter(run.transaction, run.catalog)
+            db = self._db = DatabaseWriter(run.transaction, run.catalog, self._guard())
         return cast("DatabaseWriter", db)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Calls of functions at a later time: `after`, `at` and `cancel`, as parts of this transaction."""
+        return Scheduler(self._run)
 
     def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query, or a mutation as a nested transaction: if it raises, its writes alone are undone."""
         run = self._run
         if isinstance(fn, Query):
-            return cast("R", _call(run, fn, QueryCtx, args, kwargs))
+            return cast("R", self._call(fn, QueryCtx, args, kwargs))
         if not isinstance(cast("object", fn), Mutation):
             raise _wrong_kind(fn, "a mutation", "queries and mutations")
         with run.transaction.nested():
-            return cast("R", _call(run, fn, MutationCtx, args, kwargs))
+            return cast("R", self._call(fn, MutationCtx, args, kwargs))
 
 
 class ActionCtx(_Ctx["ActionRun"]):
@@ -136,6 +183,11 @@ class ActionCtx(_Ctx["ActionRun"]):
     def random(self) -> Random:
         """Chance."""
         return self._run.random
+
+    @property
+    def scheduler(self) -> ActionScheduler:
+        """Calls of functions at a later time: `after`, `at` and `cancel`, each a transaction of its own."""
+        return ActionScheduler(self._run)
 
     async def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query or a mutation, each a transaction of its own."""
@@ -162,47 +214,16 @@ class SyncActionCtx(_Ctx["ActionRun"]):
         """Chance."""
         return self._run.random
 
+    @property
+    def scheduler(self) -> SyncActionScheduler:
+        """Calls of functions at a later time: `after`, `at` and `cancel`, each a transaction of its own."""
+        return SyncActionScheduler(self._run)
+
     def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query or a mutation, each a transaction of its own, and wait for its result."""
         definition = _transactional(fn)
         values = arguments_by_name(definition, args, kwargs)
         return cast("R", self._run.call_and_wait(definition, values))
-
-
-def _call(
-    run: TransactionRun,
-    fn: Function[..., Any],
-    ctx: type[QueryCtx],
-    args: tuple[object, ...],
-    kwargs: dict[str, Any],
-) -> object:
-    definition = fn.definition or define(fn)
-    values = definition.arguments.check(arguments_by_name(definition, args, kwargs))
-    before = run.enter(definition)
-    try:
-        result = definition.fn(ctx(run), **values)
-    finally:
-        run.path = before
-    definition.result.encode(result)
-    return result
-
-
-def arguments_by_name(
-    definition: FunctionDefinition, args: tuple[object, ...], kwargs: dict[str, Any]
-) -> dict[str, Any]:
-    """All arguments as keywords, as they travel."""
-    if not args:
-        return kwargs
-    names = definition.parameters
-    if len(args) > len(names):
-        raise ArgumentError(
-            f"{definition.path} takes {len(names)} arguments after ctx, {len(args)} were given"
-        )
-    given = dict(zip(names, args, strict=False))
-    twice = next((name for name in given if name in kwargs), None)
-    if twice is not None:
-        raise ArgumentError(f"{definition.path}: the argument {twice!r} was given twice")
-    return given | kwargs
 
 
 def _transactional(fn: object) -> FunctionDefinition:

@@ -21,7 +21,9 @@ from .logs import LogLines
 from .variables import Environment, environment_of
 
 if TYPE_CHECKING:
-    from syncline.database import Catalog, Transaction
+    from syncline.database import Catalog, Guard, Transaction
+    from syncline.schema import Id
+    from syncline.system import ScheduledJob
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,6 +66,8 @@ class Run:
     used_identity: bool = False
     #: A forbidden side effect. Fails the run even if the function swallowed the error.
     violation: SideEffectError | None = None
+    #: The scheduled job that this run is, if it is one.
+    job: Id[ScheduledJob] | None = None
     _env: Environment | None = None
     _logs: LogLines | None = None
     _random: Random | None = None
@@ -80,6 +84,11 @@ class Run:
     def identity(self) -> Identity | None:
         self.used_identity = True
         return self.caller.identity
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the rules of tables bind this run: rules follow the function that was called from outside."""
+        return self.caller.restricted and not self.definition.internal
 
     @property
     def env(self) -> Environment:
@@ -121,8 +130,12 @@ class TransactionRun(Run):
     tick_ns: int | None = None
     #: Paths of the functions that run inside one another, the outermost first; empty while there is only one.
     path: tuple[str, ...] = ()
+    #: The rules that bind the caller; made by the first context that needs them.
+    guard: Guard | None = None
     #: The session and number under which a client asked; the request id is made of them when it is needed.
     request: tuple[bytes, int] | None = None
+    #: What this mutation has scheduled so far: calls, and bytes of their arguments.
+    scheduled: tuple[int, int] = (0, 0)
     _now: datetime | None = None
     _seed: bytes | None = None
 

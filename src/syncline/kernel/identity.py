@@ -44,12 +44,18 @@ class Caller:
     """On whose behalf a function runs.
 
     Internal functions may be called by `admin` callers, who hold the admin key, and by the application's own code
-    (`backend`), which acts for whoever called it.
+    (`backend`), which acts for whoever called it. What the application does by itself (schedules, crons) is `trusted`.
     """
 
     identity: Identity | None = None
     admin: bool = False
     backend: bool = False
+    trusted: bool = False
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the rules of tables bind this caller in public functions. They bind an admin who acts as a user."""
+        return not self.trusted and (not self.admin or self.identity is not None)
 
 
 ANONYMOUS = Caller()

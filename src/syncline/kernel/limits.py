@@ -29,6 +29,7 @@ class Limits:
     read_ranges: int = 4_096
     write_bytes: int = 16 * MiB
     write_documents: int = 16_000
+    rule_ranges: int = 100
     call_depth: int = 8
     run_seconds: float = 1.0
     action_seconds: float = 600.0
@@ -42,6 +43,16 @@ class Limits:
     batch_bytes: int = 16 * MiB
     actions_running: int = 256
     actions_queued: int = 1_000
+
+    # Scheduled functions
+    scheduled_functions: int = 1_000  # by one mutation
+    scheduled_argument_bytes: int = 4 * MiB
+    scheduled_bytes: int = 16 * MiB  # by one mutation
+    scheduled_mutations_running: int = 64
+    scheduled_actions_running: int = 64
+    scheduled_queued: int = 1_000
+    scheduled_kept_seconds: float = 7 * 24 * 3600.0
+    system_document_bytes: int = 8 * MiB
 
     # Live queries and sessions
     session_queries: int = 512
@@ -65,6 +76,13 @@ class Limits:
     environment_variables: int = 1_000
     environment_name_length: int = 256
     environment_value_bytes: int = 8_192
+
+    # The record of calls
+    log_entries: int = 10_000
+    log_bytes: int = 16 * MiB
+
+    # Identity
+    verified_tokens: int = 20_000
 
     # HTTP
     body_bytes: int = 16 * MiB + 2000

@@ -2,9 +2,23 @@
 
 from msgspec import UNSET, UnsetType
 
+from .access import (
+    Access,
+    Members,
+    OwnedBy,
+    Private,
+    PublicRead,
+    Rules,
+    members,
+    owned_by,
+    private,
+    public_read,
+)
+from .access_checks import check_access
 from .arguments import ArgumentsCodec, Parameter
 from .binding import TableNumbers
 from .bounds import Bound, Edge, between, contains, gt, gte, lt, lte
+from .collecting import collect
 from .definition import MISSING, Missing
 from .document import Document, body_of, created_us_of, stored_id
 from .hints import evaluate
@@ -15,12 +29,13 @@ from .nodes import TypeNode
 from .pagination import Page, PaginationOptions
 from .results import ResultCodec
 from .table_codec import IndexKey, TableCodec
-from .tables import FieldSpec, TableSpec, collect, table_of
+from .tables import FieldSpec, TableSpec, table_of
 from .writing import read_head
 
 __all__ = [
     "MISSING",
     "UNSET",
+    "Access",
     "ArgumentsCodec",
     "Bound",
     "Document",
@@ -29,12 +44,17 @@ __all__ = [
     "Id",
     "Index",
     "IndexKey",
+    "Members",
     "Missing",
+    "OwnedBy",
     "Page",
     "PaginationOptions",
     "Parameter",
+    "Private",
     "Problem",
+    "PublicRead",
     "ResultCodec",
+    "Rules",
     "TableCodec",
     "TableNumbers",
     "TableSpec",
@@ -42,6 +62,7 @@ __all__ = [
     "UnsetType",
     "between",
     "body_of",
+    "check_access",
     "collect",
     "contains",
     "created_us_of",
@@ -50,6 +71,10 @@ __all__ = [
     "gte",
     "lt",
     "lte",
+    "members",
+    "owned_by",
+    "private",
+    "public_read",
     "read_head",
     "stored_id",
     "table_of",

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, cast, get_origin
 
 from syncline.kernel.errors import SetupError
 
+from .access import Access
 from .index import Index
 from .mismatch import did_you_mean, show
 from .naming import RESERVED_FIELDS, RESERVED_INDEXES, problem_with_name, table_name_of
@@ -39,6 +40,8 @@ class Definition:
     annotations: Mapping[str, object]
     defaults: Mapping[str, object]
     indexes: tuple[Index, ...]
+    #: Who may see and change the rows; None: everybody.
+    access: Access | None = None
 
 
 def take_definition(
@@ -54,7 +57,8 @@ def take_definition(
     indexes = _take_indexes(name, namespace, annotations)
     defaults = {field: namespace.pop(field) for field in annotations if field in namespace}
     system = str(namespace.get("__module__")).startswith(_SYSTEM_MODULES)
-    return Definition(_table(name, table, system=system), annotations, defaults, indexes)
+    access = _take_access(name, namespace)
+    return Definition(_table(name, table, system=system), annotations, defaults, indexes, access)
 
 
 def _annotations_of(namespace: dict[str, Any]) -> dict[str, object]:
@@ -98,7 +102,7 @@ def _table(cls: str, table: str | None, *, system: bool) -> str:
 def _take_indexes(cls: str, namespace: Mapping[str, Any], fields: Mapping[str, object]) -> tuple[Index, ...]:
     indexes: list[Index] = []
     for name, value in namespace.items():
-        if name in RESERVED_FIELDS and name not in fields:
+        if name in RESERVED_FIELDS and name not in fields and name != "access":
             raise SetupError(f"{cls}.{name}: this name is reserved", "rename it")
         if not isinstance(value, Index):
             continue
@@ -115,6 +119,16 @@ def _take_indexes(cls: str, namespace: Mapping[str, Any], fields: Mapping[str, o
                 )
         indexes.append(value)
     return tuple(indexes)
+
+
+def _take_access(cls: str, namespace: Mapping[str, Any]) -> Access | None:
+    access = namespace.get("access")
+    if access is None or isinstance(access, Access):
+        return access
+    raise SetupError(
+        f"{cls}.access is {show(access)}, which says nothing about access",
+        'write access = owned_by("user_id"), members(...), public_read(...), private or Rules(...)',
+    )
 
 
 def _check_index(cls: str, index: Index, fields: Mapping[str, object]) -> None:

@@ -208,6 +208,10 @@ class TableCodec:
         except Mismatch as mismatch:
             raise self._error(mismatch.within(f".{field}[]" if element else f".{field}")) from None
 
+    def is_list(self, field: str) -> bool:
+        """Whether a field holds a list (or None), whose elements can be indexed."""
+        return field in self._elements
+
     # Schema
 
     def shape(self) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
 from typing import cast
 
 from syncline.kernel.errors import SetupError
 from syncline.values import Value
 
+from .access import Access
 from .binding import Binding
 from .containers import ListNode, UnionNode
 from .definition import MISSING, Missing
-from .document import Document, DocumentMeta
+from .document import Document
 from .hints import document_fields
 from .index import Index
 from .mismatch import Mismatch
@@ -46,6 +45,8 @@ class TableSpec:
         self.cls = cls
         self.name = definition.table
         self.indexes: tuple[Index, ...] = definition.indexes
+        #: Who may see and change the rows; None: everybody.
+        self.access: Access | None = definition.access
 
     @cached_property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -106,37 +107,9 @@ def table_of(cls: type[Document]) -> TableSpec:
     return spec
 
 
-def collect(modules: Iterable[ModuleType]) -> tuple[TableSpec, ...]:
-    """The tables of all document classes found in `modules`, by name, each read and checked.
-
-    Raises SetupError for a type that cannot be stored, and for a table or an id that two classes claim.
-    """
-    classes: dict[type[Document], None] = {}
-    for module in modules:
-        for value in list(vars(module).values()):
-            if isinstance(value, DocumentMeta) and value is not Document:
-                classes[cast("type[Document]", value)] = None
-    specs: dict[str, TableSpec] = {}
-    for cls in classes:
-        spec = table_of(cls)
-        other = specs.setdefault(spec.name, spec)
-        if other is not spec:
-            raise SetupError(
-                f"two documents have the table {spec.name!r}: {_place(other.cls)} and {_place(cls)}",
-                'give one of them another name: class ...(Document, table="...")',
-            )
-    for spec in specs.values():
-        _ = spec.fields
-    return tuple(sorted(specs.values(), key=lambda spec: spec.name))
-
-
 def element_of(node: TypeNode) -> TypeNode | None:
     """The type of the elements if the field is a list (or None); None if it is not."""
     bare = node.bare()
     if isinstance(bare, UnionNode) and len(bare.members) == 1:
         bare = bare.members[0]
     return bare.item if isinstance(bare, ListNode) else None
-
-
-def _place(cls: type) -> str:
-    return f"{cls.__module__}.{cls.__qualname__}"
