@@ -27,7 +27,7 @@ from syncline.kernel.clock import SeededEntropy
 from syncline.kernel.limits import Limits
 from syncline.protocol import ProtocolError
 from syncline.sync import LiveQueries, Rejected, Services, Session, Verified
-from syncline.sync.identities import Verdict as TokenVerdict
+from syncline.sync import Verdict as TokenVerdict
 from syncline.values import Value, encode_json
 
 from .model_app import GROUPS, NAMES, arguments

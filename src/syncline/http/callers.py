@@ -10,21 +10,19 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from syncline.identity import TOKEN_BYTES, Rejected, Unavailable, Verdict, Verified
 from syncline.kernel.identity import ANONYMOUS, Caller
-from syncline.sync import Rejected, Services, Unavailable, Verdict, Verified, acting_identity, no_providers
+from syncline.sync import Services, acting_identity
 
 from .replies import Refusal
 from .request import Request
 
 _decode_attributes: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
-#: A token longer than this is refused before anybody looks into it.
-_TOKEN_BYTES = 8 * 1024
-
 Then = Callable[[Caller], None]
 
-#: Also gets when the caller's token ends, in nanoseconds of the wall clock; None: it does not.
-ThenUntil = Callable[[Caller, int | None], None]
+#: Also gets what was found in the caller's token, if it came with one: it ends some time.
+ThenUntil = Callable[[Caller, Verified | None], None]
 
 
 def check_key(candidate: str, key: str) -> bool:
@@ -49,7 +47,7 @@ class Callers:
         if b"authorization" not in request.headers and b"adminKey=" not in request.url:
             then(ANONYMOUS)
         else:
-            self.resolve_until(request, lambda caller, expires_ns: then(caller))
+            self.resolve_until(request, lambda caller, verified: then(caller))
 
     def resolve_until(self, request: Request, then: ThenUntil) -> None:
         """The same for requests that last: `then` also learns how long the caller is who he is."""
@@ -74,11 +72,11 @@ class Callers:
         match scheme.lower():
             case "convex":
                 then(self._admin(credential), None)
-            case "bearer" if 0 < len(credential) <= _TOKEN_BYTES:
+            case "bearer" if 0 < len(credential) <= TOKEN_BYTES:
                 self._services.verify_user(credential, lambda verdict: self._verified(request, verdict, then))
             case "bearer":
                 raise Refusal(
-                    401, "InvalidAuthHeader", f"the token is empty or longer than {_TOKEN_BYTES:,} bytes"
+                    401, "InvalidAuthHeader", f"the token is empty or longer than {TOKEN_BYTES:,} bytes"
                 )
             case _:
                 raise Refusal(
@@ -109,10 +107,9 @@ class Callers:
 
     def _verified(self, request: Request, verdict: Verdict, then: ThenUntil) -> None:
         match verdict:
-            case Verified(identity, expires_ns):
-                request.guarded(then, Caller(identity), expires_ns)
-            case Rejected(message):
-                code = "NoAuthProvider" if self._services.verify_user is no_providers else "Unauthenticated"
+            case Verified(identity):
+                request.guarded(then, Caller(identity), verdict)
+            case Rejected(message, code):
                 request.refuse(Refusal(401, code, message))
             case Unavailable(message):
                 request.refuse(Refusal(503, "AuthProviderUnavailable", message, retry_after=1))

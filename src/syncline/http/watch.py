@@ -25,6 +25,7 @@ from typing import Final
 from urllib.parse import parse_qs, unquote
 
 from syncline.functions import Outcome, Success
+from syncline.identity import Verified, Watch
 from syncline.kernel.identity import Caller
 from syncline.protocol import ValueFormat, encode_text, parse_path
 from syncline.sync import Services, Subscription, Support
@@ -61,8 +62,8 @@ class WatchEndpoint:
         if self._gateway.draining:
             raise Refusal(503, "ServerRestart", "the server is restarting; connect again", retry_after=1)
 
-        def begin(caller: Caller, expires_ns: int | None) -> None:
-            stream = EventStream(request, self._services, answer_format, caller, expires_ns)
+        def begin(caller: Caller, verified: Verified | None) -> None:
+            stream = EventStream(request, self._services, answer_format, caller, verified)
             if request.open_stream(_EVENT_STREAM, stream, _UNCACHED):
                 stream.start(path, args)
 
@@ -78,13 +79,14 @@ class EventStream:
         services: Services,
         answer_format: ValueFormat,
         caller: Caller,
-        expires_ns: int | None,
+        verified: Verified | None,
     ) -> None:
         self._request = request
         self._services = services
         self._live = services.live
         self._format = answer_format
-        self._expires_ns = expires_ns
+        self._verified = verified
+        self._watch: Watch | None = None
         self._subscription: Subscription | None = None
         self._stalled = False
         #: Something was sent since the last visit.
@@ -98,6 +100,8 @@ class EventStream:
         self.due = True
 
     def start(self, path: str, args: bytes) -> None:
+        if self._verified is not None and self._services.revocations is not None:
+            self._watch = self._services.revocations.watch(self._verified, lambda: self._end("SessionEnded"))
         self._subscription = self._live.subscribe(self, 0, path, args, None)
         self._live.start()
         self.advance()
@@ -138,6 +142,10 @@ class EventStream:
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             self._live.cancel(subscription)
+        if self._watch is not None:
+            assert self._services.revocations is not None
+            self._services.revocations.unwatch(self._watch)
+            self._watch = None
 
     def drained(self) -> None:
         if self._stalled:
@@ -184,7 +192,8 @@ class EventStream:
         return unsent > _SLOW_BYTES
 
     def _is_expired(self) -> bool:
-        if self._expires_ns is None or self._services.clock.wall_ns() < self._expires_ns:
+        expires_ns = None if self._verified is None else self._verified.expires_ns
+        if expires_ns is None or self._services.clock.wall_ns() < expires_ns:
             return False
         self._end("TokenExpired")
         return True

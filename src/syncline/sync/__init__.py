@@ -1,7 +1,9 @@
 """Live queries over a connection: the cache of results, rounds of reruns, and sessions as state machines without I/O."""
 
+from syncline.identity import Rejected, TokenVerifier, Unavailable, Verdict, Verified, no_providers
+
 from .entries import Subscriber, Subscription, Support
-from .identities import Rejected, TokenVerifier, Unavailable, Verdict, Verified, acting_identity, no_providers
+from .identities import acting_identity
 from .live import LiveQueries
 from .port import CallEngine, Services, SessionPort
 from .rounds import QueryEngine

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from syncline.identity import Verified, Watch
 from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.protocol import (
     INITIAL_VERSION,
@@ -61,6 +62,7 @@ class Delivery:
         "_services",
         "_stalled",
         "_unconfirmed",
+        "_watch",
         "caller",
         "closed",
         "due",
@@ -92,6 +94,8 @@ class Delivery:
         self.caller: Caller = ANONYMOUS
         #: Wall clock nanoseconds from which on the caller's token is no longer right.
         self.expires_ns: int | None = None
+        #: For the end of the session that the caller's token belongs to.
+        self._watch: Watch | None = None
         self.queries: dict[int, Subscription] = {}
         #: Queries that the next transition says are gone.
         self.removed: list[int] = []
@@ -264,6 +268,23 @@ class Delivery:
         self.refuse_identity("The token has expired", attempted=False)
         return True
 
+    def become(self, caller: Caller, verified: Verified | None) -> None:
+        """`caller` is who acts from now on; `verified` is what was found in a user's token."""
+        self._unwatch()
+        self.caller = caller
+        self.expires_ns = None if verified is None else verified.expires_ns
+        if verified is not None and self._services.revocations is not None:
+            self._watch = self._services.revocations.watch(verified, self._revoked)
+
+    def _revoked(self) -> None:
+        self.refuse_identity("The session has ended", attempted=False)
+
+    def _unwatch(self) -> None:
+        if self._watch is not None:
+            assert self._services.revocations is not None
+            self._services.revocations.unwatch(self._watch)
+            self._watch = None
+
     def check_identity(self) -> bool:
         """Whether the caller may still act; closes the session if not."""
         return not self._is_expired()
@@ -280,6 +301,7 @@ class Delivery:
         """The socket is gone: forget everything. What runs goes on running, its responses go nowhere."""
         self.closed = True
         self.due = False
+        self._unwatch()
         for subscription in self.queries.values():
             self._live.cancel(subscription)
         self.queries = {}

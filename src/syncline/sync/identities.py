@@ -1,53 +1,12 @@
-"""Who a socket's caller is: admin keys, acting as a user, and the port to whoever verifies tokens."""
+"""Whom an admin acts as."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from syncline.kernel.identity import Identity
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """The token is right until `expires_ns` (wall clock; None: it does not expire)."""
-
-    identity: Identity
-    expires_ns: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The token is wrong. `message` goes to the client, which fetches another one."""
-
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable:
-    """Nobody can say now: the provider cannot be reached. The client keeps its token and comes back."""
-
-    message: str
-
-
-Verdict: TypeAlias = Verified | Rejected | Unavailable
-
-
-class TokenVerifier(Protocol):
-    """Looks at the token of a user. `done` is called once, on the loop thread, now or later."""
-
-    def __call__(self, token: str, done: Callable[[Verdict], None]) -> None: ...
-
-
-def no_providers(token: str, done: Callable[[Verdict], None]) -> None:
-    """The verifier of a deployment without auth providers."""
-    done(
-        Rejected(
-            "No auth provider found matching the given token: this deployment has no auth providers configured."
-        )
-    )
-
 
 _CAMEL = {
     "givenName": "given_name",

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from syncline.functions import ActionCall, MutationCall
+from syncline.identity import Revocations, TokenVerifier, no_providers
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.limits import Limits
 
-from .identities import TokenVerifier, no_providers
 from .live import LiveQueries
 
 
@@ -49,5 +49,7 @@ class Services:
     #: Whether a text is the admin key.
     check_admin_key: Callable[[str], bool]
     verify_user: TokenVerifier = no_providers
+    #: Whoever keeps a connection open for a user watches here for the end of the session. None: sessions do not end.
+    revocations: Revocations | None = None
     #: Production: clients do not see the texts of failures.
     redact: bool = False

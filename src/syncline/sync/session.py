@@ -19,6 +19,7 @@ import logging
 from collections.abc import Callable
 from typing import TypeVar, assert_never
 
+from syncline.identity import Rejected, Unavailable, Verdict, Verified
 from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.protocol import (
     Action,
@@ -36,7 +37,7 @@ from syncline.protocol import (
 )
 
 from .delivery import Delivery
-from .identities import Rejected, Unavailable, Verdict, Verified, acting_identity
+from .identities import acting_identity
 from .port import Services, SessionPort
 from .requests import CALL_ERRORS, Requests, failure, one_object
 
@@ -219,7 +220,7 @@ class Session:
             return
         match message.token_type:
             case "None":
-                self._become(ANONYMOUS, None)
+                self._become(ANONYMOUS)
             case "Admin":
                 self._become_admin(message)
             case "User":
@@ -244,7 +245,7 @@ class Session:
         except ValueError as error:
             self._delivery.refuse_identity(str(error), attempted=True)
             return
-        self._become(Caller(identity, admin=True), None)
+        self._become(Caller(identity, admin=True))
 
     def _verified(self, verdict: Verdict) -> None:
         self._verifying = False
@@ -253,9 +254,9 @@ class Session:
 
     def _judge(self, verdict: Verdict) -> None:
         match verdict:
-            case Verified(identity, expires_ns):
+            case Verified(identity):
                 if not self._delivery.closed:
-                    self._become(Caller(identity), expires_ns)
+                    self._become(Caller(identity), verdict)
             case Rejected(message):
                 self._delivery.refuse_identity(message, attempted=True)
             case Unavailable(message):
@@ -264,10 +265,9 @@ class Session:
             case _:
                 assert_never(verdict)
 
-    def _become(self, caller: Caller, expires_ns: int | None) -> None:
+    def _become(self, caller: Caller, verified: Verified | None = None) -> None:
         delivery, live = self._delivery, self._services.live
-        delivery.caller = caller
-        delivery.expires_ns = expires_ns
+        delivery.become(caller, verified)
         delivery.received_identity += 1
         delivery.floor = live.head
         delivery.due = True
