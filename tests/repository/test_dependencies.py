@@ -19,6 +19,8 @@ MEGABYTES = 78
 
 NEWER_STANDARD_LIBRARY = {"annotationlib"}
 #: Import names that are not the distribution's name.
+#: Read by the standard library where the machine has no time zones of its own.
+READ_BY_ZONEINFO = {"tzdata"}
 IMPORTED_AS = {"apsw-sqlite3mc": "apsw"}
 
 
@@ -69,4 +71,4 @@ def test_every_dependency_is_imported_and_every_import_is_declared() -> None:
     } - {"syncline", "", *sys.stdlib_module_names, *NEWER_STANDARD_LIBRARY}
     names = {IMPORTED_AS.get(requirement.name, requirement.name) for requirement in declared()}
     optional = {"pydantic", "pytest"}  # the application's own, if it has them
-    assert imported - optional == names
+    assert imported - optional == names - READ_BY_ZONEINFO

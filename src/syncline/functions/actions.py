@@ -64,6 +64,7 @@ class ActionRunner:
                 self._host.post(call.done, failure)
                 return
             run = ActionRun(definition, call.caller, self._host, request_id, seed)
+            run.job = call.job
             job = Job(run, call.args, lambda outcome: self._host.post(call.done, outcome))
             if waits:
                 self._waiting.append(job)

@@ -9,6 +9,8 @@ import msgspec
 
 from syncline.database import CommitRecord, ReadSet
 from syncline.kernel.identity import ANONYMOUS, Caller
+from syncline.schema import Id
+from syncline.system import ScheduledJob
 
 from .outcomes import Outcome
 
@@ -17,6 +19,10 @@ class MutationCall(msgspec.Struct, frozen=True, eq=False):
     """A mutation to run. With `session` (16 bytes) and `request` it runs once, however often it is sent.
 
     `done` is called on the event loop's thread with the outcome and, after a success, the commit timestamp.
+
+    With `job` it is a call that was scheduled: path and arguments are on record there, it may be of an action (then
+    the outcome is ActionStarted), and a failure has a timestamp too, that of its record; without one the job is still
+    to be run.
     """
 
     path: str
@@ -26,6 +32,7 @@ class MutationCall(msgspec.Struct, frozen=True, eq=False):
     session: bytes | None = None
     request: int | None = None
     request_id: str | None = None
+    job: Id[ScheduledJob] | None = None
 
 
 class ActionCall(msgspec.Struct, frozen=True, eq=False):
@@ -36,6 +43,8 @@ class ActionCall(msgspec.Struct, frozen=True, eq=False):
     caller: Caller
     done: Callable[[Outcome], None]
     request_id: str | None = None
+    #: The scheduled job that it is, if it is one.
+    job: Id[ScheduledJob] | None = None
 
 
 class QueryJob(msgspec.Struct, frozen=True, eq=False):

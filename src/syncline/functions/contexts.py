@@ -162,8 +162,13 @@ class MutationCtx(QueryCtx):
             return cast("R", self._call(fn, QueryCtx, args, kwargs))
         if not isinstance(cast("object", fn), Mutation):
             raise _wrong_kind(fn, "a mutation", "queries and mutations")
-        with run.transaction.nested():
-            return cast("R", self._call(fn, MutationCtx, args, kwargs))
+        scheduled = run.scheduled
+        try:
+            with run.transaction.nested():
+                return cast("R", self._call(fn, MutationCtx, args, kwargs))
+        except BaseException:
+            run.scheduled = scheduled  # What it had scheduled is undone, too.
+            raise
 
 
 class ActionCtx(_Ctx["ActionRun"]):

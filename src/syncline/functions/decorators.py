@@ -20,6 +20,7 @@ from .sources import line_of_def
 if TYPE_CHECKING:
     from .contexts import ActionCtx, MutationCtx, QueryCtx, SyncActionCtx
     from .definitions import FunctionDefinition
+    from .schedules import Schedule
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +54,7 @@ class Function(Generic[P, R_co]):
         #: The parameters after `ctx`, for calls by position.
         self.parameters: tuple[str, ...] = fn.__code__.co_varnames[1 : fn.__code__.co_argcount]
         self.definition: FunctionDefinition | None = None  # None -> the definition: define()
+        self.schedule: Schedule | None = None  # None -> when it runs by itself: @every, @cron
         self.__name__ = fn.__name__
         self.__qualname__ = fn.__qualname__
         self.__module__ = fn.__module__

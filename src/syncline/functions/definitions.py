@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from syncline.kernel.errors import SetupError
+from syncline.kernel.errors import ArgumentError, SetupError
 from syncline.kernel.limits import Limits
 from syncline.schema import ArgumentsCodec, ResultCodec, TableNumbers
 from syncline.schema.hints import evaluate
@@ -78,6 +78,24 @@ def define(function: Function[..., Any], path: str | None = None) -> FunctionDef
     )
     function.definition = made
     return made
+
+
+def arguments_by_name(
+    definition: FunctionDefinition, args: tuple[object, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """All arguments as keywords, as they travel."""
+    if not args:
+        return kwargs
+    names = definition.parameters
+    if len(args) > len(names):
+        raise ArgumentError(
+            f"{definition.path} takes {len(names)} arguments after ctx, {len(args)} were given"
+        )
+    given = dict(zip(names, args, strict=False))
+    twice = next((name for name in given if name in kwargs), None)
+    if twice is not None:
+        raise ArgumentError(f"{definition.path}: the argument {twice!r} was given twice")
+    return given | kwargs
 
 
 def _codecs(function: Function[..., Any], path: str) -> tuple[ArgumentsCodec, ResultCodec]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from syncline.database import (
     Catalog,
@@ -23,7 +23,7 @@ from syncline.database import (
 from syncline.database.activation import silent
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.schema import TableSpec
-from syncline.store import Commit, Loaded, Store, StoreFailedError, Timestamp
+from syncline.store import Commit, Loaded, Reader, Store, StoreFailedError, Timestamp
 
 from .actions import ActionRunner
 from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
@@ -35,6 +35,8 @@ from .registry import Registry
 from .run import RunSettings
 from .system import system_definitions
 from .variables import CHANGE, StoredVariables
+
+T = TypeVar("T")
 
 #: Hands a call to the event loop's thread, in order: `loop.call_soon_threadsafe`.
 Post = Callable[..., object]
@@ -97,6 +99,7 @@ class Engine:
         self._rounds: dict[int, ReaderThread] = {}
         self._numbers = count(1)
         self._post: Post | None = None
+        self._watchers: list[Callable[[Sequence[CommitRecord]], None]] = []
         #: Hears everything; set by `start`, or before it by whoever listens.
         self.listener: EngineListener | None = None
         self.actions = ActionRunner(self)
@@ -214,6 +217,22 @@ class Engine:
         """Run one query on the newest snapshot; `done` is called on the reader's thread."""
         self._readers[0].once(job, done)
 
+    def read(self, work: Callable[[Reader, Catalog], T], done: Callable[[T | Exception], None]) -> None:
+        """Look at the newest snapshot without a function: `work` is called on a reader's thread, `done` on the loop's."""
+
+        def look(reader: Reader, catalog: Catalog) -> None:
+            try:
+                found: T | Exception = work(reader, catalog)
+            except Exception as error:
+                found = error
+            self.post(done, found)
+
+        self._readers[0].read(look)
+
+    def watch(self, commits: Callable[[Sequence[CommitRecord]], None]) -> None:
+        """Let `commits` hear of every batch, on the loop's thread, before its callers do. Not after `start`."""
+        self._watchers.append(commits)
+
     # Rounds, from the loop's thread
 
     def start_round(self, slow: bool) -> int:
@@ -238,7 +257,13 @@ class Engine:
             variables = self._node.variables
             variables.forget()
             self._on_variables(variables.current())
-        self.post(self._tell, self.listener.on_batch, records, settled)
+        self.post(self._tell, self._hear, records, settled)
+
+    def _hear(self, records: Sequence[CommitRecord], settled: Sequence[Settled]) -> None:
+        assert self.listener is not None
+        for watch in self._watchers:
+            watch(records)
+        self.listener.on_batch(records, settled)
 
     def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
         assert self.listener is not None

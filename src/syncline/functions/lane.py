@@ -27,11 +27,15 @@ from syncline.database import (
 )
 from syncline.kernel.clock import Clock
 from syncline.kernel.errors import OverloadedError, SynclineError
+from syncline.schema import Id
 from syncline.store import Commit, StoreFailedError, WriteRefusedError
+from syncline.system import ScheduledJob
 
 from .calls import MutationCall
+from .definitions import FunctionDefinition
 from .failures import make_failure, new_request_id, request_id_for
 from .invoke import invoke
+from .job_runs import NOT_PENDING, JobRecord
 from .kinds import Kind
 from .node import Node
 from .outcomes import Failure, Outcome, Success
@@ -165,7 +169,10 @@ class _Batch:
 
     def add(self, call: MutationCall) -> None:
         """Run one mutation on top of the earlier ones."""
-        outcome, ts = self._run(call)
+        if call.job is None:
+            outcome, ts = self._run(call)
+        else:
+            call, outcome, ts = self._run_job(call, call.job)
         self.settled.append((call, outcome, ts))
 
     def _start_over(self) -> None:
@@ -202,26 +209,10 @@ class _Batch:
                 raised_by_function=False,
             )
             return failure, None
-        assert self._snapshot is not None
         writes = self._writes
         mark = writes.mark()
-        transaction = Transaction(
-            self._snapshot,
-            node.settings.limits,
-            now_us=node.clock.wall_ns() // 1000,
-            cursor_key=node.cursor_key,
-            writes=writes,
-            entropy=self._execution.entropy,
-            created=self._created,
-        )
-        run = TransactionRun(
-            definition, call.caller, self._execution, transaction, release.catalog, call.request_id
-        )
-        if call.session is not None and call.request is not None:
-            run.request = call.session, call.request
-        interrupts = self._execution.deadline.interrupts
-        outcome = invoke(run, call.args)
-        if self._execution.deadline.interrupts != interrupts:
+        outcome, torn = self._invoke(definition, call)
+        if torn:
             self._start_over()
             return outcome, None
         if isinstance(outcome, Failure):
@@ -233,10 +224,66 @@ class _Batch:
             return outcome, ts
         return outcome, self._commit(call, outcome, mark)
 
-    def _commit(self, call: MutationCall, outcome: Success, mark: Mark) -> int:
+    def _invoke(self, definition: FunctionDefinition, call: MutationCall) -> tuple[Outcome, bool]:
+        """Run a mutation's function. Also says whether an interrupt may have torn the write set."""
+        run = TransactionRun(
+            definition,
+            call.caller,
+            self._execution,
+            self._transaction(),
+            self._node.release.catalog,
+            call.request_id,
+        )
+        if call.session is not None and call.request is not None:
+            run.request = call.session, call.request
+        if call.job is not None:
+            run.job = call.job
+        interrupts = self._execution.deadline.interrupts
+        outcome = invoke(run, call.args)
+        return outcome, self._execution.deadline.interrupts != interrupts
+
+    def _transaction(self) -> Transaction:
+        node = self._node
+        assert self._snapshot is not None
+        return Transaction(
+            self._snapshot,
+            node.settings.limits,
+            now_us=node.clock.wall_ns() // 1000,
+            cursor_key=node.cursor_key,
+            writes=self._writes,
+            entropy=self._execution.entropy,
+            created=self._created,
+        )
+
+    def _run_job(self, call: MutationCall, id: Id[ScheduledJob]) -> Settled:
+        """A scheduled job: its effects and its new state are one commit, so it happens once."""
+        release = self._node.release
+        mark = self._writes.mark()
+        record = JobRecord(self._transaction(), release.catalog, id)
+        if record.job is None:
+            return call, NOT_PENDING, self._last_ts()
+        call = record.call(call)
+        definition = release.registry.get(call.path)
+        if definition is None or definition.kind is not record.kind:
+            outcome: Outcome = self._refused(call, record.gone())
+        elif record.kind is Kind.ACTION:
+            outcome = record.start()
+            return call, outcome, self._commit(call, outcome, mark)
+        else:
+            outcome, torn = self._invoke(definition, call)
+            if torn:
+                self._start_over()
+                mark = self._writes.mark()
+            elif isinstance(outcome, Failure):
+                self._writes.undo(mark)
+        # A transaction of its own: what the function used of its limits is not the record's concern.
+        JobRecord(self._transaction(), release.catalog, id).finish(outcome)
+        return call, outcome, self._commit(call, outcome, mark)
+
+    def _commit(self, call: MutationCall, outcome: Outcome, mark: Mark) -> int:
         documents, entries = self._writes.writes_since(mark)
         ts = self._node.store.next_ts()
-        requests = self._requests.records(call, outcome, ts)
+        requests = self._requests.records(call, outcome, ts) if isinstance(outcome, Success) else ()
         self._commits.append(Commit(ts, documents, entries, requests))
         self.bytes += sum([len(write.body) for write in documents if write.body is not None])
         return ts

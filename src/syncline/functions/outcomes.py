@@ -39,6 +39,13 @@ class Success(msgspec.Struct, frozen=True):
     lines: tuple[str, ...] = ()
 
 
+class ActionStarted(Success, frozen=True):
+    """A scheduled action is on record as started: whoever submitted the job must run it now."""
+
+    path: str = ""
+    args: bytes = b""
+
+
 class Failure(msgspec.Struct, frozen=True):
     """`message` is complete, with the request id. `data`, where there is any, makes the error a ConvexError at clients.
 

@@ -12,7 +12,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import TypeAlias
 
-from syncline.database import CachedSnapshot, ReadSet, Transaction
+from syncline.database import CachedSnapshot, Catalog, ReadSet, Transaction
 from syncline.kernel.errors import SynclineError
 from syncline.store import Reader
 
@@ -73,6 +73,10 @@ class ReaderThread:
         """Run one query on the newest snapshot; `done` is called on this thread."""
         self._queue.put(partial(self._run_once, job, done))
 
+    def read(self, work: Callable[[Reader, Catalog], None]) -> None:
+        """Call `work` on this thread with the newest snapshot. It must not raise."""
+        self._queue.put(partial(self._read, work))
+
     # On the reader's thread
 
     def _work(self) -> None:
@@ -98,6 +102,13 @@ class ReaderThread:
     def _end(self, number: int, _execution: Execution) -> None:
         held = self._rounds.pop(number, None)
         if held is not None:
+            self._let_go(held)
+
+    def _read(self, work: Callable[[Reader, Catalog], None], _execution: Execution) -> None:
+        held = self._take()
+        try:
+            work(held.reader, held.release.catalog)
+        finally:
             self._let_go(held)
 
     def _run_once(self, job: QueryJob, done: Callable[[QueryResult], None], execution: Execution) -> None:

@@ -57,6 +57,6 @@ class CronJob(Document, table="_crons"):
     since: datetime
     job: Id[ScheduledJob]
     #: The newest first.
-    runs: list[CronRun] = []
+    runs: list[CronRun]
 
     by_function = Index("function", unique=True)

@@ -6,9 +6,9 @@ from functools import cache
 
 from syncline.functions.definitions import FunctionDefinition, define
 
-from . import environment
+from . import environment, jobs
 
-_MODULES = (environment,)
+_MODULES = (environment, jobs)
 
 
 @cache

@@ -1,0 +1,135 @@
+"""Scheduling on behalf of actions, and the bookkeeping of scheduled functions."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from syncline.functions import job_records
+from syncline.functions.contexts import MutationCtx, QueryCtx
+from syncline.functions.crons import CronDeclaration
+from syncline.functions.decorators import mutation, query
+from syncline.functions.system_db import settings_of, system_writer
+from syncline.schema import Id
+from syncline.system import CronJob, JobState, ScheduledJob
+
+_MOST_SHOWN = 1_000
+
+
+@mutation(internal=True)
+def schedule(
+    ctx: MutationCtx,
+    function: str,
+    kind: Literal["mutation", "action"],
+    args: dict[str, Any],
+    when: datetime,
+    parent: Id[ScheduledJob] | None = None,
+) -> Id[ScheduledJob]:
+    """What `ctx.scheduler` of an action asks for. `parent` is the job that the action itself is, if it is one."""
+    db = system_writer(ctx)
+    before = None if parent is None else db.get(parent)
+    # An action that was cancelled may run on for a while, but it starts nothing any more.
+    cancelled = before is not None and before.state == "cancelled"
+    return db.insert(
+        ScheduledJob(
+            function=function,
+            args=args,
+            kind=kind,
+            state="cancelled" if cancelled else "pending",
+            scheduled_for=when,
+            completed_at=ctx.now if cancelled else None,
+        )
+    )
+
+
+@mutation(internal=True)
+def cancel(ctx: MutationCtx, id: Id[ScheduledJob]) -> None:
+    """Let a scheduled function not run."""
+    job_records.cancel(system_writer(ctx), id, ctx.now)
+
+
+@mutation(internal=True)
+def postpone(ctx: MutationCtx, id: Id[ScheduledJob], seconds: float) -> None:
+    """Put back an action for which there was no room."""
+    job_records.postpone(system_writer(ctx), id, ctx.now + timedelta(seconds=seconds))
+
+
+@mutation(internal=True)
+def finish_action(
+    ctx: MutationCtx, id: Id[ScheduledJob], result: Any = None, error: str | None = None
+) -> None:
+    """A scheduled action has ended."""
+    job_records.finish_action(system_writer(ctx), id, ctx.now, result=result, error=error)
+
+
+@mutation(internal=True)
+def interrupt_running(ctx: MutationCtx) -> int:
+    """Fail actions that an earlier process left behind, some at a time. Returns how many."""
+    return job_records.interrupt_running(system_writer(ctx), ctx.now)
+
+
+@mutation(internal=True)
+def forget_ended(ctx: MutationCtx) -> int:
+    """Remove old jobs, some at a time. Returns how many."""
+    kept = timedelta(seconds=settings_of(ctx).limits.scheduled_kept_seconds)
+    return job_records.forget_ended(system_writer(ctx), ctx.now - kept)
+
+
+@mutation(internal=True)
+def sync_crons(ctx: MutationCtx, declared: list[CronDeclaration]) -> None:
+    """Let the crons on record be those of the release."""
+    job_records.sync_crons(system_writer(ctx), declared, ctx.now)
+
+
+@mutation(internal=True)
+def run_cron(ctx: MutationCtx, function: str) -> Id[ScheduledJob]:
+    """Let a cron's next run begin now."""
+    return job_records.run_cron(system_writer(ctx), function, ctx.now)
+
+
+@query(internal=True)
+def get(ctx: QueryCtx, id: Id[ScheduledJob]) -> ScheduledJob | None:
+    """One job."""
+    return ctx.db.get(id)
+
+
+@query(name="list", internal=True)
+def list_jobs(
+    ctx: QueryCtx, state: JobState | None = None, function: str | None = None, limit: int = 100
+) -> list[ScheduledJob]:
+    """The newest jobs, the newest first."""
+    jobs = ctx.db.query(ScheduledJob)
+    if state is not None:
+        jobs = jobs.where(state=state)
+    if function is not None:
+        jobs = jobs.where(function=function)
+    found = jobs.order("desc").take(min(limit, _MOST_SHOWN))
+    return sorted(found, key=lambda job: job.scheduled_for, reverse=True)
+
+
+@query(internal=True)
+def crons(ctx: QueryCtx) -> list[CronJob]:
+    """The crons with their last runs, by function."""
+    return ctx.db.query(CronJob).index(CronJob.by_function).all()
+
+
+@query(internal=True)
+def next_runs(ctx: QueryCtx) -> dict[str, ScheduledJob | None]:
+    """Of each cron, its next run or the one under way."""
+    return {entry.function: ctx.db.get(entry.job) for entry in ctx.db.query(CronJob)}
+
+
+FUNCTIONS = (
+    schedule,
+    cancel,
+    postpone,
+    finish_action,
+    interrupt_running,
+    forget_ended,
+    sync_crons,
+    run_cron,
+    get,
+    list_jobs,
+    crons,
+    next_runs,
+)
