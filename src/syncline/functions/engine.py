@@ -293,7 +293,8 @@ class Engine:
 
 def _bound(release: LoadedRelease, catalog: Catalog, settings: RunSettings) -> Registry:
     """The functions of a release and Syncline's own, checking ids against the tables of the store."""
-    return Registry([*release.registry, *system_definitions()]).bind(catalog.numbers, settings.limits)
+    registry = Registry([*release.registry, *system_definitions()], release.registry.admission)
+    return registry.bind(catalog.numbers, settings.limits)
 
 
 __all__ = ["Engine", "LoadedRelease", "Outcome", "Post"]

@@ -14,6 +14,7 @@ from typing import Any
 from syncline.kernel.errors import SetupError
 from syncline.schema import TableSpec, collect
 
+from .admission import Admission
 from .app import App
 from .collecting import collecting
 from .decorators import Function
@@ -61,9 +62,10 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
         except (Exception, SystemExit) as error:
             raise while_importing(error, folder) from error
         _show_info_lines(modules.package)
-        registry = Registry(_definitions(declared, modules))
-        schema = collect(modules.modules.values())
         app = _app(modules)
+        admission = Admission(signed_in=app is not None and bool(app.auth))
+        registry = Registry(_definitions(declared, modules), admission)
+        schema = collect(modules.modules.values())
     files = tuple(sorted(_files(modules.modules.values())))
     if activate:
         modules.activate()

@@ -11,6 +11,7 @@ from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.kernel.limits import Limits
 from syncline.schema import TableNumbers
 
+from .admission import Admission
 from .decorators import Function
 from .definitions import FunctionDefinition, define
 from .kinds import Kind
@@ -18,11 +19,14 @@ from .sources import short_name
 
 
 class Registry:
-    """An immutable map from canonical paths ("admin/users:ban") to definitions."""
+    """An immutable map from canonical paths ("admin/users:ban") to definitions, and who is let in to them."""
 
-    __slots__ = ("_by_path",)
+    __slots__ = ("_by_path", "admission")
 
-    def __init__(self, definitions: Iterable[FunctionDefinition] = ()) -> None:
+    def __init__(
+        self, definitions: Iterable[FunctionDefinition] = (), admission: Admission = Admission()
+    ) -> None:
+        self.admission = admission
         self._by_path: dict[str, FunctionDefinition] = {}
         for definition in definitions:
             other = self._by_path.setdefault(definition.path, definition)
@@ -43,7 +47,7 @@ class Registry:
 
     def bind(self, tables: TableNumbers, limits: Limits | None = None) -> Registry:
         """The same functions, checking that ids in arguments and results are of the right tables."""
-        return Registry(item.bind(tables, limits) for item in self)
+        return Registry((item.bind(tables, limits) for item in self), self.admission)
 
     @property
     def definitions(self) -> Mapping[str, FunctionDefinition]:
@@ -61,18 +65,21 @@ class Registry:
     def find(self, path: str, kind: Kind | None, caller: Caller = ANONYMOUS) -> FunctionDefinition:
         """The function at `path` if `caller` may call it as a `kind` (None: as whatever it is).
 
-        Raises FunctionNotFoundError. An internal function looks exactly like a missing one to those who do not
-        hold the admin key.
+        Raises FunctionNotFoundError, and UnauthenticatedError if it needs a signed-in caller. An internal function
+        looks exactly like a missing one to those who do not hold the admin key.
         """
         found = self._by_path.get(path)
-        if found is None or (found.internal and not (caller.admin or caller.backend)):
+        trusted = caller.admin or caller.backend
+        if found is None or (found.internal and not trusted):
             shown = _shown(path)
             if kind is None:
-                # Only those who may see every function are asked without a kind, so a name gives nothing away.
-                near = get_close_matches(path, self._by_path, 1, 0.8)
+                names = [name for name, each in self._by_path.items() if trusted or not each.internal]
+                near = get_close_matches(path, names, 1, 0.8)
                 remedy = f"Did you mean '{near[0]}'?" if near else "Did you forget to run `syncline dev`?"
                 raise FunctionNotFoundError(f"Could not find function for '{shown}'. {remedy}")
             raise FunctionNotFoundError(f"Could not find public function for '{shown}'.")
+        if self.admission.signed_in:
+            self.admission.check(caller, anonymous=found.anonymous, what=found.path)
         if kind is not None and found.kind is not kind:
             raise FunctionNotFoundError(
                 f"Trying to execute {wire_form(path)} as {kind.value}, but it is defined as {found.kind.value}."

@@ -29,6 +29,7 @@ from syncline.kernel.errors import (
     OverloadedError,
     RetentionError,
     SynclineError,
+    UnauthenticatedError,
 )
 from syncline.kernel.identity import Caller
 from syncline.protocol import (
@@ -157,7 +158,7 @@ class FunctionEndpoints:
             raise Refusal(503, "Overloaded", str(error), error.retry_after) from None
         except RetentionError as error:
             raise Refusal(503, "OutOfRetention", str(error)) from None
-        except FunctionNotFoundError as error:
+        except (FunctionNotFoundError, UnauthenticatedError) as error:
             request.respond(200, outcome_body(self._failure(error), call.format))
 
     def _prepare(self, request: Request, body: FunctionRequest) -> Call | bytes:
