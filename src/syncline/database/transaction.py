@@ -19,6 +19,7 @@ from syncline.kernel.limits import Limits
 from syncline.store import Row
 
 from .creation import CreationClock
+from .observer import Observer
 from .read_set import ReadRange, ReadSet, document_range
 from .write_set import WriteSet
 
@@ -103,11 +104,13 @@ class Transaction:
         "journal",
         "limits",
         "now_us",
+        "observer",
         "paginated",
         "previous_journal",
         "ranges_read",
         "rule_epoch",
         "snapshot",
+        "unserved_queries",
         "writes",
     )
 
@@ -134,6 +137,8 @@ class Transaction:
         self.paginated = False
         #: Grows when memberships may have changed: what rules have read of them is old then.
         self.rule_epoch = 0
+        #: Hears what each query has chosen to read; for those who explain it.
+        self.observer: Observer | None = None
         self._entropy = entropy
         self._points: set[tuple[int, bytes]] = set()
         self._scans: list[Scan] = []
@@ -143,6 +148,8 @@ class Transaction:
         self.bytes_read = 0
         self.bytes_written = 0
         self.ranges_read = 0
+        #: Queries whose conditions no index served whole: rows were read and left out.
+        self.unserved_queries = 0
 
     # Reading
 

@@ -6,6 +6,7 @@ import sys
 from typing import Final
 
 from syncline.database import Transaction
+from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import ArgumentError, LimitError, ResultError, SynclineError
 from syncline.store import QueryInterrupted
 
@@ -20,6 +21,7 @@ from .registry import wire_form
 from .run import TransactionRun
 
 _MiB: Final = 1024 * 1024
+_monotonic: Final = SystemClock().monotonic
 
 
 def invoke(run: TransactionRun, raw_args: bytes) -> Outcome:
@@ -27,6 +29,15 @@ def invoke(run: TransactionRun, raw_args: bytes) -> Outcome:
 
     On a Failure the caller drops the transaction's writes; what was read stays in its read set.
     """
+    began = _monotonic()
+    outcome = _outcome(run, raw_args)
+    run.execution.recorder.note(
+        run.definition, _monotonic() - began, failed=type(outcome) is Failure, transaction=run.transaction
+    )
+    return outcome
+
+
+def _outcome(run: TransactionRun, raw_args: bytes) -> Outcome:
     definition = run.definition
     try:
         if len(raw_args) > run.settings.limits.argument_bytes:

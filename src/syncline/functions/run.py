@@ -18,6 +18,7 @@ from .deadline import Deadline
 from .definitions import FunctionDefinition
 from .guards import install_guards
 from .logs import LogLines
+from .statistics import Statistics
 from .variables import Environment, environment_of
 
 if TYPE_CHECKING:
@@ -40,12 +41,14 @@ class RunSettings:
     run_twice: bool = False
     #: Opens what is stored sealed, environment variables for one. Without it there are none.
     secrets: SecretBox | None = None
+    #: What each function has used.
+    statistics: Statistics = field(default_factory=Statistics)
 
 
 class Execution:
     """What all transactions on one thread share. Make it on the thread that will run them."""
 
-    __slots__ = ("deadline", "entropy", "limits", "settings")
+    __slots__ = ("deadline", "entropy", "limits", "recorder", "settings")
 
     def __init__(self, settings: RunSettings, entropy: Entropy | None = None) -> None:
         install_guards()
@@ -53,6 +56,7 @@ class Execution:
         self.limits = settings.limits
         self.entropy: Entropy = SystemEntropy() if entropy is None else entropy
         self.deadline = Deadline()
+        self.recorder = settings.statistics.recorder()
 
     def close(self) -> None:
         """The thread runs nothing any more."""

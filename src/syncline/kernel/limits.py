@@ -43,6 +43,7 @@ class Limits:
     batch_bytes: int = 16 * MiB
     actions_running: int = 256
     actions_queued: int = 1_000
+    function_statistics: int = 10_000
 
     # Scheduled functions
     scheduled_functions: int = 1_000  # by one mutation
