@@ -16,6 +16,7 @@ from .read_set import END, CommitRecord, ReadRange, ReadSet
 T = TypeVar("T", bound=Hashable)
 
 _BLOCK = 64
+_NOTHING = ReadSet()
 
 
 class _Ranges(Generic[T]):
@@ -113,6 +114,10 @@ class RangeIndex(Generic[T]):
 
     def __contains__(self, token: T) -> bool:
         return token in self._read_sets
+
+    def read_set(self, token: T) -> ReadSet:
+        """What was registered for `token`; nothing if it is not registered."""
+        return self._read_sets.get(token, _NOTHING)
 
     def add(self, token: T, read_set: ReadSet) -> None:
         """Register `read_set` for `token`, in place of the one it had."""

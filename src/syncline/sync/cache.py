@@ -76,6 +76,10 @@ class ResultCache:
         self.bytes += size - entry.size
         entry.size = size
 
+    def read_set(self, entry: Entry) -> ReadSet:
+        """What the entry's content was made from."""
+        return self._index.read_set(entry)
+
     def hits(self, record: CommitRecord) -> set[Entry]:
         """The entries that read what a commit touched."""
         return self._index.hits(record)

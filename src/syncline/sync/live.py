@@ -69,7 +69,7 @@ class LiveQueries:
         self._slow_paths: set[str] = set()
         self._touched: dict[Subscriber, None] = {}
         self._dispatching = False
-        self._effects = Effects()
+        self.effects = Effects()
         engine.listener = self
 
     # Watching
@@ -151,9 +151,8 @@ class LiveQueries:
         if commits:
             self._rounds.saw(commits)
             for record in commits:
-                found = self._cache.hits(record)
-                if found:
-                    self._invalidate(found, record.ts)
+                if found := self._cache.hits(record):
+                    self._invalidate(found, record)
             self.head = max(self.head, commits[-1].ts)
         for call, outcome, ts in mutations:
             call_back(call.done, outcome, ts)
@@ -211,7 +210,7 @@ class LiveQueries:
 
     def reruns_caused(self, ts: int) -> int:
         """How many live queries the commit at `ts` made stale; of the newest commits, and from their `done` on."""
-        return self._effects.of(ts)
+        return self.effects.of(ts)
 
     # Entries and those who want them
 
@@ -274,15 +273,15 @@ class LiveQueries:
         # Not right at `head` any more, or the newcomer for whom it is too old would be shown it all the same.
         entry.until = self.head - 1
 
-    def _invalidate(self, found: Iterable[Entry], ts: int) -> None:
-        """The commit at `ts` touched what these entries read."""
-        caused = 0
+    def _invalidate(self, found: Iterable[Entry], record: CommitRecord) -> None:
+        """A commit touched what these entries read."""
+        ts = record.ts
         for entry in sorted(found, key=Entry.by_age):
             if entry.until is None and ts > entry.from_ts:
                 entry.until = ts - 1
-                caused += bool(entry.subscriptions)
+                if entry.subscriptions:
+                    self.effects.note(entry.path, entry.args, record, self._cache.read_set(entry))
                 self._run_or_drop(entry)
-        self._effects.note(ts, caused)
 
     # Results
 
@@ -310,7 +309,7 @@ class LiveQueries:
                 landed[entry] = self._install(entry, result, ts)
         for record in round.commits:
             if record.ts > ts:
-                self._invalidate(self._cache.hits(record), record.ts)
+                self._invalidate(self._cache.hits(record), record)
         for entry, changed in landed.items():
             self._tell(round, entry, changed, ts)
         if not round.running:
