@@ -9,6 +9,7 @@
 """
 
 from .backend import Backend, User
+from .deny_matrix import DenyMatrix, deny_matrix
 from .updates import Updates
 
-__all__ = ["Backend", "Updates", "User"]
+__all__ = ["Backend", "DenyMatrix", "Updates", "User", "deny_matrix"]

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from syncline.functions import (
     Action,
     ActionCall,
+    Function,
     FunctionDefinition,
     Kind,
     Mutation,
@@ -22,25 +23,34 @@ from syncline.functions import (
     SyncAction,
     define,
 )
-from syncline.functions.contexts import arguments_by_name
+from syncline.functions.definitions import arguments_by_name
 from syncline.functions.engine import Engine
+from syncline.functions.system.jobs import list_jobs
+from syncline.jobs import Jobs
 from syncline.kernel.clock import FakeClock, SeededEntropy
+from syncline.kernel.errors import SynclineError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
 from syncline.store import Store
 from syncline.sync import LiveQueries
+from syncline.system import ScheduledJob
 
+from .probes import ProbedRelease
+from .refusals import expect_refusal
 from .turns import Turns
 from .updates import Updates, decoded
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: At so many moments something may be due while time passes once: far more than a test waits for.
+_MOST_MOMENTS = 10_000
+
 #: The issuer of identities made by `signed_in`.
 ISSUER = "https://test.syncline.invalid"
 
 
-class _World:
+class World:
     """One engine on a store in memory, and the time and chance in it."""
 
     def __init__(self, release: Release, limits: Limits, env: Mapping[str, str]) -> None:
@@ -49,9 +59,10 @@ class _World:
         self._turns = Turns()
         self._store = Store.memory(self.clock)
         seeds = count(1)
+        self.schema = release.schema
         self._engine = Engine(
             self._store,
-            release,
+            ProbedRelease(release),
             RunSettings(limits=limits, env=env),
             self.clock,
             SeededEntropy(0),
@@ -59,7 +70,11 @@ class _World:
             new_entropy=lambda: SeededEntropy(next(seeds)),
         )
         self._live = LiveQueries(self._engine, self.clock, limits)
+        self._jobs = Jobs(self._engine, self._engine.act, self.clock, limits)
         self._engine.start(self._turns.post, self._live)
+        self._jobs.pause()
+        self._jobs.begin()
+        self._turns.run_until(lambda: self._jobs.ready, "crons to be taken up")
 
     def call(
         self,
@@ -85,6 +100,21 @@ class _World:
         self.logs += outcome.lines
         return decoded(definition, outcome)
 
+    def probe(self, caller: Caller, name: str, **values: str) -> Any:
+        """The result of one of the functions in probes.py; `name` is its path."""
+        return self.call(caller, self._find(name), (), values)
+
+    def probe_live(self, caller: Caller, name: str, **values: str) -> Any:
+        """The same as a subscriber is shown it."""
+        updates = self.subscribe(caller, self._find(name), (), values)
+        try:
+            return updates.latest
+        finally:
+            updates.close()
+
+    def _find(self, name: str) -> FunctionDefinition:
+        return self._engine.release.registry.find(name, None, Caller(admin=True))
+
     def subscribe(
         self,
         caller: Caller,
@@ -100,9 +130,30 @@ class _World:
         self._turns.run_until(lambda: self._live.is_settled, "live queries to settle")
 
     def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        self._live.tick()
+        """Let time pass, stopping at each moment at which something is due."""
+        end_ns = self.clock.wall_ns() + round(seconds * 1e9)
+        self._jobs.resume()
+        try:
+            for _ in range(_MOST_MOMENTS):
+                self._turns.run_until(lambda: self._jobs.idle, "scheduled functions to end")
+                next_ms = self._jobs.next_ms
+                if next_ms is None or (next_ns := round(next_ms * 1000) * 1000) > end_ns:
+                    break
+                self._move(max(0, next_ns - self.clock.wall_ns()))
+            else:
+                raise AssertionError(
+                    f"advance({seconds:g} s): scheduled functions ran at {_MOST_MOMENTS:,} moments, and there are more. "
+                    "Does one schedule itself again with no delay?"
+                )
+        finally:
+            self._jobs.pause()
+        self._move(end_ns - self.clock.wall_ns())
         self.settle()
+
+    def _move(self, nanoseconds: int) -> None:
+        self.clock.advance_ns(nanoseconds)
+        self._live.tick()
+        self._jobs.tick()
 
     def close(self) -> None:
         self._engine.stop()
@@ -112,7 +163,7 @@ class _World:
 class User:
     """Somebody who calls functions, as a client would."""
 
-    def __init__(self, world: _World, identity: Identity | None) -> None:
+    def __init__(self, world: World, identity: Identity | None) -> None:
         self._world = world
         self.identity = identity
 
@@ -127,6 +178,20 @@ class User:
     def action(self, fn: Action[P, R] | SyncAction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an action, async or not, and wait for it. Raises what it raises."""
         return cast("R", self._world.call(self._caller_of(fn.internal), define(fn), args, kwargs))
+
+    def cannot(self, fn: Function[P, object], /, *args: P.args, **kwargs: P.kwargs) -> SynclineError | None:
+        """Assert that a call, as a client makes it, is refused or shows nothing; AssertionError if not.
+
+        Refused is what ends with NotFoundError, ForbiddenError, UnauthenticatedError or, for an internal function,
+        FunctionNotFoundError, which is returned. A query may also show nothing: None, an empty list or page, zero.
+        """
+        definition = define(fn)
+        return expect_refusal(
+            "anybody" if self.identity is None else self.identity.subject,
+            definition,
+            arguments_by_name(definition, args, kwargs),
+            lambda: self._world.call(Caller(self.identity), definition, args, kwargs),
+        )
 
     @contextmanager
     def subscribe(self, fn: Query[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Generator[Updates[R]]:
@@ -151,13 +216,18 @@ class Backend(User):
     def __init__(
         self, release: Release, *, limits: Limits | None = None, env: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(_World(release, limits or Limits(), dict(env or {})), None)
+        super().__init__(World(release, limits or Limits(), dict(env or {})), None)
 
     @property
     def now(self) -> datetime:
         """The time that functions see as `ctx.now`."""
         passed = timedelta(microseconds=self._world.clock.wall_ns() // 1000)
         return datetime(1970, 1, 1, tzinfo=UTC) + passed
+
+    @property
+    def world(self) -> World:
+        """What the parts of the test kit share."""
+        return self._world
 
     @property
     def logs(self) -> list[str]:
@@ -169,11 +239,23 @@ class Backend(User):
         return User(self._world, Identity(subject, claims.pop("issuer", ISSUER), **claims))
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
-        """Let time pass: live queries with a `ctx.clock` that ticks run again."""
+        """Let time pass, from one moment at which something is due to the next.
+
+        What was scheduled runs then, crons too, each at its own time; live queries with a `ctx.clock` that ticks run
+        again. Scheduled functions run at no other time: `advance()` runs what is due now. One that fails raises
+        nothing here; `jobs` shows it.
+        """
         passed = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if passed < timedelta(0):
             raise ValueError(f"time does not go back: advance({passed})")
         self._world.advance(passed.total_seconds())
+
+    def jobs(
+        self, fn: Mutation[..., Any] | Action[..., Any] | SyncAction[..., Any] | None = None
+    ) -> list[ScheduledJob]:
+        """What was scheduled, and what became of it, in the order of scheduling; of one function, if it is given."""
+        found = self.query(list_jobs, function=None if fn is None else define(fn).path)
+        return sorted(found, key=lambda job: job.created_at)
 
     def close(self) -> None:
         """End the backend's threads and forget its data."""

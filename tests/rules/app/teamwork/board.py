@@ -223,3 +223,8 @@ async def act(ctx: ActionCtx, text: str) -> list[str]:
 @action(internal=True)
 def act_inside(ctx: SyncActionCtx) -> list[str]:
     return ctx.run(secrets)
+
+
+@mutation
+def fail(ctx: MutationCtx) -> None:
+    raise AssertionError("not about rights")
