@@ -27,12 +27,13 @@ RANK = {
     "client": 5,
     "functions": 6,
     "sync": 7,
+    "jobs": 7,
     "http": 8,
     "server": 9,
     "analysis": 7,
     "codegen": 7,
-    "scaffold": 4,
     "transfer": 7,
+    "scaffold": 7,
     "cli": 10,
     "testing": 11,
 }
@@ -40,7 +41,7 @@ RANK = {
 FACADE = "syncline"
 
 #: May be missing from an installation, or slow to import and seldom needed.
-OPTIONAL = {"cryptography", "joserfc", "pydantic", "rich", "uvloop", "watchfiles"}
+OPTIONAL = {"certifi", "cryptography", "httpcore", "joserfc", "pydantic", "rich", "uvloop", "watchfiles"}
 
 LOOPS_AND_SOCKETS = {
     "asyncio", "socket", "socketserver", "selectors", "ssl", "http", "urllib", "anyio", "uvloop", "uvicorn",

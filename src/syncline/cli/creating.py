@@ -1,17 +1,26 @@
-"""`syncline new`: a project to begin with."""
+"""`syncline new`: a project to begin with. `syncline add`: one more table in it."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from syncline.codegen import generate
-from syncline.functions import load_application
-from syncline.scaffold import TEMPLATES, Template, check_folder, check_name, write_files
-from syncline.server.settings import load_settings
+from syncline.functions import Release, load_application
+from syncline.kernel.errors import SetupError
+from syncline.scaffold import (
+    TEMPLATES,
+    NewTable,
+    Template,
+    check_folder,
+    check_name,
+    plan_table,
+    write_files,
+)
+from syncline.server.settings import Settings, load_settings
 
 
 def create_project(place: str, template_name: str) -> int:
@@ -32,6 +41,50 @@ def create_project(place: str, template_name: str) -> int:
         click.echo(f"    {command:<34}{remark}".rstrip())
     click.echo("")
     return 0
+
+
+def add_table(
+    settings: Settings, table: str, fields: Sequence[str], owner: str | None, module: str | None
+) -> int:
+    """Add a table to the application: its class, functions that list, create, update and delete, and their tests."""
+    plan = plan_table(load_application(settings.backend), table, fields, owner=owner, module=module)
+    release = _applied(plan, settings)
+    click.echo("")
+    for change in plan.changes:
+        verb = "wrote" if change.before is None else "added"
+        click.echo(f"  {settings.shown(change.path):<28}  {verb} {change.summary}")
+    if settings.typescript is not None and generate(release.registry, release.schema).write(
+        settings.typescript
+    ):
+        click.echo(f"  {settings.shown(settings.typescript):<28}  wrote TypeScript")
+    for note in plan.notes:
+        click.echo(f"\n  note: {note}")
+    click.echo("\n  Next:\n")
+    for command in _commands_after(plan, settings):
+        click.echo(f"    {command}")
+    click.echo("")
+    return 0
+
+
+def _applied(plan: NewTable, settings: Settings) -> Release:
+    """Write the changes, and load the application with them. If it does not load, nothing has changed."""
+    try:
+        for change in plan.changes:
+            change.apply()
+        return load_application(settings.backend)
+    except (SetupError, OSError) as error:
+        for change in plan.changes:
+            change.undo()
+        raise SetupError(
+            f"with the new table the application would not load: {error}", "nothing was changed"
+        ) from None
+
+
+def _commands_after(plan: NewTable, settings: Settings) -> Iterator[str]:
+    for change in plan.changes:
+        if change.path.name.startswith("test_"):
+            yield f"pytest {settings.shown(change.path)}"
+    yield f"syncline run {plan.module}:list"
 
 
 def _generate_types(folder: Path) -> None:

@@ -11,6 +11,7 @@ import click
 from syncline.kernel.errors import SetupError
 
 from .inspecting import COMMANDS
+from .moving import COMMANDS as MOVING
 from .options import Command, backend_option, data_option, json_option, settings_of
 
 
@@ -80,6 +81,41 @@ def new(name: str, template: str) -> int:
     from .creating import create_project
 
     return create_project(name, template)
+
+
+@syncline.command(short_help="Add a table: document, functions, tests.")
+@click.argument("table")
+@click.argument("fields", nargs=-1, required=True, metavar="FIELD:TYPE...")
+@click.option(
+    "--owner", metavar="FIELD", default="user_id", help="Field of whose a row is (default: user_id)."
+)
+@click.option("--no-owner", is_flag=True, help="Rows belong to nobody: everybody sees and changes them.")
+@click.option("--module", metavar="NAME", help="Module of the functions (default: the table's name).")
+@backend_option
+def add(
+    table: str, fields: tuple[str, ...], owner: str, no_owner: bool, module: str | None, **flags: object
+) -> int:
+    """Add a table to the application: its document class, functions that list, create, update and delete
+    what belongs to the caller, and their tests. What you have written stays as it is.
+
+    \b
+      syncline add messages text:str likes:int=0 channel:channels
+      syncline add tasks title:str state:open,done=open 'due:date?' 'tags:list[str]'
+
+    \b
+    Types:
+      str int float bool bytes int64 datetime date uuid decimal any
+      list[T]  dict[T]    of these
+      open,done           one of these words
+      users               the id of a document of that table
+      T?                  T or nothing
+      =VALUE              a default
+
+    Every document has an id and a creation time anyway.
+    """
+    from .creating import add_table
+
+    return add_table(settings_of(flags), table, fields, None if no_owner else owner, module)
 
 
 @syncline.command(short_help="Run the application here, and reload it on save.")
@@ -196,6 +232,10 @@ def export(path: Path | None, table: str | None, form: str | None, **flags: obje
     from .transferring import export as write
 
     return write(settings_of(flags), path, table, form)
+
+
+for _command in MOVING:
+    syncline.add_command(_command)
 
 
 @syncline.command(short_help="Show what ran, and what it printed.")

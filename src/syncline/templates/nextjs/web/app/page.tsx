@@ -15,10 +15,11 @@ export default async function Home() {
     <>
       <header className="top">
         <h1>my-app</h1>
-        <Status />
-        <p className="lead">
-          Open this page in a second window: both always show the same. <Link href="/account">Your account</Link>
-        </p>
+        <div className="aside">
+          <Link href="/account">Account</Link>
+          <Status />
+        </div>
+        <p className="lead">Open this page in a second window: both always show the same.</p>
       </header>
       <section className="card" aria-label="Tasks">
         <AddTask />
