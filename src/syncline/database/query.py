@@ -202,8 +202,20 @@ class Query(Generic[D]):
     # Reading
 
     def _select(self) -> Selection[D]:
-        most_ranges = self._transaction.limits.rule_ranges
-        return select(self._table, self._conditions, self._index, self._filters, self._rule, most_ranges)
+        transaction = self._transaction
+        selection = select(
+            self._table,
+            self._conditions,
+            self._index,
+            self._filters,
+            self._rule,
+            transaction.limits.rule_ranges,
+        )
+        if selection.conditions:
+            transaction.unserved_queries += 1
+        if transaction.observer is not None:
+            transaction.observer.selected(self._table, selection)
+        return selection
 
     def _found(
         self, selection: Selection[D], after: bytes = b"", until: bytes | None = b""
