@@ -33,7 +33,7 @@ from .outcomes import Outcome
 from .readers import ReaderThread
 from .registry import Registry
 from .run import RunSettings
-from .system import system_definitions
+from .system import specification_query, system_definitions
 from .variables import CHANGE, StoredVariables
 
 T = TypeVar("T")
@@ -293,7 +293,8 @@ class Engine:
 
 def _bound(release: LoadedRelease, catalog: Catalog, settings: RunSettings) -> Registry:
     """The functions of a release and Syncline's own, checking ids against the tables of the store."""
-    registry = Registry([*release.registry, *system_definitions()], release.registry.admission)
+    own = [*system_definitions(), specification_query(release.registry)]
+    registry = Registry([*release.registry, *own], release.registry.admission)
     return registry.bind(catalog.numbers, settings.limits)
 
 

@@ -40,6 +40,8 @@ _UNIQUES = "SELECT part, line FROM uniques WHERE idx = ? AND part > ? ORDER BY p
 
 #: Rows arrive in no order, so more of the trees should be at hand than a server needs.
 _CACHE_KIB = 64 * 1024
+# Pages of the write-ahead log between two flushes to the disk: 64 MiB.
+_LOG_PAGES = 16_384
 _BEFORE_ALL = b""
 
 
@@ -102,7 +104,7 @@ class Staging:
         return Progress(*rows[0]) if rows else Progress(0, 0)
 
     def add(self, documents: Sequence[StagedDocument], source: str, progress: Progress) -> list[Repeat]:
-        """Stage some documents durably, and how far their source is by that. Repeats are not staged."""
+        """Stage some documents, and how far their source is by that. Repeats are not staged."""
         documents = sorted(documents, key=lambda document: (document.table, document.id))
         rows = [(item.table, item.id, item.shape, item.body, item.line) for item in documents]
         # In the order of their lines: of two documents with one key, the later one is the repeat.
@@ -195,10 +197,12 @@ class Staging:
         return rows[0][0] if rows else None
 
     def _connect(self, key: bytes | None) -> Connection:
-        connection = connect(self._path, key, durable=True)
+        connection = connect(self._path, key, durable=False)
         self._path.chmod(0o600)
+        # A power cut may take the last steps, progress with them: what is there afterwards is whole.
+        connection.pragma("synchronous", "normal")
         connection.pragma("cache_size", -_CACHE_KIB)
-        connection.pragma("wal_autocheckpoint", 2000)
+        connection.pragma("wal_autocheckpoint", _LOG_PAGES)
         return connection
 
     def _unlink(self) -> None:

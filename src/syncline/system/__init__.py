@@ -9,12 +9,15 @@ from syncline.schema import TableSpec, table_of
 
 from .environment import EnvironmentVariable
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
+from .transfers import ExportJob, ImportJob
 
 #: In the order in which a new store numbers them; add at the end.
 SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(EnvironmentVariable),
     table_of(ScheduledJob),
     table_of(CronJob),
+    table_of(ImportJob),
+    table_of(ExportJob),
 )
 
 __all__ = [
@@ -22,6 +25,8 @@ __all__ = [
     "CronJob",
     "CronRun",
     "EnvironmentVariable",
+    "ExportJob",
+    "ImportJob",
     "JobKind",
     "JobState",
     "ScheduledJob",

@@ -23,7 +23,7 @@ from .sources import Contents, TableSource
 #: Called with what is being done, how much of it is done, and how much it is in all (bytes, or rows).
 Report: TypeAlias = Callable[[str, int, int], None]
 
-_AT_ONCE: Final = 2_000
+_AT_ONCE: Final = 5_000
 _BYTES_AT_ONCE: Final = 8 * 1024 * 1024
 _EXAMPLES: Final = 10
 

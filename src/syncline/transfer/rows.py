@@ -106,7 +106,7 @@ class CsvReader:
 
     def _rows(self, reader: CsvLines, file: IO[bytes]) -> Iterator[Row]:
         try:
-            names = [name.strip() for name in next(reader, [])]
+            names = [name.strip() for name in next(reader, list[str]())]
         except (csv.Error, UnicodeDecodeError) as error:
             raise SetupError(f"the header of the CSV file cannot be read: {error}") from None
         _check_header(names)

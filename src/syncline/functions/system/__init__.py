@@ -6,16 +6,21 @@ from functools import cache
 
 from syncline.functions.definitions import FunctionDefinition, define
 
-from . import environment, jobs
+from . import environment, jobs, official, transfers
+from .specification import specification_query
 
-_MODULES = (environment, jobs)
+_MODULES = (environment, jobs, transfers)
 
 
 @cache
 def system_definitions() -> tuple[FunctionDefinition, ...]:
     """All of them. Those of a module are at "_system/<module>:<name>"."""
-    return tuple(
+    own = tuple(
         define(function, f"_system/{module.__name__.rpartition('.')[2]}:{function.name}")
         for module in _MODULES
         for function in module.FUNCTIONS
     )
+    return own + tuple(define(function, path) for path, function in official.FUNCTIONS.items())
+
+
+__all__ = ["specification_query", "system_definitions"]
