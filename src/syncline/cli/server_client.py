@@ -106,6 +106,17 @@ class ServerClient:
         except (OSError, HTTPException) as error:
             raise Unreachable(str(error)) from None
 
+    def get(self, target: str) -> bytes:
+        """The body at a path. Raises Unreachable; SetupError as `call`."""
+        response = self._request("GET", target, None, {}, _WATCH_SECONDS + 30)
+        try:
+            body = response.read()
+        except (OSError, HTTPException) as error:
+            raise Unreachable(str(error)) from None
+        if response.status != 200:
+            raise _refused(response.status, body)
+        return body
+
     def _request(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], seconds: float
     ) -> HTTPResponse:

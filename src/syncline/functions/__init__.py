@@ -1,9 +1,11 @@
 """Functions of applications: declaring, loading and running them."""
 
+from .action_scheduling import ActionScheduler, SyncActionScheduler
 from .actions import ActionRunner
 from .app import App
 from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
 from .contexts import ActionCtx, MutationCtx, QueryCtx, SyncActionCtx
+from .crons import cron, every
 from .deadline import WATCHDOG, Deadline, DeadlineInterrupt
 from .decorators import Action, Function, Mutation, Query, SyncAction, action, mutation, query
 from .definitions import FunctionDefinition, define
@@ -11,9 +13,11 @@ from .failures import make_failure, new_request_id, request_id_for
 from .invoke import invoke
 from .kinds import Kind
 from .loader import Release, load_application
+from .log_book import LogBook, LogEntry
 from .outcomes import ErrorFacts, Failure, Frame, Outcome, Success
 from .registry import Registry
 from .run import Auth, Execution, RunSettings, TransactionRun
+from .scheduling import Scheduler
 from .variables import Environment, StoredVariables
 
 __all__ = [
@@ -22,6 +26,7 @@ __all__ = [
     "ActionCall",
     "ActionCtx",
     "ActionRunner",
+    "ActionScheduler",
     "App",
     "Auth",
     "Deadline",
@@ -35,6 +40,8 @@ __all__ = [
     "Function",
     "FunctionDefinition",
     "Kind",
+    "LogBook",
+    "LogEntry",
     "Mutation",
     "MutationCall",
     "MutationCtx",
@@ -46,13 +53,17 @@ __all__ = [
     "Registry",
     "Release",
     "RunSettings",
+    "Scheduler",
     "StoredVariables",
     "Success",
     "SyncAction",
     "SyncActionCtx",
+    "SyncActionScheduler",
     "TransactionRun",
     "action",
+    "cron",
     "define",
+    "every",
     "invoke",
     "load_application",
     "make_failure",

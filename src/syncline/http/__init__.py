@@ -3,19 +3,27 @@
 from .callers import Callers, check_key
 from .calls import FunctionEndpoints
 from .connection import HttpConnection, connection_class
+from .diagnostics import Diagnostics
 from .gateway import Gateway
+from .issuer_fetch import IssuerFetcher
+from .logs import LogEndpoint
 from .misc import register_misc
 from .pages import Pages, read_site
+from .reference_pages import ReferencePages
 from .upgrade import SyncSockets
 from .watch import WatchEndpoint
 from .websocket import WebSocketConnection
 
 __all__ = [
     "Callers",
+    "Diagnostics",
     "FunctionEndpoints",
     "Gateway",
     "HttpConnection",
+    "IssuerFetcher",
+    "LogEndpoint",
     "Pages",
+    "ReferencePages",
     "SyncSockets",
     "WatchEndpoint",
     "WebSocketConnection",

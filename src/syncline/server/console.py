@@ -48,12 +48,13 @@ class Console:
         detail: str = "",
         *,
         bad: bool = False,
+        moment: float | None = None,
     ) -> None:
-        """One line. `seconds` is how long it took."""
-        moment = self.styled(time.strftime("%H:%M:%S"), "dim")
+        """One line. `seconds` is how long it took, `moment` when it was (since the epoch): now unless said."""
+        clock = self.styled(time.strftime("%H:%M:%S", time.localtime(moment)), "dim")
         took = "" if seconds is None else duration(seconds)
         kind = self.styled(f"{kind:<8}", "red" if bad else "cyan")
-        self.write(f"  {moment}  {kind}  {subject:<24} {took:>8}  {detail}".rstrip())
+        self.write(f"  {clock}  {kind}  {subject:<24} {took:>8}  {detail}".rstrip())
 
     def details(self, lines: Iterable[str]) -> None:
         """Lines that belong to the event before them."""

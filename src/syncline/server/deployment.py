@@ -6,22 +6,29 @@ import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from starlette.types import ASGIApp
+
 from syncline import __version__
 from syncline.database import Progress
-from syncline.functions import FunctionDefinition, Release, RunSettings, load_application
+from syncline.functions import FunctionDefinition, LogBook, Release, RunSettings, load_application
 from syncline.functions.engine import Engine
 from syncline.http import (
     Callers,
+    Diagnostics,
     FunctionEndpoints,
     Gateway,
+    LogEndpoint,
     Pages,
+    ReferencePages,
     SyncSockets,
     WatchEndpoint,
     check_key,
     read_site,
     register_misc,
 )
+from syncline.jobs import Jobs
 from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
+from syncline.kernel.errors import SetupError
 from syncline.kernel.identity import Caller
 from syncline.store import Store
 from syncline.store.folder import DATABASE
@@ -36,6 +43,7 @@ from .observer import ObservedEngine, Observer
 from .secret_key import open_secrets
 from .settings import Mode, Settings
 from .variables import ProcessVariables
+from .verification import Verification
 
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
@@ -76,6 +84,8 @@ class Deployment:
                 self._variables.load(store, open_secrets(settings.data, environment, SystemEntropy()))
             #: The code in force.
             self.release = load_application(settings.backend)
+            self.verification = Verification(self._clock, limits, production=redact)
+            self.verification.use(self.release.app)
             self._store = store = store or self._open_store(environment)
             secrets = open_secrets(settings.data, environment, SystemEntropy())
             admin_key = load_admin_key(settings.data, environment, SystemEntropy())
@@ -95,8 +105,10 @@ class Deployment:
                 store.close()
             raise
         self.live = LiveQueries(self.engine, self._clock, limits)
-        self._observer = Observer(self.live, console, self._clock, production=redact)
-        engine = self.engine if redact else ObservedEngine(self.engine, self._observer, self._clock)
+        self._book = LogBook(limits, self._clock)
+        self._observer = Observer(self.live, self._book, console, self._clock, production=redact)
+        engine = ObservedEngine(self.engine, self._observer, self._clock)
+        self.jobs = Jobs(self.engine, engine.act, self._clock, limits, self._later)
         self._services = Services(
             live=self.live,
             engine=engine,
@@ -104,10 +116,15 @@ class Deployment:
             entropy=SystemEntropy(),
             limits=limits,
             check_admin_key=partial(check_key, key=admin_key),
+            verify_user=self.verification.verifier,
+            revocations=self.verification.revocations,
             redact=redact,
         )
         self.gateway = Gateway(limits, self._clock)
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
+        self._reference = ReferencePages(
+            lambda: self.engine.release.registry, instance_name=instance_name(admin_key), version=__version__
+        )
         self._register(instance_name(admin_key))
 
     def _register(self, name: str) -> None:
@@ -115,6 +132,14 @@ class Deployment:
         callers = Callers(self._services)
         FunctionEndpoints(self._services, callers, self._find_function, gateway)
         WatchEndpoint(self._services, callers, gateway)
+        LogEndpoint(self._book, callers, gateway)
+        Diagnostics(
+            self._services,
+            self.engine.node.settings.statistics,
+            lambda: self.engine.release.catalog,
+            callers,
+            gateway,
+        )
         register_misc(gateway, instance_name=name, version=__version__, ready=self._why_not_ready)
         gateway.set_upgrade(SyncSockets(gateway, self._services).upgrade)
 
@@ -126,7 +151,12 @@ class Deployment:
         self._loop = asyncio.get_running_loop()
         self.engine.start(self._loop.call_soon_threadsafe, self._observer)
         self.gateway.wheel.start(self._loop)
+        self.jobs.begin()
         self._tick()
+
+    def application(self) -> ASGIApp:
+        """What answers requests that are for none of the hot endpoints."""
+        return self.pages.application(self._reference.routes())
 
     def summary(self) -> str:
         """What was loaded: `7 functions, 2 tables, 3 indexes`."""
@@ -148,27 +178,40 @@ class Deployment:
             if error is None:
                 release.activate()
                 self.release = release
+                self.verification.use(release.app)
             done(error)
 
+        try:
+            self.verification.check(release.app)
+        except SetupError as error:
+            done(error)
+            return
         self.engine.reload(release, settled)
 
     def close(self) -> None:
         """Finish what is queued, and close the store. The event loop may have ended."""
         self.gateway.wheel.stop()
+        self.jobs.stop()
         if self._timer is not None:
             self._timer.cancel()
         if self._loop is not None:
             self.engine.stop()
+        self.verification.close()
         self._store.close()
         self.release.modules.close()
 
     def _tick(self) -> None:
         assert self._loop is not None
         self.live.tick()
+        self.jobs.tick()
         wait = _TICK_SECONDS
         if self.live.next_tick_ns is not None:
             wait = min(wait, max(0.0, (self.live.next_tick_ns - self._clock.wall_ns()) / 1e9))
         self._timer = self._loop.call_later(wait, self._tick)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        assert self._loop is not None
+        return self._loop.call_later(seconds, call)
 
     def _find_function(self, path: str, caller: Caller) -> FunctionDefinition:
         return self.engine.release.registry.find(path, None, caller)

@@ -7,16 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from syncline.database import CommitRecord
 from syncline.functions import (
     ActionCall,
     EngineListener,
     Failure,
+    Kind,
+    LogBook,
     MutationCall,
     Outcome,
     QueryResult,
+    Success,
 )
 from syncline.kernel.clock import Clock
+from syncline.kernel.identity import Caller
 from syncline.sync import CallEngine, LiveQueries
 
 from .console import Console, counted
@@ -28,8 +34,11 @@ _SLOW_SECONDS = 0.1
 class Observer(EngineListener):
     """The engine's listener in front of `live`. In production it reports failures that nobody expected, and logs."""
 
-    def __init__(self, live: LiveQueries, console: Console, clock: Clock, *, production: bool) -> None:
+    def __init__(
+        self, live: LiveQueries, book: LogBook, console: Console, clock: Clock, *, production: bool
+    ) -> None:
         self._live = live
+        self._book = book
         self._console = console
         self._clock = clock
         self._production = production
@@ -42,8 +51,10 @@ class Observer(EngineListener):
         self, commits: Sequence[CommitRecord], mutations: Sequence[tuple[MutationCall, Outcome, int | None]]
     ) -> None:
         self._live.on_batch(commits, mutations)
+        mutations = [item for item in mutations if not _is_chore(item[0], item[1])]
         if self._production:
             for call, outcome, _ in mutations:
+                self._note(Kind.MUTATION, call, None, outcome)
                 if isinstance(outcome, Failure) or outcome.lines:
                     self._report("mutation", call.path, None, outcome, "")
             return
@@ -51,15 +62,19 @@ class Observer(EngineListener):
         now = self._clock.monotonic()
         for call, outcome, ts in mutations:
             began = self._began.pop(call, None)
+            self._note(Kind.MUTATION, call, None if began is None else now - began, outcome)
             detail = "" if ts is None else self._effects(written.get(ts, 0), ts)
             self._report("mutation", call.path, None if began is None else now - began, outcome, detail)
 
     def on_results(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
         for result in results:
             outcome = result.outcome
+            path = _path_of(result.token)
+            if path:
+                self._book.add(Kind.QUERY, path, "", result.seconds, outcome, "")
             slow = result.seconds > _SLOW_SECONDS and not self._production
             if isinstance(outcome, Failure) or outcome.lines or slow:
-                self._report("query", _path_of(result.token), result.seconds, outcome, "")
+                self._report("query", path, result.seconds, outcome, "")
         self._live.on_results(round, ts, results)
 
     def on_release(self, ts: int) -> None:
@@ -71,9 +86,15 @@ class Observer(EngineListener):
         if not self._production:
             self._began[call] = self._clock.monotonic()
 
-    def action(self, path: str, seconds: float, outcome: Outcome) -> None:
+    def action(self, call: ActionCall, seconds: float, outcome: Outcome) -> None:
+        self._note(Kind.ACTION, call, seconds, outcome)
         if not self._production or isinstance(outcome, Failure) or outcome.lines:
-            self._report("action", path, seconds, outcome, "")
+            self._report("action", call.path, seconds, outcome, "")
+
+    def _note(
+        self, kind: Kind, call: MutationCall | ActionCall, seconds: float | None, outcome: Outcome
+    ) -> None:
+        self._book.add(kind, call.path, _who(call.caller), seconds, outcome, call.request_id or "")
 
     def _effects(self, documents: int, ts: int) -> str:
         parts = [f"{counted(documents, 'document')} written"] if documents else ["nothing written"]
@@ -95,6 +116,17 @@ class Observer(EngineListener):
         else:
             self._console.event(kind, path, seconds, detail)
             self._console.details(outcome.lines)
+
+
+def _who(caller: Caller) -> str:
+    if caller.admin:
+        return "Admin"
+    return "Anonymous" if caller.identity is None else "User"
+
+
+def _is_chore(call: MutationCall, outcome: Outcome) -> bool:
+    """What Syncline does for itself, and what was not done after all, is nobody's business while it goes well."""
+    return isinstance(outcome, Success) and (call.path.startswith("_system/jobs:") or not call.path)
 
 
 def _path_of(token: object) -> str:
@@ -119,7 +151,7 @@ class ObservedEngine:
         began = self._clock.monotonic()
 
         def done(outcome: Outcome) -> None:
-            self._observer.action(call.path, self._clock.monotonic() - began, outcome)
+            self._observer.action(call, self._clock.monotonic() - began, outcome)
             call.done(outcome)
 
-        self._engine.act(ActionCall(call.path, call.args, call.caller, done, call.request_id))
+        self._engine.act(msgspec.structs.replace(call, done=done))
