@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         QueryCtx,
         SyncActionCtx,
         action,
+        cron,
+        every,
         mutation,
         query,
     )
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
         private,
         public_read,
     )
+    from syncline.system import CronJob, ScheduledJob
     from syncline.values import Int64
 
 __version__ = "0.1.0"
@@ -78,6 +81,7 @@ __all__ = [
     "QueryCtx",
     "Rules",
     "SideEffectError",
+    "ScheduledJob",
     "SyncActionCtx",
     "SynclineError",
     "UnauthenticatedError",
@@ -86,6 +90,8 @@ __all__ = [
     "between",
     "contains",
     "gt",
+    "cron",
+    "every",
     "gte",
     "lt",
     "lte",
@@ -99,7 +105,7 @@ __all__ = [
 
 # Imported when first used: `syncline --help` must not wait for the database.
 _HOMES = {
-    "syncline.functions": ("ActionCtx App MutationCtx QueryCtx SyncActionCtx action mutation query"),
+    "syncline.functions": ("ActionCtx App MutationCtx QueryCtx SyncActionCtx action cron every mutation query"),
     "syncline.kernel.errors": (
         "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError "
         "SideEffectError SynclineError UnauthenticatedError UniqueError"
@@ -110,6 +116,7 @@ _HOMES = {
         "public_read"
     ),
     "syncline.values": "Int64",
+    "syncline.system": "CronJob ScheduledJob",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Literal, TypedDict, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar, cast
 
 from syncline.kernel.errors import SetupError
 
@@ -54,7 +54,7 @@ def cron(expression: str, /, *, timezone: str = "UTC") -> Callable[[F], F]:
 
 
 def _scheduled(function: F, schedule: Schedule, decorator: str) -> F:
-    if not isinstance(function, Mutation | Action | SyncAction):
+    if not isinstance(cast("object", function), Mutation | Action | SyncAction):
         raise SetupError(
             f"@{decorator} is for mutations and actions, got {function!r}",
             f"put @{decorator}(...) above @mutation or @action",

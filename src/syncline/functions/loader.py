@@ -17,6 +17,7 @@ from syncline.schema import TableSpec, collect
 from .admission import Admission
 from .app import App
 from .collecting import collecting
+from .crons import check_crons
 from .decorators import Function
 from .definitions import FunctionDefinition, define
 from .guards import install_guards
@@ -65,6 +66,7 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
         app = _app(modules)
         admission = Admission(signed_in=app is not None and bool(app.auth))
         registry = Registry(_definitions(declared, modules), admission)
+        check_crons(declared)
         schema = collect(modules.modules.values())
     files = tuple(sorted(_files(modules.modules.values())))
     if activate:

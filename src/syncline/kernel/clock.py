@@ -54,8 +54,11 @@ class FakeClock:
         return self._monotonic
 
     def advance(self, seconds: float) -> None:
-        self._wall_ns += int(seconds * 1e9)
-        self._monotonic += seconds
+        self.advance_ns(int(seconds * 1e9))
+
+    def advance_ns(self, nanoseconds: int) -> None:
+        self._wall_ns += nanoseconds
+        self._monotonic += nanoseconds / 1e9
 
     def jump(self, wall_ns: int) -> None:
         """Set the wall clock, forward or back, as an administrator or NTP might."""
