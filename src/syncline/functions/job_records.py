@@ -67,13 +67,15 @@ def finish_action(
     *,
     result: Value = None,
     error: str | None = None,
+    note: str | None = None,
 ) -> None:
     """A scheduled action has ended. If it was cancelled meanwhile, it stays so."""
     job = db.get(id)
     if job is None:
         return
     if job.state == "running":
-        finish(db, job, "success" if error is None else "failed", now, result=result, error=error)
+        state: JobState = "success" if error is None else "failed"
+        finish(db, job, state, now, result=result, error=error or note)
     elif job.state == "cancelled":
         _continue_cron(db, job, "cancelled", error, now)
 

@@ -56,10 +56,14 @@ def postpone(ctx: MutationCtx, id: Id[ScheduledJob], seconds: float) -> None:
 
 @mutation(internal=True)
 def finish_action(
-    ctx: MutationCtx, id: Id[ScheduledJob], result: Any = None, error: str | None = None
+    ctx: MutationCtx,
+    id: Id[ScheduledJob],
+    result: Any = None,
+    error: str | None = None,
+    note: str | None = None,
 ) -> None:
-    """A scheduled action has ended."""
-    job_records.finish_action(system_writer(ctx), id, ctx.now, result=result, error=error)
+    """A scheduled action has ended. `note` says why the result of a success is not here."""
+    job_records.finish_action(system_writer(ctx), id, ctx.now, result=result, error=error, note=note)
 
 
 @mutation(internal=True)
