@@ -131,6 +131,8 @@ class Verifier:
 
     def _no_provider(self, name: str) -> str:
         text = "No auth provider found matching the given token"
+        if not self._issuers:
+            return f"{text}: this deployment has no auth providers configured."
         if self._redact:
             return f"{text}."
         if name in self._issuers:
@@ -138,7 +140,7 @@ class Verifier:
             return (
                 f"{text}: its issuer is configured, its audience (`aud`) is not one of {', '.join(wanted)}."
             )
-        accepted = ", ".join(sorted(self._issuers)) or "none"
+        accepted = ", ".join(sorted(self._issuers))
         return f"{text}. Its issuer is not configured; accepted are: {accepted}."
 
     def _judge(self, digest: bytes, token: Token, issuer: Issuer, claimed: str, key: Found) -> Verdict:

@@ -1,0 +1,87 @@
+"""Sessions that end before their tokens do."""
+
+from __future__ import annotations
+
+import pytest
+
+from syncline.identity import Revocations, Verified
+from syncline.identity import revocations as module
+from syncline.kernel.clock import FakeClock
+from syncline.kernel.identity import Identity
+
+ISSUER = "https://app.example.com/auth"
+
+
+def verified(session: str | None = "s1", subject: str = "ada", issuer: str = ISSUER) -> Verified:
+    return Verified(Identity(subject, issuer), None, session)
+
+
+def test_those_who_watch_a_session_hear_of_its_end_and_no_others() -> None:
+    revocations = Revocations(FakeClock())
+    heard: list[str] = []
+    for name, each in {
+        "mine": verified(),
+        "mine too": verified(),
+        "another of mine": verified("s2"),
+        "without": verified(None),
+        "of another issuer": verified(issuer="https://other.example.com"),
+    }.items():
+        revocations.watch(each, lambda name=name: heard.append(name))  # type: ignore[misc]  # bound at once
+    revocations.revoke_session(ISSUER, "s1")
+    assert heard == ["mine", "mine too"]
+
+
+def test_a_banned_user_is_heard_of_by_all_sessions() -> None:
+    revocations = Revocations(FakeClock())
+    heard: list[str] = []
+    for name, each in {
+        "one": verified("s1"),
+        "two": verified("s2"),
+        "none": verified(None),
+        "eve": verified("s3", "eve"),
+    }.items():
+        revocations.watch(each, lambda name=name: heard.append(name))  # type: ignore[misc]  # bound at once
+    revocations.revoke_subject(ISSUER, "ada")
+    assert sorted(heard) == ["none", "one", "two"]
+
+
+def test_who_stops_watching_hears_nothing_even_while_others_are_told() -> None:
+    revocations = Revocations(FakeClock())
+    heard: list[str] = []
+    second = revocations.watch(verified(), lambda: heard.append("second"))
+    first = revocations.watch(verified(), lambda: None)
+    revocations.unwatch(second)
+    revocations.unwatch(second)
+    revocations.revoke_session(ISSUER, "s1")
+    assert heard == []
+    revocations.unwatch(first)
+    assert revocations.watched == 0
+
+
+def test_revocations_are_forgotten_when_all_tokens_that_they_concern_have_expired() -> None:
+    clock = FakeClock()
+    revocations = Revocations(clock)
+    issued = clock.wall_ns() / 1e9
+    revocations.revoke_session(ISSUER, "s1")
+    clock.advance(module.LONGEST_TOKEN_SECONDS - 1)
+    revocations.revoke_session(ISSUER, "s2")
+    assert revocations.is_revoked(ISSUER, "ada", "s1", issued)
+    clock.advance(2)
+    revocations.revoke_session(ISSUER, "s3")
+    assert not revocations.is_revoked(ISSUER, "ada", "s1", issued)
+    assert revocations.is_revoked(ISSUER, "ada", "s2", issued)
+
+
+def test_with_more_revocations_than_are_remembered_older_tokens_are_refused_altogether(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_MOST", 2)
+    clock = FakeClock()
+    revocations = Revocations(clock)
+    issued = clock.wall_ns() / 1e9
+    for number in range(3):
+        revocations.revoke_session(ISSUER, f"s{number}")
+        clock.advance(2)
+    assert revocations.is_revoked(ISSUER, "eve", "s9", issued)
+    assert not revocations.is_revoked(ISSUER, "eve", "s9", clock.wall_ns() / 1e9)
+    assert not revocations.is_revoked("https://other.example.com", "eve", "s9", issued)
