@@ -19,26 +19,21 @@ from syncline.analysis import (
     without_waived,
 )
 from syncline.functions import load_application
-from syncline.kernel.clock import SystemClock
 from syncline.server.console import counted
-from syncline.server.data_key import read_data_key
 from syncline.server.settings import Settings
-from syncline.store import StoreView
-from syncline.store.folder import DATABASE
+from syncline.server.viewing import open_view
 
 from .calling import show_progress
 
 
 def check_application(settings: Settings, *, as_json: bool) -> int:
     """Look at everything, say everything. Writes nothing. Returns the exit code."""
-    release = load_application(settings.backend)
+    with open_view(settings, os.environ) as view:
+        release = load_application(settings.backend)
+        stored = None if view is None else check_data(view, release.schema, show_progress)
     sources = source_files(release)
     findings = in_order(without_waived(check_fields(release, sources), sources))
-    stored = None
-    if (settings.data / DATABASE).exists():
-        key = read_data_key(os.environ)
-        with StoreView(settings.data, monotonic=SystemClock().monotonic, key=key) as view:
-            stored = check_data(view, release.schema, show_progress)
+    if stored is not None:
         findings += stored.findings()
     counts = {
         "functions": len(release.registry),

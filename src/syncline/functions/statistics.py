@@ -136,14 +136,15 @@ class Statistics:
 
 
 def _report(path: str, records: list[_Record]) -> FunctionReport:
+    longest = max(record.longest for record in records)
     return FunctionReport(
         path,
         records[0].kind,
         calls=sum(record.calls for record in records),
         failures=sum(record.failures for record in records),
         total_seconds=sum(record.seconds for record in records),
-        p95_seconds=_percentile([record.classes for record in records], 0.95),
-        max_seconds=max(record.longest for record in records),
+        p95_seconds=min(_percentile([record.classes for record in records], 0.95), longest),
+        max_seconds=longest,
         documents_read=sum(record.documents_read for record in records),
         max_documents_read=max(record.most_documents for record in records),
         max_bytes_read=max(record.bytes_read for record in records),

@@ -10,7 +10,7 @@ import msgspec
 
 from syncline.database import END, DatabaseReader
 from syncline.kernel.secrets import SecretBox
-from syncline.store import Store
+from syncline.store import Store, StoreView
 from syncline.system import EnvironmentVariable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Environment(Mapping[str, str]):
 class StoredVariables:
     """The stored variables of a store as of its newest commit, for actions and for the process itself. Thread-safe."""
 
-    def __init__(self, store: Store, secrets: SecretBox | None) -> None:
+    def __init__(self, store: Store | StoreView, secrets: SecretBox | None) -> None:
         self._store = store
         self._secrets = secrets
         self._lock = threading.Lock()
@@ -71,7 +71,7 @@ class StoredVariables:
             self._known = None
 
 
-def read_variables(store: Store, secrets: SecretBox) -> dict[str, str]:
+def read_variables(store: Store | StoreView, secrets: SecretBox) -> dict[str, str]:
     """The stored variables, without a schema: they are wanted before the application is loaded. Raises SetupError."""
     table = next((table for table in store.tables() if table.name == _TABLE), None)
     if table is None:

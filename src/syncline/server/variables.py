@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from syncline.functions import StoredVariables
 from syncline.kernel.secrets import SecretBox
-from syncline.store import Store
+from syncline.store import Store, StoreView
 
 
 class ProcessVariables:
@@ -19,7 +19,7 @@ class ProcessVariables:
         self._changed = changed
         self._applied: dict[str, str] = {}
 
-    def load(self, store: Store, secrets: SecretBox) -> None:
+    def load(self, store: Store | StoreView, secrets: SecretBox) -> None:
         """Apply what is stored, before the application is imported. Raises SetupError."""
         self._apply(StoredVariables(store, secrets).current())
 
