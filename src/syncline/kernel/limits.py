@@ -48,7 +48,7 @@ class Limits:
     # Scheduled functions
     scheduled_functions: int = 1_000  # by one mutation
     scheduled_argument_bytes: int = 4 * MiB
-    scheduled_bytes: int = 16 * MiB  # by one mutation
+    scheduled_bytes: int = 8 * MiB  # by one mutation
     scheduled_mutations_running: int = 64
     scheduled_actions_running: int = 64
     scheduled_queued: int = 1_000

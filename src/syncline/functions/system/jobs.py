@@ -13,7 +13,7 @@ from syncline.functions.system_db import settings_of, system_writer
 from syncline.schema import Id
 from syncline.system import CronJob, JobState, ScheduledJob
 
-_MOST_SHOWN = 1_000
+MOST_SHOWN = 10_000
 
 
 @mutation(internal=True)
@@ -107,7 +107,7 @@ def list_jobs(
         jobs = jobs.where(state=state)
     if function is not None:
         jobs = jobs.where(function=function)
-    found = jobs.order("desc").take(min(limit, _MOST_SHOWN))
+    found = jobs.order("desc").take(min(limit, MOST_SHOWN))
     return sorted(found, key=lambda job: job.scheduled_for, reverse=True)
 
 
