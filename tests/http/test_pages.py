@@ -19,7 +19,7 @@ def site_folder(folder: Path) -> Path:
     files = {
         "index.html": "<h1>home</h1>",
         "about.html": "<h1>about</h1>",
-        "docs/index.html": "<h1>docs</h1>",
+        "guide/index.html": "<h1>guide</h1>",
         "assets/index-3UqETcLC.css": "h1 {}",
         "app.js": "export {}",
         "logo.svg": "<svg/>",
@@ -73,8 +73,8 @@ def test_clean_urls_folders_and_navigations_find_pages(tmp_path: Path) -> None:
     navigation = {"Accept": "text/html,*/*"}
     with running(tmp_path, MODULES, site=site_folder(tmp_path)) as server:
         assert server.http.get("/about").text == "<h1>about</h1>"
-        assert server.http.get("/docs").text == "<h1>docs</h1>"
-        assert server.http.get("/docs/").text == "<h1>docs</h1>"
+        assert server.http.get("/guide").text == "<h1>guide</h1>"
+        assert server.http.get("/guide/").text == "<h1>guide</h1>"
         assert server.http.get("/channel/general", headers=navigation).text == "<h1>home</h1>"
         assert server.http.get("/channel/general").status_code == 404
         assert server.http.get("/missing.js", headers=navigation).status_code == 404
@@ -97,7 +97,7 @@ def test_a_site_with_a_404_page_shows_it_to_people(tmp_path: Path) -> None:
         "/../secret.txt",
         "/%2e%2e/secret.txt",
         "/..%2fsecret.txt",
-        "/docs/..%2f..%2fsecret.txt",
+        "/guide/..%2f..%2fsecret.txt",
         "/..%5csecret.txt",
         "/%00",
         "/app.js%00.html",

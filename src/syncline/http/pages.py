@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .site import Page, Site
@@ -33,8 +34,10 @@ class Pages:
             f"{instance_name}, Syncline {version}. Clients connect to this address; the HTTP API is under /api.\n"
         )
 
-    def application(self) -> ASGIApp:
+    def application(self, others: Iterable[BaseRoute] = ()) -> ASGIApp:
+        """What answers; `others` are routes that come before the site."""
         routes = [
+            *others,
             Route("/_syncline/convex.js", self._bundle, methods=["GET"]),
             Route("/{path:path}", self._page, methods=["GET"]),
         ]

@@ -202,7 +202,7 @@ class ArgumentsCodec:
             if native is None:
                 native = msgspec.Raw
                 steps.append((name, _raw_step(decode, parameter.default)))
-            elif not is_ready(parameter.node):
+            elif not is_ready(parameter.node, trusted=False):
                 steps.append((name, _native_step(decode, parameter.default)))
             fields.append((name, native) if parameter.required else (name, native, _row_default(parameter)))
         rename = {p.attribute: p.name for p in self.parameters}

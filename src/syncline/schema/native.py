@@ -52,14 +52,14 @@ def is_lax(node: TypeNode) -> bool:
     return len(node.kinds - {"null"}) <= 1
 
 
-def is_ready(node: TypeNode, *, ints: bool = False) -> bool:
-    """Whether what msgspec reads as the native type needs no further step."""
+def is_ready(node: TypeNode, *, trusted: bool, ints: bool = False) -> bool:
+    """Whether what msgspec reads as the native type needs no further step. Constraints do, unless it is `trusted`."""
     match node:
         case ConstrainedNode():
-            return is_ready(node.inner, ints=ints)
+            return trusted and is_ready(node.inner, trusted=trusted, ints=ints)
         case UnionNode():
-            return all(is_ready(member, ints=ints) for member in node.members)
+            return all(is_ready(member, trusted=trusted, ints=ints) for member in node.members)
         case ListNode():
-            return is_ready(node.item, ints=ints)
+            return is_ready(node.item, trusted=trusted, ints=ints)
         case _:
             return node.identity or (ints and isinstance(node, IntNode))

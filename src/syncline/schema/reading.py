@@ -114,7 +114,7 @@ def _step(cls: type[Document], name: str, node: TypeNode, ints: bool) -> _Step:
     convert: Callable[[Any], object] | None = decode
     if native is None:
         native, convert = msgspec.Raw, _raw_decoder(decode)
-    elif is_ready(node, ints=ints):
+    elif is_ready(node, trusted=True, ints=ints):
         convert = None
     return _Step(name, native, convert, setter_of(cls, name), node.frozen)
 

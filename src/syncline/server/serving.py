@@ -93,7 +93,7 @@ def serve(
     """Serve until a signal stops it. `started` is called when requests are answered."""
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
-        deployment.pages.application(),
+        deployment.application(),
         http=connection_class(deployment.gateway),
         ws="none",
         lifespan="off",

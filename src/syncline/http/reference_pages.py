@@ -1,0 +1,85 @@
+"""`/openapi.json` and `/docs`: what an application offers over HTTP, for programs and for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from syncline.functions import Registry
+
+from .openapi import openapi_document
+from .site import Page
+
+_FOLDER: Final = Path(__file__).parent / "reference"
+#: Nothing but our own two files, and calls of this server. Nobody may frame the page: it has a field for tokens.
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "cache-control": "no-cache",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "content-security-policy": _POLICY,
+}
+
+
+class ReferencePages:
+    """`functions` gives the functions in force; their description is made when it is first asked for."""
+
+    def __init__(self, functions: Callable[[], Registry], *, instance_name: str, version: str) -> None:
+        self._functions = functions
+        self._instance_name = instance_name
+        self._version = version
+        self._described: tuple[Registry, Page] | None = None
+        self._pages: dict[str, Page] = {}
+
+    def routes(self) -> list[BaseRoute]:
+        """For Starlette; the endpoints are plain functions, so that they run in its threads."""
+        return [
+            Route("/openapi.json", self._document, methods=["GET"]),
+            Route("/docs", self._file("index.html"), methods=["GET"]),
+            Route("/docs/reference.js", self._file("reference.js"), methods=["GET"]),
+            Route("/docs/reference.css", self._file("reference.css"), methods=["GET"]),
+        ]
+
+    def _document(self, request: Request) -> Response:
+        functions = self._functions()
+        described = self._described
+        if described is None or described[0] is not functions:
+            described = self._described = (functions, self._describe(functions))
+        return _respond(request, described[1])
+
+    def _describe(self, functions: Registry) -> Page:
+        document = openapi_document(
+            functions,
+            title=self._instance_name,
+            version=self._version,
+            deployment=f"Served by Syncline {self._version}.",
+        )
+        content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        return Page(content, "application/json", f'"{sha256(content).hexdigest()[:32]}"', "no-cache")
+
+    def _file(self, name: str) -> Callable[[Request], Response]:
+        def answer(request: Request) -> Response:
+            page = self._pages.get(name)
+            if page is None:
+                page = self._pages[name] = Page.of(name, (_FOLDER / name).read_bytes())
+            return _respond(request, page)
+
+        return answer
+
+
+def _respond(request: Request, page: Page) -> Response:
+    headers = {**_HEADERS, "etag": page.etag}
+    if request.headers.get("if-none-match") == page.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(page.content, headers={**headers, "content-type": page.content_type})
