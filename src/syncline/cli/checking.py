@@ -47,10 +47,10 @@ def check_application(settings: Settings, *, as_json: bool) -> int:
     return 1 if findings or (stored is not None and stored.damage) else 0
 
 
-def show_findings(findings: Iterable[Finding]) -> None:
+def show_findings(findings: Iterable[Finding], *, err: bool = True) -> None:
     """Each with its source line, an empty line between them."""
     for finding in findings:
-        click.echo("\n" + "\n".join(finding.lines()), err=True)
+        click.echo("\n" + "\n".join(finding.lines()), err=err)
 
 
 def summary(findings: Iterable[Finding]) -> str:

@@ -29,6 +29,32 @@ def check(as_json: bool, **flags: object) -> int:
     return check_application(settings_of(flags), as_json=as_json)
 
 
+@click.command(short_help="Look for missing rules and indexes.")
+@click.option("--strict", is_flag=True, help="Fail on hints, too.")
+@click.option("--hints", is_flag=True, help="Show hints, too.")
+@json_option
+@backend_option
+@data_option
+def audit(strict: bool, hints: bool, as_json: bool, **flags: object) -> int:
+    """Look for what is risky or slow: rules, identity, indexes, limits.
+
+    \b
+    syncline audit
+    syncline audit --strict --json        for CI
+
+    Tables without rules, public functions that never look at who is calling, queries without an index, indexes that
+    nothing uses, fields that should be unique, functions near a limit; each with its line, the reason and what to do.
+    The data are looked at if there are any, and the running server if there is one: it knows what was slow.
+
+    A comment on the line or above it waives a finding: # syncline: allow(no-index) twelve rows, and never more
+
+    Exit code 1 with errors and warnings; with hints only if --strict.
+    """
+    from .auditing import audit_application
+
+    return audit_application(settings_of(flags), strict=strict, hints=hints, as_json=as_json)
+
+
 @click.command(short_help="Show what a function reads, by which index, and what reruns it.")
 @click.argument("function", metavar="MODULE:FUNCTION")
 @click.argument("arguments", metavar="[JSON]", default="{}")
@@ -52,4 +78,4 @@ def explain(function: str, arguments: str, identity: str | None, as_json: bool, 
     return explain_function(settings_of(flags), function, arguments, identity, as_json=as_json)
 
 
-COMMANDS = (check, explain)
+COMMANDS = (check, audit, explain)
