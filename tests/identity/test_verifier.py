@@ -285,7 +285,8 @@ def test_authorized_parties_limit_the_sites_whose_tokens_are_accepted() -> None:
     desk = Desk(Clerk(domain=ISSUER, authorized_parties=["https://mine.example.com"]))
     assert "made for another site" in desk.refused(desk.clerk())
     desk.accepted(desk.clerk(azp="https://mine.example.com"))
-    desk.accepted(desk.clerk(azp=None))
+    assert "made for another site" in desk.refused(desk.clerk(azp=None))
+    assert "made for another site" in desk.refused(desk.clerk(azp=["https://mine.example.com"]))
 
 
 @pytest.mark.parametrize("issuer", [f"{ISSUER}/", ISSUER, ISSUER.removeprefix("https://")])

@@ -30,7 +30,7 @@ class OpenIDConnect(Provider):
     - `jwks`: the URL of its keys, or the key set itself (a dict with `keys`). Without it the keys are found by
       discovery: `{issuer}/.well-known/openid-configuration`.
     - `algorithms`: what its tokens may be signed with; never read from the token.
-    - `authorized_parties`: the values of `azp` that are accepted, if the token has one; none: all.
+    - `authorized_parties`: the values of `azp` that are accepted; none: any, and tokens without one.
     - `leeway`: by how many seconds the clocks may differ.
     """
 

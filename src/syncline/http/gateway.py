@@ -52,6 +52,13 @@ class Gateway:
                 self._exact[verb, path.encode()] = endpoint
         self._prefixes = dict(sorted(self._prefixes.items(), key=lambda item: -len(item[0])))
 
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of everything that was added."""
+        tables = [*self._paths.items(), *self._prefixes.items()]
+        named = [(verb.decode(), path.decode()) for path, methods in tables for verb in methods]
+        return [*named, *((verb.decode(), "*") for verb in self._any)]
+
     def set_upgrade(self, upgrade: Callable[[HttpConnection, bytes], None]) -> None:
         """`upgrade(connection, rest)` takes over a WebSocket; `rest` is what followed the head. May raise Refusal."""
         self._upgrade = upgrade

@@ -23,7 +23,7 @@ class Issuer:
     - `keys`: where its keys come from. The built-in issuer gives its own as `LocalKeys`.
     - `algorithms`: what its tokens may be signed with.
     - `audiences`: what their `aud` must hold one of; empty: anything.
-    - `authorized_parties`: the values of `azp` that are accepted where the token has one; empty: all.
+    - `authorized_parties`: the values of `azp` that are accepted; empty: any, and tokens without one.
     - `leeway`: by how many seconds the clocks may differ.
     - `strict`: `iat` and `sid` are required too. For the built-in issuer, whose tokens have both.
     """

@@ -179,7 +179,9 @@ class Verifier:
             raise BadTokenError("its session (`sid`) is no text")
         if issuer.strict and (issued is None or not session):
             raise BadTokenError("it lacks `iat` or `sid`")
-        if issuer.authorized_parties and party is not None and party not in issuer.authorized_parties:
+        if issuer.authorized_parties and (
+            not isinstance(party, str) or party not in issuer.authorized_parties
+        ):
             raise BadTokenError("it was made for another site (`azp`)")
         if claims.get("sts") == "pending":  # Clerk: the user has not done all that signing in takes.
             raise BadTokenError("its session is pending")
