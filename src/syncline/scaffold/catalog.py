@@ -13,8 +13,8 @@ FOLDER = Path(__file__).resolve().parent.parent / "templates"
 _PLACEHOLDERS = ("my-app", "syncline-chat")
 #: Kept under another name, or it would hide files of the repository too.
 _RENAMED = {"gitignore": ".gitignore"}
-#: What running an application in place leaves behind.
-_LEFT_BEHIND = frozenset({"__pycache__", ".syncline", "node_modules", "dist", ".next", ".pytest_cache"})
+#: What running an application in place leaves behind, besides hidden files.
+_LEFT_BEHIND = frozenset({"__pycache__", "node_modules", "dist"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType({
 
 def _files_in(folder: Path) -> Iterator[tuple[Path, bytes]]:
     for place in sorted(folder.iterdir()):
-        if place.name in _LEFT_BEHIND:
+        if place.name in _LEFT_BEHIND or place.name.startswith("."):
             continue
         if place.is_dir():
             yield from ((Path(place.name) / path, content) for path, content in _files_in(place))

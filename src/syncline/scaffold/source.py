@@ -97,16 +97,19 @@ def _extended(module: str, names: set[str], written: list[str]) -> str:
 
 def _place(tree: ast.Module, module: str) -> tuple[int, bool, bool]:
     """After how many lines a new import goes, and whether blank lines go before and behind it."""
-    key = _section(module), module
+    section = _section(module)
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    before = [node for node in imports if _sort_key(node) <= (*key[:1], 1, key[1])]
+    before = [node for node in imports if _sort_key(node) <= (section, 1, module)]
+    following = [node for node in imports if not before or node.lineno > before[-1].lineno]
+    same = following and _sort_key(following[0])[0] == section
+    if same and not (before and _sort_key(before[-1])[0] == section):
+        return following[0].lineno - 1, False, False
     if before:
         last = before[-1]
-        following = [node for node in imports if node.lineno > last.lineno]
-        new_group = _sort_key(last)[0] != key[0]
+        new_group = _sort_key(last)[0] != section
         return last.end_lineno or last.lineno, new_group, new_group and not _has_room(following, last)
     if imports:
-        return imports[0].lineno - 1, False, _sort_key(imports[0])[0] != key[0]
+        return imports[0].lineno - 1, False, True
     first = tree.body[0] if tree.body else None
     if (
         isinstance(first, ast.Expr)

@@ -270,11 +270,11 @@ def _one_of(words: list[str], field: str) -> FieldType:
 
 
 def _unknown(text: str, field: str, tables: Mapping[str, str]) -> SetupError:
-    known = [*SIMPLE, "list[str]", "dict[str]", *tables]
+    known = [*SIMPLE, "list[str]", "dict[str]", *sorted(tables)]
     near = difflib.get_close_matches(text.lower(), known, 1)
     meant = f"did you mean `{field}:{near[0]}`? " if near else ""
     return SetupError(
         f"{field}: `{text}` is no type and no table of this application",
         f"{meant}Types are {', '.join(SIMPLE)}, list[T], dict[T], words such as open,done, and tables"
-        + (f": {', '.join(tables)}" if tables else " (there are none yet)"),
+        + (f": {', '.join(sorted(tables))}" if tables else " (there are none yet)"),
     )
