@@ -3,6 +3,7 @@
 from .callers import Callers, check_key
 from .calls import FunctionEndpoints
 from .connection import HttpConnection, connection_class
+from .deployment import DeploymentEndpoints
 from .diagnostics import Diagnostics
 from .gateway import Gateway
 from .issuer_fetch import IssuerFetcher
@@ -16,6 +17,7 @@ from .websocket import WebSocketConnection
 
 __all__ = [
     "Callers",
+    "DeploymentEndpoints",
     "Diagnostics",
     "FunctionEndpoints",
     "Gateway",

@@ -20,8 +20,6 @@ def register_misc(
     gateway.add("GET", "/readyz", _ready(ready))
     gateway.add("POST", "/echo", _echo)
     gateway.add("POST", "/api/debug_event", _accept)
-    for path in ("/api/get_config_hashes", "/api/deploy2/"):
-        gateway.add("POST", path, _no_javascript)
     gateway.add("OPTIONS", "*", _preflight)
     gateway.add("*", "/api/", _not_found)
 
@@ -57,13 +55,3 @@ def _preflight(request: Request) -> None:
 
 def _not_found(request: Request) -> None:
     raise Refusal(404, "NotFound", f"there is no endpoint {request.url.partition(b'?')[0].decode('latin-1')}")
-
-
-def _no_javascript(request: Request) -> None:
-    # Not a 404: the official command line retries those several times before it gives up.
-    raise Refusal(
-        400,
-        "NotAJavaScriptDeployment",
-        "this is a Syncline server: its functions are Python, and are loaded from the backend folder. "
-        "`npx convex deploy` and `npx convex dev` have nothing to push here.",
-    )

@@ -85,6 +85,9 @@ class Limits:
     # Identity
     verified_tokens: int = 20_000
 
+    # Imports
+    import_bytes: int = 64 * 1024 * MiB  # of a file that is uploaded to a server
+
     # HTTP
     body_bytes: int = 16 * MiB + 2000
     connections: int = 20_000

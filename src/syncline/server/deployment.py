@@ -14,6 +14,7 @@ from syncline.functions import FunctionDefinition, LogBook, Release, RunSettings
 from syncline.functions.engine import Engine
 from syncline.http import (
     Callers,
+    DeploymentEndpoints,
     Diagnostics,
     FunctionEndpoints,
     Gateway,
@@ -33,6 +34,8 @@ from syncline.kernel.identity import Caller
 from syncline.store import Store
 from syncline.store.folder import DATABASE
 from syncline.sync import LiveQueries, Services
+from syncline.transfer.live_exports import LiveExports
+from syncline.transfer.live_imports import LiveImports
 
 from .admin_key import VARIABLE as ADMIN_KEY
 from .admin_key import instance_name, load_admin_key
@@ -48,6 +51,10 @@ from .verification import Verification
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
 _TICK_SECONDS = 1.0
+
+#: Folders in the data folder.
+UPLOADS = "uploads"
+EXPORTS = "exports"
 
 
 class Deployment:
@@ -120,6 +127,10 @@ class Deployment:
             revocations=self.verification.revocations,
             redact=redact,
         )
+        self._imports = LiveImports(
+            self.engine, self._store, settings.data / UPLOADS, self._clock, SystemEntropy(), limits
+        )
+        self._exports = LiveExports(self.engine, self._store, settings.data / EXPORTS, self._clock)
         self.gateway = Gateway(limits, self._clock)
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
         self._reference = ReferencePages(
@@ -140,6 +151,7 @@ class Deployment:
             callers,
             gateway,
         )
+        DeploymentEndpoints(callers, gateway, self._services, self._imports, self._exports)
         register_misc(gateway, instance_name=name, version=__version__, ready=self._why_not_ready)
         gateway.set_upgrade(SyncSockets(gateway, self._services).upgrade)
 
@@ -152,6 +164,7 @@ class Deployment:
         self.engine.start(self._loop.call_soon_threadsafe, self._observer)
         self.gateway.wheel.start(self._loop)
         self.jobs.begin()
+        self._imports.start()
         self._tick()
 
     def application(self) -> ASGIApp:
@@ -192,6 +205,8 @@ class Deployment:
         """Finish what is queued, and close the store. The event loop may have ended."""
         self.gateway.wheel.stop()
         self.jobs.stop()
+        self._imports.stop()
+        self._exports.stop()
         if self._timer is not None:
             self._timer.cancel()
         if self._loop is not None:

@@ -126,7 +126,9 @@ def _who(caller: Caller) -> str:
 
 def _is_chore(call: MutationCall, outcome: Outcome) -> bool:
     """What Syncline does for itself, and what was not done after all, is nobody's business while it goes well."""
-    return isinstance(outcome, Success) and (call.path.startswith("_system/jobs:") or not call.path)
+    return isinstance(outcome, Success) and (
+        call.path.startswith(("_system/jobs:", "_system/transfers:")) or not call.path
+    )
 
 
 def _path_of(token: object) -> str:

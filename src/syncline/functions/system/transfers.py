@@ -15,6 +15,7 @@ from syncline.values import Int64
 #: Records of each kind that are kept.
 _KEPT: Final = 20
 _RESTARTED: Final = "the server was restarted; nothing was changed. Run it again"
+_UNKNOWN: Final = "the server was restarted while it wrote: look whether the documents are there"
 
 
 @mutation(internal=True)
@@ -81,7 +82,7 @@ def interrupted(ctx: MutationCtx) -> None:
     db = system_writer(ctx)
     for job in db.query(ImportJob).all():
         if job.state not in ("completed", "failed"):
-            db.patch(job, state="failed", error=_RESTARTED)
+            db.patch(job, state="failed", error=_UNKNOWN if job.state == "in_progress" else _RESTARTED)
     for export in db.query(ExportJob).all():
         if export.state not in ("completed", "failed"):
             db.patch(export, state="failed", error=_RESTARTED)

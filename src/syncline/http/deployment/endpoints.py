@@ -1,0 +1,81 @@
+"""The table of the deployment's endpoints, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from syncline.http.callers import Callers
+from syncline.http.gateway import Gateway
+from syncline.http.replies import Refusal
+from syncline.http.request import Endpoint, Request
+from syncline.kernel.identity import Caller
+from syncline.sync import Services
+from syncline.transfer.live_exports import LiveExports
+from syncline.transfer.live_imports import LiveImports
+
+from .exports import ExportEndpoints
+from .imports import ImportEndpoints
+from .variables import VariableEndpoints
+
+_OK: Final = b'{"success":true,"allowedOps":[],"isReadOnly":false}'
+_NO_JAVASCRIPT: Final = (
+    "/api/get_config_hashes",
+    "/api/get_config",
+    "/api/push_config",
+    "/api/run_test_function",
+    "/api/deploy2/",
+    "/api/prepare_schema",
+)
+
+
+class DeploymentEndpoints:
+    """Registers them all. Each sees only requests of admins."""
+
+    def __init__(
+        self,
+        callers: Callers,
+        gateway: Gateway,
+        services: Services,
+        imports: LiveImports,
+        exports: LiveExports,
+    ) -> None:
+        self._callers = callers
+        for method, path, endpoint in (
+            *ImportEndpoints(services, imports).table(),
+            *ExportEndpoints(services, exports).table(),
+            *VariableEndpoints(services).table(),
+            ("GET", "/api/check_admin_key", _check),
+        ):
+            gateway.add(method, path, self._guarded(endpoint))
+        for path in _NO_JAVASCRIPT:
+            gateway.add("POST", path, _no_javascript)
+
+    def _guarded(self, endpoint: Endpoint) -> Endpoint:
+        """The same for admins only."""
+
+        def answer(request: Request) -> None:
+            self._callers.resolve(request, partial(self._admitted, request, endpoint))
+
+        return answer
+
+    def _admitted(self, request: Request, endpoint: Callable[[Request], None], caller: Caller) -> None:
+        self._callers.require_admin(caller)
+        request.guarded(endpoint, request)
+
+
+def _check(request: Request) -> None:
+    request.respond(200, _OK)
+
+
+def _no_javascript(request: Request) -> None:
+    # Not a 404: the official command line retries those several times before it gives up.
+    raise Refusal(
+        400,
+        "NotAJavaScriptDeployment",
+        "this is a Syncline server: its functions are Python, and `npx convex deploy` and `npx convex dev` push "
+        "JavaScript. While you develop, run `syncline dev`: it loads the backend folder again on every save and writes "
+        "the types that the frontend imports. In production, copy the folder to the server and run `syncline start`. "
+        "`npx convex run`, `data`, `logs`, `env`, `export`, `import` and `function-spec` work as they are.",
+    )
