@@ -13,8 +13,8 @@ WEB = Path(__file__).resolve().parents[1] / "web"
 @pytest.fixture(scope="session")
 def url(syncline_dev: Callable[..., str], start: Callable[..., str]) -> str:
     assert (WEB / ".next" / "BUILD_ID").exists(), "there is no built page: run `npm run build` in web/ first"
-    next_start = ["node", "node_modules/next/dist/bin/next", "start", "--hostname", "127.0.0.1", "--port", "0"]
-    return start(next_start, "web", SYNCLINE_URL=syncline_dev())
+    next_start = "node node_modules/next/dist/bin/next start --hostname 127.0.0.1 --port 0"
+    return start(next_start.split(), "web", SYNCLINE_URL=syncline_dev())
 
 
 def test_what_one_window_does_the_other_one_shows(url: str, open_page: OpenPage) -> None:
