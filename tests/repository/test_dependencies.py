@@ -21,7 +21,7 @@ NEWER_STANDARD_LIBRARY = {"annotationlib"}
 #: Import names that are not the distribution's name.
 #: Read by the standard library where the machine has no time zones of its own.
 READ_BY_ZONEINFO = {"tzdata"}
-IMPORTED_AS = {"apsw-sqlite3mc": "apsw"}
+IMPORTED_AS = {"apsw-sqlite3mc": "apsw", "argon2-cffi": "argon2"}
 
 
 def declared() -> list[Requirement]:

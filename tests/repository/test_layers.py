@@ -29,6 +29,7 @@ RANK = {
     "sync": 7,
     "jobs": 7,
     "http": 8,
+    "accounts": 8,
     "server": 9,
     "analysis": 7,
     "codegen": 7,
@@ -41,7 +42,23 @@ RANK = {
 FACADE = "syncline"
 
 #: May be missing from an installation, or slow to import and seldom needed.
-OPTIONAL = {"certifi", "cryptography", "httpcore", "joserfc", "pydantic", "rich", "uvloop", "watchfiles"}
+OPTIONAL = {
+    "aiosmtplib",
+    "argon2",
+    "bcrypt",
+    "certifi",
+    "cryptography",
+    "httpcore",
+    "jinja2",
+    "joserfc",
+    "pydantic",
+    "pyotp",
+    "rich",
+    "segno",
+    "uvloop",
+    "watchfiles",
+    "webauthn",
+}
 
 LOOPS_AND_SOCKETS = {
     "asyncio", "socket", "socketserver", "selectors", "ssl", "http", "urllib", "anyio", "uvloop", "uvicorn",
@@ -61,7 +78,12 @@ CHANCE_AND_TIME = {
     "date.today",
 }  # fmt: skip
 #: The clock itself, and the modules that keep functions from the machine's clock and chance.
-CHANCE_AND_TIME_ALLOWED = {"kernel/clock.py", "kernel/secrets.py", "functions/guards.py", "functions/shadows.py"}
+CHANCE_AND_TIME_ALLOWED = {
+    "kernel/clock.py",
+    "kernel/secrets.py",
+    "functions/guards.py",
+    "functions/shadows.py",
+}
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,11 @@ def serving_options(command: Command) -> Command:
         click.option(
             "--port", type=int, metavar="N", help="Port to listen on (default: 3210).  [SYNCLINE_PORT]"
         ),
+        click.option(
+            "--url",
+            metavar="ORIGIN",
+            help="Where browsers reach it (https://app.example.com).  [SYNCLINE_URL]",
+        ),
         data_option,
         backend_option,
     ):

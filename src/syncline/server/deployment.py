@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from syncline import __version__
 from syncline.database import Progress
-from syncline.functions import FunctionDefinition, LogBook, Release, RunSettings, load_application
+from syncline.functions import App, FunctionDefinition, LogBook, Release, RunSettings, load_application
 from syncline.functions.engine import Engine
 from syncline.http import (
     Callers,
@@ -37,6 +37,7 @@ from syncline.sync import LiveQueries, Services
 from syncline.transfer.live_exports import LiveExports
 from syncline.transfer.live_imports import LiveImports
 
+from .accounts import MAIL_URL, DeploymentAccounts
 from .admin_key import VARIABLE as ADMIN_KEY
 from .admin_key import instance_name, load_admin_key
 from .console import WORTH_TELLING, Console, counted
@@ -49,7 +50,7 @@ from .variables import ProcessVariables
 from .verification import Verification
 
 #: What functions must not find in `ctx.env`.
-_SECRETS = frozenset({ADMIN_KEY, DATA_KEY})
+_SECRETS = frozenset({ADMIN_KEY, DATA_KEY, MAIL_URL})
 _TICK_SECONDS = 1.0
 
 #: Folders in the data folder.
@@ -92,9 +93,15 @@ class Deployment:
             #: The code in force.
             self.release = load_application(settings.backend)
             self.verification = Verification(self._clock, limits, production=redact)
-            self.verification.use(self.release.app)
+            self.verification.check(self.release.app)
             self._store = store = store or self._open_store(environment)
             secrets = open_secrets(settings.data, environment, SystemEntropy())
+            #: Syncline's own ways to sign in.
+            self.accounts = DeploymentAccounts(
+                settings, mode, self._clock, secrets, read_data_key(environment), environment
+            )
+            self.accounts.use(self.release.app)
+            self._accept_tokens(self.release.app)
             admin_key = load_admin_key(settings.data, environment, SystemEntropy())
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
             self.engine = Engine(
@@ -163,13 +170,16 @@ class Deployment:
         self._loop = asyncio.get_running_loop()
         self.engine.start(self._loop.call_soon_threadsafe, self._observer)
         self.gateway.wheel.start(self._loop)
+        self.accounts.start(
+            self.verification.revocations.revoke_session, lambda: self._accept_tokens(self.release.app)
+        )
         self.jobs.begin()
         self._imports.start()
         self._tick()
 
     def application(self) -> ASGIApp:
         """What answers requests that are for none of the hot endpoints."""
-        return self.pages.application(self._reference.routes())
+        return self.accounts.mounted(self.pages.application(self._reference.routes()))
 
     def summary(self) -> str:
         """What was loaded: `7 functions, 2 tables, 3 indexes`."""
@@ -191,11 +201,13 @@ class Deployment:
             if error is None:
                 release.activate()
                 self.release = release
-                self.verification.use(release.app)
+                self.accounts.use(release.app)
+                self._accept_tokens(release.app)
             done(error)
 
         try:
             self.verification.check(release.app)
+            self.accounts.check(release.app)
         except SetupError as error:
             done(error)
             return
@@ -212,6 +224,7 @@ class Deployment:
         if self._loop is not None:
             self.engine.stop()
         self.verification.close()
+        self.accounts.close()
         self._store.close()
         self.release.modules.close()
 
@@ -227,6 +240,9 @@ class Deployment:
     def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         assert self._loop is not None
         return self._loop.call_later(seconds, call)
+
+    def _accept_tokens(self, app: App | None) -> None:
+        self.verification.use(app, self.accounts.issuers())
 
     def _find_function(self, path: str, caller: Caller) -> FunctionDefinition:
         return self.engine.release.registry.find(path, None, caller)

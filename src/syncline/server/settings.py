@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -17,6 +18,7 @@ from typing import Any, cast
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
 
+_ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?").fullmatch
 _LIMITS: dict[str, bool] = {item.name: isinstance(item.default, int) for item in fields(Limits)}
 """Whether a limit is a whole number."""
 
@@ -41,6 +43,8 @@ class Settings:
     typescript: Path | None = None
     host: str = "127.0.0.1"
     port: int = 3210
+    #: Under which browsers reach the server, without a path. None: not said; on this machine it is http://localhost:PORT.
+    url: str | None = None
     workers: int = 1
     #: Limits that differ from the defaults.
     limits: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -129,6 +133,15 @@ def _read_host(value: object, folder: Path, where: str) -> str:
     return value
 
 
+def _read_url(value: object, folder: Path, where: str) -> str:
+    url = value.rstrip("/") if isinstance(value, str) else ""
+    if _ORIGIN(url) is None:
+        raise SetupError(
+            f"{where} is {value!r}; it must be an origin, without a path", 'for example "https://app.example.com"'
+        )
+    return url.lower()
+
+
 def _read_workers(value: object, folder: Path, where: str) -> int:
     workers = _read_number(value, where)
     if workers != 1:
@@ -152,6 +165,7 @@ _READERS = {
     "typescript": _read_path,
     "host": _read_host,
     "port": _read_port,
+    "url": _read_url,
     "workers": _read_workers,
 }
 

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from syncline.kernel.errors import SetupError
@@ -72,6 +73,8 @@ class Supervisor:
         self._console = console
         self._command = command
         self._listener = listen(settings.host, settings.port)
+        # With port 0 the machine chose one, which the address of the server depends on.
+        self._settings = replace(settings, port=self._listener.getsockname()[1])
         # The child reads the one pipe until we end, and writes to the other when it serves.
         self._lifeline, self._lifeline_end = os.pipe()
         self._ready, self._ready_end = os.pipe()

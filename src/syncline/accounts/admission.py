@@ -1,0 +1,185 @@
+"""Who may have an account: rules for addresses, and invitations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import audit, organizations, users
+from .core import AccountError, Core
+from .emails import matches, normal_form
+from .mail.outbox import queue
+from .users import User
+
+_INVITED_SECONDS = 7 * 24 * 3600
+PENDING = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    id: str
+    email: str
+    normal: str
+    organization: str | None
+    role: str | None
+    created_at: int
+    expires_at: int
+
+
+def check_address(core: Core, email: str) -> None:
+    """Raise AccountError for an address that the rules keep out. Says nothing of whether anybody has it."""
+    normal, accounts = normal_form(email), core.settings.accounts
+    stored = core.file.rows("SELECT pattern, allowed FROM address_rules")
+    blocked = [*accounts.blocked, *(pattern for pattern, allowed in stored if not allowed)]
+    allowed = [*accounts.allowed, *(pattern for pattern, allowed in stored if allowed)]
+    if any(matches(normal, pattern) for pattern in blocked):
+        raise AccountError("error.blocked", status=403)
+    if allowed and not any(matches(normal, pattern) for pattern in allowed):
+        raise AccountError("error.blocked", status=403)
+
+
+def may_sign_up(core: Core, email: str) -> bool:
+    """Whether sign-up is open to this address: to all, or to the invited."""
+    if core.settings.accounts.sign_up == "open":
+        return True
+    return core.settings.accounts.sign_up == "invited" and bool(open_invitations(core, email))
+
+
+def set_rule(core: Core, pattern: str, *, allowed: bool) -> None:
+    """`pattern`: an address, or `@domain`."""
+    core.file.change(
+        "INSERT OR REPLACE INTO address_rules VALUES (?, ?, ?)", pattern.casefold(), int(allowed), core.now()
+    )
+
+
+def remove_rule(core: Core, pattern: str) -> bool:
+    return core.file.change("DELETE FROM address_rules WHERE pattern = ?", pattern.casefold()) > 0
+
+
+def rules(core: Core) -> list[tuple[str, bool]]:
+    return [
+        (pattern, bool(allowed))
+        for pattern, allowed in core.file.rows("SELECT pattern, allowed FROM address_rules")
+    ]
+
+
+def invite(
+    core: Core,
+    email: str,
+    *,
+    locale: str,
+    organization: str | None = None,
+    role: str = organizations.MEMBER,
+    by: User | None = None,
+) -> str:
+    """Invite an address to the application, or to an organisation. Sends a mail; returns the ticket that is in it.
+
+    An earlier invitation of the address to the same is void.
+    """
+    check_address(core, email)
+    pending: int = core.file.value(
+        "SELECT count(*) FROM invitations WHERE organization IS ? AND accepted_at IS NULL AND revoked_at IS NULL "
+        "AND expires_at > ?",
+        organization,
+        core.now(),
+    )
+    if pending >= PENDING:
+        raise AccountError("error.too_many", status=429, seconds=3600)
+    normal, ticket = normal_form(email), core.new_secret()
+    core.file.change(
+        "UPDATE invitations SET revoked_at = ? WHERE normal = ? AND organization IS ? AND accepted_at IS NULL",
+        core.now(),
+        normal,
+        organization,
+    )
+    core.file.change(
+        "INSERT INTO invitations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
+        core.new_id("inv"),
+        normal,
+        email,
+        organization,
+        role if organization else None,
+        core.digest("ticket", ticket),
+        by.id if by else None,
+        core.now(),
+        core.now() + _INVITED_SECONDS,
+    )
+    name = (
+        core.file.value("SELECT name FROM organizations WHERE id = ?", organization) if organization else None
+    )
+    queue(
+        core,
+        "invitation",
+        email,
+        locale,
+        where=name or core.settings.name,
+        who=(by.name or by.email) if by else core.settings.name,
+        url=f"{core.settings.issuer}/invitation?ticket={ticket}",
+    )
+    audit.record(core, "invitation.created", by.id if by else None, email=email, organization=organization)
+    return ticket
+
+
+def find_invitation(core: Core, ticket: str) -> Invitation | None:
+    """The open invitation with this ticket."""
+    row = core.file.row(
+        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE ticket_hash = ? "
+        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?",
+        core.digest("ticket", ticket),
+        core.now(),
+    )
+    return None if row is None else Invitation(*row)
+
+
+def open_invitations(core: Core, email: str) -> list[Invitation]:
+    rows = core.file.rows(
+        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE normal = ? "
+        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at",
+        normal_form(email),
+        core.now(),
+    )
+    return [Invitation(*row) for row in rows]
+
+
+def invitations_to(core: Core, organization: str) -> list[Invitation]:
+    """Invitations to an organisation that nobody accepted yet."""
+    rows = core.file.rows(
+        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE organization = ? "
+        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at",
+        organization,
+        core.now(),
+    )
+    return [Invitation(*row) for row in rows]
+
+
+def accept(core: Core, invitation: Invitation, user: User) -> None:
+    """The user takes the invitation. Raises AccountError unless the invited address is a verified one of the user's."""
+    if not any(address.normal == invitation.normal and address.verified for address in user.addresses):
+        raise AccountError("invitation.other", status=403, email=invitation.email)
+    taken = core.file.change(
+        "UPDATE invitations SET accepted_at = ? WHERE id = ? AND accepted_at IS NULL AND revoked_at IS NULL",
+        core.now(),
+        invitation.id,
+    )
+    if not taken:
+        raise AccountError("invitation.gone", status=410)
+    if invitation.organization is not None:
+        organizations.join(core, invitation.organization, user.id, invitation.role or organizations.MEMBER)
+    audit.record(core, "invitation.accepted", user.id, organization=invitation.organization)
+
+
+def accept_for_new(core: Core, user: User) -> None:
+    """A new user with a verified address has accepted the application's own invitations by signing up."""
+    for invitation in open_invitations(core, user.email):
+        if invitation.organization is None:
+            accept(core, invitation, users.require(core, user.id))
+
+
+def revoke_invitation(core: Core, id: str, organization: str | None) -> bool:
+    """Withdraw an invitation of this organisation (or of none)."""
+    changed = core.file.change(
+        "UPDATE invitations SET revoked_at = ? WHERE id = ? AND organization IS ? AND accepted_at IS NULL",
+        core.now(),
+        id,
+        organization,
+    )
+    return changed > 0

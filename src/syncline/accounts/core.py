@@ -1,0 +1,99 @@
+"""What every part of the accounts works with: the file, the time, chance, and the keys of what is hashed or sealed."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from syncline.kernel.clock import Clock, Entropy
+from syncline.kernel.secrets import SecretBox
+
+from .identity_file import IdentityFile
+from .rendering import Renderer
+from .settings import AccountSettings
+
+_PEPPER = "pepper"
+_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
+
+
+class AccountError(Exception):
+    """A refusal that its cause may read. `text` is the name of a text in the translations."""
+
+    def __init__(
+        self, text: str, *, status: int = 400, retry_after: float | None = None, **values: object
+    ) -> None:
+        super().__init__(text)
+        self.text = text
+        self.status = status
+        self.retry_after = retry_after
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Where a request came from. `locale` is the language of its answer."""
+
+    address: str = ""
+    agent: str = ""
+    locale: str = "en"
+
+
+@dataclass
+class Core:
+    """Used by the thread of the identity file only, but for `settings`, `clock` and `digest`."""
+
+    file: IdentityFile
+    settings: AccountSettings
+    clock: Clock
+    entropy: Entropy
+    box: SecretBox
+    pepper: bytes = field(init=False, repr=False)
+    #: Sessions that ended in the transaction under way: who listens hears of them when it is over.
+    ended: list[str] = field(default_factory=list[str])
+    #: Whether the transaction under way put mails or webhooks into their outboxes.
+    posted: bool = False
+    pages: Renderer = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.pages = Renderer(self.settings)
+        with self.file.transaction():
+            sealed = self.file.value("SELECT value FROM meta WHERE name = ?", _PEPPER)
+            if sealed is None:
+                sealed = self.box.seal(self.entropy.bytes(32).hex(), "identity:pepper")
+                self.file.change("INSERT INTO meta VALUES (?, ?)", _PEPPER, sealed)
+        self.pepper = bytes.fromhex(self.box.open(sealed, "identity:pepper"))
+
+    def now(self) -> int:
+        """Seconds since the epoch."""
+        return self.clock.wall_ns() // 1_000_000_000
+
+    def new_id(self, prefix: str) -> str:
+        """`user_0q3k...`: 125 random bits behind the prefix."""
+        number = int.from_bytes(self.entropy.bytes(16), "big")
+        return f"{prefix}_" + "".join(_ID_ALPHABET[(number >> (5 * place)) & 31] for place in range(25))
+
+    def new_secret(self) -> str:
+        """256 random bits in 43 characters of a URL."""
+        return base64.urlsafe_b64encode(self.entropy.bytes(32)).decode().rstrip("=")
+
+    def new_code(self) -> str:
+        """Six digits."""
+        return f"{int.from_bytes(self.entropy.bytes(8), 'big') % 1_000_000:06d}"
+
+    def digest(self, purpose: str, *parts: str) -> bytes:
+        """What is stored or compared instead of a secret: keyed, so that the file alone does not tell it."""
+        text = "\0".join((purpose, *parts)).encode("utf-8", "surrogatepass")
+        return hmac.digest(self.pepper, text, sha256)
+
+
+def dumps(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def loads(text: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded

@@ -1,0 +1,119 @@
+"""Passwords: what is accepted, how they are hashed, and how hashes of other systems are checked once."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from syncline.auth import Password
+
+from .common_passwords import is_common
+from .core import AccountError, Core
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+LONGEST = 256
+_BCRYPT = re.compile(r"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}").fullmatch
+_BCRYPT_BYTES = 72
+_TELLING = 4
+
+
+class Hasher:
+    """Hashes and checks passwords. Both take a tenth of a second and tens of megabytes: run them by `Workers.hash`."""
+
+    def __init__(self, settings: Password) -> None:
+        self._settings = settings
+
+    @cached_property
+    def _argon2(self) -> PasswordHasher:
+        from argon2 import PasswordHasher
+
+        settings = self._settings
+        return PasswordHasher(settings.passes, settings.memory_kib, settings.lanes)
+
+    @cached_property
+    def _nobodys(self) -> str:
+        return self._argon2.hash("nobody has this password")
+
+    def hash(self, password: str) -> str:
+        return self._argon2.hash(canonical(password))
+
+    def check(self, stored: str | None, password: str) -> tuple[bool, str | None]:
+        """Whether the password is right, and the hash to store from now on if it should be another.
+
+        Without a stored hash the same work is done in vain: nobody learns from the time that there is none.
+        """
+        from argon2.exceptions import InvalidHashError, VerificationError
+
+        text = canonical(password)
+        if stored is not None and _BCRYPT(stored):
+            good = _check_bcrypt(stored, password)
+            # As much work as for others, and the new hash is made at once.
+            return good, self._argon2.hash(text) if good else None
+        try:
+            self._argon2.verify(stored or self._nobodys, text)
+        except (VerificationError, InvalidHashError):
+            return False, None
+        if stored is None:
+            return False, None
+        return True, self._argon2.hash(text) if self._argon2.check_needs_rehash(stored) else None
+
+    def prepare(self) -> None:
+        """Make the hash that nobody has."""
+        _ = self._nobodys
+
+
+def canonical(password: str) -> str:
+    """One form for passwords that look the same."""
+    return unicodedata.normalize("NFKC", password)
+
+
+def check_new(password: str, settings: Password, *, related: Iterable[str] = ()) -> None:
+    """Raise AccountError for a password that is too short, too long, known to everybody, or contains one of `related`."""
+    text = canonical(password)
+    if len(text) < settings.min_length:
+        raise AccountError("error.password_short", length=settings.min_length)
+    if len(text) > LONGEST:
+        raise AccountError("error.password_long", length=LONGEST)
+    folded = text.casefold()
+    if is_common(text) or len(set(folded)) < 3:
+        raise AccountError("error.password_common")
+    for word in related:
+        for part in (word, word.partition("@")[0]):
+            if len(part) >= _TELLING and part.casefold() in folded:
+                raise AccountError("error.password_related")
+
+
+def can_check(stored: str) -> bool:
+    """Whether a hash from elsewhere is of a kind that can be checked here."""
+    return stored.startswith("$argon2") or _BCRYPT(stored) is not None
+
+
+def get(core: Core, user_id: str) -> str | None:
+    """The stored hash."""
+    found: str | None = core.file.value("SELECT hash FROM passwords WHERE user_id = ?", user_id)
+    return found
+
+
+def put(core: Core, user_id: str, hashed: str) -> None:
+    core.file.change("INSERT OR REPLACE INTO passwords VALUES (?, ?, ?)", user_id, hashed, core.now())
+
+
+def renew(core: Core, user_id: str, old: str, new: str) -> None:
+    """Replace a hash by a better one of the same password, unless it was changed meanwhile."""
+    core.file.change("UPDATE passwords SET hash = ? WHERE user_id = ? AND hash = ?", new, user_id, old)
+
+
+def remove(core: Core, user_id: str) -> None:
+    core.file.change("DELETE FROM passwords WHERE user_id = ?", user_id)
+
+
+def _check_bcrypt(stored: str, password: str) -> bool:
+    import bcrypt
+
+    # bcrypt never looked at more than this, and the library refuses to be given more.
+    return bcrypt.checkpw(password.encode("utf-8", "surrogatepass")[:_BCRYPT_BYTES], stored.encode())

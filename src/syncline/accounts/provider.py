@@ -1,0 +1,186 @@
+"""The accounts of a deployment: the one object that the server makes, starts, mounts and closes."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from syncline.kernel.clock import Clock, Entropy, SystemEntropy
+from syncline.kernel.secrets import SecretBox
+
+from . import housekeeping, sessions, signing_keys
+from .core import Core
+from .identity_file import FILE, IdentityFile
+from .mail.sender import Mailer, Transport, smtp_transport
+from .passwords import Hasher
+from .rendering import Renderer
+from .settings import AccountSettings
+from .token_rates import TokenRates
+from .web import make_application
+from .workers import Workers
+
+#: Seconds between rounds of forgetting what is over.
+_ROUND_SECONDS = 600.0
+#: How long the revocation of a session must be remembered: no token lives longer.
+REMEMBERED_SECONDS = 3600 + 60
+
+
+class IdentityProvider:
+    """Users, sessions, pages and mails. Made and closed on any thread; `start` and `stop` on the event loop's."""
+
+    def __init__(
+        self,
+        settings: AccountSettings,
+        file: IdentityFile,
+        clock: Clock,
+        box: SecretBox,
+        *,
+        entropy: Entropy | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        """`transport` sends mails instead of SMTP. Raises SetupError."""
+        self.core = Core(file, settings, clock, entropy or SystemEntropy(), box)
+        self.workers = Workers(self.core, self._sessions_ended, self._posted)
+        self.hasher = Hasher(settings.password) if settings.password else None
+        # Not the core's, which belongs to the file's thread.
+        self._entropy = SystemEntropy()
+        self._on_ended: Callable[[list[str]], None] = _ignore
+        self._on_keys: Callable[[], None] = _ignore_keys
+        self._revoked: dict[str, int] = {}
+        self._token_rates = TokenRates(clock)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        prefix = "__Host-" if settings.secure else ""
+        self.session_cookie = f"{prefix}syncline_session"
+        self.browser_cookie = f"{prefix}syncline_browser"
+        if transport is None and settings.mail_url:
+            transport = smtp_transport(settings.mail_url, settings.mail_from, settings.production)
+        self.mailer = Mailer(self.core, self.workers, transport)
+        #: The JSON Web Key Set that our tokens are verified with, as it is now.
+        self.key_set: dict[str, Any] = {}
+        self.workers.call(self._load)
+        self.application: ASGIApp = make_application(self)
+
+    @classmethod
+    def open(
+        cls, folder: Path, settings: AccountSettings, clock: Clock, box: SecretBox, key: bytes | None
+    ) -> IdentityProvider:
+        """The accounts of a data folder. `key`: of encryption at rest. Raises SetupError."""
+        file = IdentityFile(folder / FILE, key=key)
+        try:
+            return cls(settings, file, clock, box)
+        except BaseException:
+            file.close()
+            raise
+
+    @property
+    def issuer(self) -> str:
+        """The `iss` of our tokens."""
+        return self.core.settings.issuer
+
+    def is_revoked(self, session_id: str) -> bool:
+        """Whether the session of a token has ended. From any thread; takes no time."""
+        return session_id in self._revoked
+
+    def ended_lately(self) -> list[str]:
+        """Sessions whose tokens may still be around although they ended."""
+        return list(self._revoked)
+
+    def set_listeners(self, *, on_ended: Callable[[list[str]], None], on_keys: Callable[[], None]) -> None:
+        """`on_ended` hears of sessions that ended, `on_keys` that the key set changed; on any thread, after the commit."""
+        self._on_ended, self._on_keys = on_ended, on_keys
+
+    @property
+    def settings(self) -> AccountSettings:
+        return self.core.settings
+
+    def configure(self, settings: AccountSettings) -> None:
+        """Other settings from now on: a new version of the application is in force. Raises SetupError."""
+        self.core.settings = settings
+        self.core.pages = Renderer(settings)
+        self.hasher = Hasher(settings.password) if settings.password else None
+        self.workers.call(self._load_keys)
+
+    def start(self) -> None:
+        """Begin to send mails and to forget what is over."""
+        self._loop = asyncio.get_running_loop()
+        self.mailer.start()
+        self._tasks.append(self._loop.create_task(self._keep_house()))
+        if self.hasher is not None:
+            self._tasks.append(self._loop.create_task(self.workers.hash(self.hasher.prepare)))
+
+    async def stop(self) -> None:
+        """End the tasks; mails that were not sent are sent after the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.mailer.stop()
+        self._loop = None
+
+    def close(self) -> None:
+        """End the threads and close the file."""
+        self.workers.close()
+        self.core.file.close()
+
+    def new_browser_secret(self) -> str:
+        """A secret for the flow cookie of a browser. On the loop's thread."""
+        return base64.urlsafe_b64encode(self._entropy.bytes(32)).decode().rstrip("=")
+
+    def token_wait(self, session_id: str) -> float | None:
+        """Count one token of a session. Seconds to wait if it had too many lately."""
+        return self._token_rates.take(session_id)
+
+    def provider_origins(self) -> list[str]:
+        """Origins of the services that people sign in at, for the policy of our pages."""
+        return []
+
+    def _load(self) -> None:
+        self._load_keys()
+        now = self.core.now()
+        self._revoked = dict(sessions.ended_since(self.core, now - REMEMBERED_SECONDS))
+
+    def _load_keys(self) -> None:
+        signing_keys.ensure(self.core)
+        self.refresh_keys()
+
+    def refresh_keys(self) -> None:
+        """Look for keys again: they may have been rotated, or a new one's day has come. On the file's thread."""
+        found = signing_keys.key_set(self.core)
+        if found != self.key_set:
+            self.key_set = found
+            self._on_keys()
+
+    def _sessions_ended(self, ids: list[str]) -> None:
+        now = self.core.now()
+        # A new dict each time: other threads look into it without a lock.
+        self._revoked = {
+            **{id: at for id, at in self._revoked.items() if at > now - REMEMBERED_SECONDS},
+            **dict.fromkeys(ids, now),
+        }
+        self._on_ended(ids)
+
+    def _posted(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.mailer.wake)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await self.workers.run(self._round)
+            await asyncio.sleep(_ROUND_SECONDS)
+
+    def _round(self) -> None:
+        housekeeping.trim(self.core)
+        self.refresh_keys()
+
+
+def _ignore(ids: list[str]) -> None:
+    pass
+
+
+def _ignore_keys() -> None:
+    pass

@@ -1,0 +1,133 @@
+"""How often something may be tried: by address, by account, by both. Kept in the file, so that a restart helps nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+from .core import AccountError, Core
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `count` in `seconds`, spread evenly once the first `count` are used up."""
+
+    count: int
+    seconds: float
+
+
+#: By what is tried. Those that end in `.ip` count per network address, the others per account or e-mail address.
+RATES: dict[str, tuple[Rate, ...]] = {
+    "password": (Rate(5, 60), Rate(20, HOUR)),
+    "password.ip": (Rate(30, 60), Rate(300, HOUR)),
+    "send": (Rate(3, 600), Rate(10, DAY)),
+    "send.ip": (Rate(20, 600), Rate(200, DAY)),
+    "reset": (Rate(3, HOUR),),
+    "sign_up.ip": (Rate(10, HOUR),),
+    "code.ip": (Rate(30, 60), Rate(200, HOUR)),
+    "second": (Rate(10, 300),),
+    "oauth.ip": (Rate(60, 60),),
+    "passkey.ip": (Rate(60, 60),),
+    "invite": (Rate(50, HOUR),),
+    "add_email": (Rate(5, HOUR),),
+    "export": (Rate(5, HOUR),),
+}
+
+#: Failures within an hour before the password of an account is closed, and for how long the first time (seconds).
+FAILURES = 10
+CLOSED_SECONDS = 15 * 60
+_MOST_DOUBLINGS = 6
+#: Rows that are forgotten at once when attackers fill the table.
+ROWS = 200_000
+
+
+def network_of(address: str) -> str:
+    """What one subscriber has: an IPv4 address, or the /64 of an IPv6 address."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Address(int(parsed) >> 64 << 64))
+    return str(parsed)
+
+
+def take(core: Core, *attempts: tuple[str, str]) -> float | None:
+    """Count one attempt for each pair of what is tried and by whom.
+
+    None: go on. Otherwise the seconds until the next attempt, and nothing was counted.
+    """
+    now = core.clock.wall_ns() / 1e9
+    moved: list[tuple[bytes, float]] = []
+    wait = 0.0
+    for name, subject in attempts:
+        if not subject:
+            continue
+        who = network_of(subject) if name.endswith(".ip") else subject
+        for rate in RATES[name]:
+            key = core.digest("rate", name, str(rate.seconds), who)
+            free_at = max(now, core.file.value("SELECT free_at FROM rates WHERE key = ?", key) or now)
+            free_at += rate.seconds / rate.count
+            wait = max(wait, free_at - now - rate.seconds)
+            moved.append((key, free_at))
+    if wait > 1e-6:
+        return wait
+    for key, free_at in moved:
+        core.file.change("INSERT OR REPLACE INTO rates VALUES (?, ?)", key, free_at)
+    return None
+
+
+def refuse(wait: float | None) -> None:
+    """Raise the refusal that `take` asks for, if it does. Not within its transaction, which would be undone."""
+    if wait is not None:
+        raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, round(wait)))
+
+
+def password_closed(core: Core, normal: str) -> int | None:
+    """Seconds for which the password of this address is not asked for; None: it is. Other ways in stay open."""
+    until = core.file.value(
+        "SELECT closed_until FROM failures WHERE key = ?", core.digest("failures", normal)
+    )
+    return until - core.now() if until is not None and until > core.now() else None
+
+
+def note_failure(core: Core, normal: str) -> bool:
+    """Count a wrong password, also for addresses that nobody has. True: this one closed the password."""
+    key, now = core.digest("failures", normal), core.now()
+    row = core.file.row("SELECT count, since, closings FROM failures WHERE key = ?", key)
+    count, since, closings = row or (0, now, 0)
+    if since < now - HOUR:
+        count, since = 0, now
+    count += 1
+    closed_until = 0
+    if count >= FAILURES:
+        closed_until = now + CLOSED_SECONDS * 2 ** min(closings, _MOST_DOUBLINGS)
+        count, closings = 0, closings + 1
+    core.file.change(
+        "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?)", key, count, since, closed_until, closings
+    )
+    return closed_until > 0
+
+
+def forget_failures(core: Core, normal: str) -> None:
+    core.file.change("DELETE FROM failures WHERE key = ?", core.digest("failures", normal))
+
+
+def trim(core: Core) -> None:
+    """Forget what no longer matters, and the oldest when there is too much."""
+    core.file.change("DELETE FROM rates WHERE free_at < ?", core.clock.wall_ns() / 1e9)
+    core.file.change(
+        "DELETE FROM failures WHERE since < ? AND closed_until < ?", core.now() - DAY, core.now() - DAY
+    )
+    for table, column in (("rates", "free_at"), ("failures", "since")):
+        excess: int = core.file.value(f"SELECT count(*) FROM {table}") - ROWS  # noqa: S608 - names from here
+        if excess > 0:
+            core.file.change(
+                f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} ORDER BY {column} LIMIT ?)",  # noqa: S608 - as above
+                excess,
+            )

@@ -1,0 +1,91 @@
+"""What the accounts of a deployment are told: the application's declarations, and where the server is reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
+from typing import TypeVar
+
+from syncline.auth import Accounts, EmailCode, External, Passkey, Password, Provider
+from syncline.kernel.errors import SetupError
+
+P = TypeVar("P", bound=Provider)
+
+#: The audience of our own tokens: what the official clients' configuration calls the application id.
+AUDIENCE = "convex"
+
+
+def _no_variables() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """`url` is the origin under which browsers reach the server, without a path: `https://example.com`."""
+
+    providers: tuple[Provider, ...]
+    url: str
+    production: bool
+    #: Where mails go: `smtps://user:password@host:465`. None: nowhere; in development they are in the inbox page.
+    mail_url: str | None = None
+    mail_from: str = ""
+    trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
+    #: The environment as it is now.
+    environment: Callable[[], Mapping[str, str]] = field(default=_no_variables)
+    #: Threads that hash passwords, and calls that may wait for them.
+    hash_threads: int = 2
+    hash_queue: int = 64
+
+    def __post_init__(self) -> None:
+        keys = [provider.key for provider in self.providers if isinstance(provider, External)]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise SetupError(f"App(auth=[...]) lists {sorted(twice)[0]} twice", "keep one of them")
+
+    @property
+    def issuer(self) -> str:
+        return f"{self.url}/auth"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers come over https."""
+        return self.url.startswith("https://")
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        return self._find(Accounts) or Accounts()
+
+    @cached_property
+    def password(self) -> Password | None:
+        return self._find(Password)
+
+    @cached_property
+    def email_code(self) -> EmailCode | None:
+        return self._find(EmailCode)
+
+    @cached_property
+    def passkey(self) -> Passkey | None:
+        return self._find(Passkey)
+
+    @cached_property
+    def external(self) -> dict[str, External]:
+        return {provider.key: provider for provider in self.providers if isinstance(provider, External)}
+
+    @cached_property
+    def name(self) -> str:
+        """What the application is called."""
+        return self.accounts.name or self.url.partition("://")[2]
+
+    @cached_property
+    def code_seconds(self) -> int:
+        return 60 * (self.email_code.minutes if self.email_code else 10)
+
+    def _find(self, kind: type[P]) -> P | None:
+        return next((provider for provider in self.providers if isinstance(provider, kind)), None)
+
+
+def uses_accounts(providers: Sequence[Provider]) -> bool:
+    """Whether any of them is Syncline's own."""
+    return any(provider.built_in for provider in providers)

@@ -1,0 +1,254 @@
+"""Sign-in, sign-up and reset, as transactions: each is one call that the identity file's thread runs.
+
+What these say to the browser is the same whether an address has an account or not; what differs is the mail.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from . import admission, audit, events, flows, passkeys, passwords, rates, second_factor, sessions, users
+from .core import AccountError, Core, Visitor
+from .emails import normal_form
+from .flows import Flow
+from .mail.outbox import queue
+from .rates import network_of
+from .sessions import Session
+from .users import User
+
+RESET_SECONDS = 30 * 60
+_SECOND_SECONDS = 10 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody has a session now."""
+
+    session: Session
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsSecond:
+    """The first step is done, the second must follow."""
+
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a password is checked against; `hash` is None where there is nobody."""
+
+    user_id: str | None
+    hash: str | None
+    closed_seconds: int | None
+
+
+def candidate(core: Core, email: str) -> Candidate:
+    user = users.by_email(core, email)
+    closed = rates.password_closed(core, normal_form(email))
+    return Candidate(user.id if user else None, passwords.get(core, user.id) if user else None, closed)
+
+
+def password_checked(
+    core: Core, email: str, found: Candidate, good: bool, new_hash: str | None, visitor: Visitor
+) -> User | None:
+    """What follows the check of a password: the user, or None with the failure counted."""
+    normal = normal_form(email)
+    if not good or found.user_id is None or found.hash is None:
+        if rates.note_failure(core, normal):
+            audit.record(core, "password.closed", found.user_id, visitor, email=email)
+        audit.record(core, "sign_in.failed", found.user_id, visitor, method="password")
+        return None
+    rates.forget_failures(core, normal)
+    if new_hash is not None:
+        passwords.renew(core, found.user_id, found.hash, new_hash)
+    return users.get(core, found.user_id)
+
+
+def first_step_done(
+    core: Core,
+    user_id: str,
+    visitor: Visitor,
+    browser: str,
+    methods: tuple[str, ...],
+    target: str,
+    *,
+    second: bool = False,
+) -> SignedIn | NeedsSecond:
+    """Somebody has proved to be the user. A session, or the second step if there is one. Raises AccountError if banned."""
+    user = users.require(core, user_id)
+    if not user.usable:
+        audit.record(core, "sign_in.refused", user.id, visitor, methods=methods)
+        raise AccountError("error.banned", status=403)
+    if not second and second_factor.is_on(core, user.id):
+        begun = flows.start(
+            core, "second", browser, seconds=_SECOND_SECONDS, user_id=user.id, methods=methods, target=target
+        )
+        return NeedsSecond(begun.flow)
+    _tell_of_new_device(core, user, visitor)
+    session, secret = sessions.begin(core, user, visitor, methods, second=second)
+    audit.record(core, "sign_in", user.id, visitor, methods=methods, session=session.id)
+    events.emit(core, "session.created", {"id": session.id, "user_id": user.id, "status": "active"})
+    return SignedIn(session, secret)
+
+
+def begin_code(core: Core, email: str, visitor: Visitor, browser: str, target: str) -> Flow:
+    """A mail with a code to sign in, or one that says that there is no account."""
+    user = users.by_email(core, email)
+    begun = flows.start(
+        core,
+        "sign_in",
+        browser,
+        seconds=core.settings.code_seconds,
+        user_id=user.id if user else None,
+        address=email,
+        target=target,
+    )
+    if user is not None:
+        _send_code(core, "sign_in", email, visitor, begun)
+    elif core.settings.accounts.sign_up == "closed":
+        queue(core, "closed", email, visitor.locale)
+    else:
+        queue(core, "unknown", email, visitor.locale, url=f"{core.settings.issuer}/sign-up")
+    return begun.flow
+
+
+def begin_sign_up(
+    core: Core, email: str, name: str, hashed: str | None, visitor: Visitor, browser: str, target: str
+) -> Flow:
+    """A mail with a code to complete the sign-up; or one that says that there is an account, or may be none."""
+    admission.check_address(core, email)
+    taken = users.by_email(core, email, verified_only=True) is not None
+    admitted = admission.may_sign_up(core, email)
+    state: dict[str, Any] = {"target": target, "name": name, "hash": hashed, "open": admitted and not taken}
+    begun = flows.start(core, "sign_up", browser, seconds=core.settings.code_seconds, address=email, **state)
+    if taken:
+        queue(core, "exists", email, visitor.locale, url=f"{core.settings.issuer}/sign-in")
+    elif not admitted:
+        queue(core, "closed", email, visitor.locale)
+    else:
+        _send_code(core, "sign_up", email, visitor, begun)
+    return begun.flow
+
+
+def begin_reset(core: Core, email: str, visitor: Visitor, browser: str, target: str) -> Flow:
+    user = users.by_email(core, email)
+    begun = flows.start(
+        core,
+        "reset",
+        browser,
+        seconds=RESET_SECONDS,
+        user_id=user.id if user else None,
+        address=email,
+        target=target,
+    )
+    if user is not None:
+        _send_code(core, "reset", email, visitor, begun, minutes=RESET_SECONDS // 60)
+    else:
+        queue(core, "unknown", email, visitor.locale, url=f"{core.settings.issuer}/sign-up")
+    return begun.flow
+
+
+def begin_address(core: Core, user: User, email: str, visitor: Visitor, browser: str, target: str) -> Flow:
+    """A mail that proves that a further address is the user's; its owner, if there is one, is told instead."""
+    admission.check_address(core, email)
+    taken = users.by_email(core, email, verified_only=True) is not None
+    begun = flows.start(
+        core,
+        "add_email",
+        browser,
+        seconds=core.settings.code_seconds,
+        user_id=user.id,
+        address=email,
+        target=target,
+        open=not taken,
+    )
+    if taken:
+        queue(core, "taken", email, visitor.locale)
+    else:
+        _send_code(core, "add_email", email, visitor, begun)
+    return begun.flow
+
+
+def begin_reverify(
+    core: Core, user: User, session: Session, visitor: Visitor, browser: str, target: str
+) -> Flow:
+    begun = flows.start(
+        core,
+        "reverify",
+        browser,
+        seconds=core.settings.code_seconds,
+        user_id=user.id,
+        address=user.email,
+        target=target,
+        session=session.id,
+    )
+    _send_code(core, "reverify", user.email, visitor, begun)
+    return begun.flow
+
+
+def signed_up(core: Core, flow: Flow, visitor: Visitor) -> User:
+    """The address of a sign-up is proved: make the user, or give a user that was never verified to the owner."""
+    assert flow.address is not None
+    existing = users.by_email(core, flow.address)
+    if existing is not None and any(address.verified for address in existing.addresses):
+        raise AccountError("error.code_over")
+    if existing is not None:
+        users.verify_address(core, flow.address)
+        user = existing
+    else:
+        user = users.create(core, email=flow.address, name=flow.state["name"], locale=visitor.locale)
+    if flow.state["hash"]:
+        passwords.put(core, user.id, flow.state["hash"])
+    admission.accept_for_new(core, user)
+    audit.record(core, "sign_up", user.id, visitor)
+    events.user_changed(core, "user.created", user.id)
+    return users.require(core, user.id)
+
+
+def change_password(core: Core, user_id: str, hashed: str, visitor: Visitor, *, keep: str | None) -> None:
+    """A new password. All sessions end but `keep`."""
+    passwords.put(core, user_id, hashed)
+    user = users.require(core, user_id)
+    for address in user.addresses:
+        rates.forget_failures(core, address.normal)
+    sessions.end_all(core, user_id, "password changed", but=keep)
+    audit.record(core, "password.changed", user_id, visitor)
+    notify(core, user, "password_changed")
+
+
+def notify(core: Core, user: User, kind: str, to: str | None = None, **values: object) -> None:
+    """Tell the user of a change by mail."""
+    address = to or user.email
+    if address:
+        queue(core, kind, address, user.locale, **values)
+
+
+def ways_to_sign_in(core: Core, user: User) -> int:
+    """How many ways the user has. An address counts if codes are sent to addresses, or passwords can be reset."""
+    settings = core.settings
+    ways = len(passkeys.listed(core, user.id)) if settings.passkey else 0
+    ways += int(settings.password is not None and passwords.get(core, user.id) is not None)
+    ways += int(settings.email_code is not None and user.email_verified)
+    count: int = core.file.value("SELECT count(*) FROM connections WHERE user_id = ?", user.id)
+    return ways + count
+
+
+def _send_code(
+    core: Core, kind: str, email: str, visitor: Visitor, begun: flows.Started, minutes: int | None = None
+) -> None:
+    url = f"{core.settings.issuer}/link?flow={begun.flow.id}&token={begun.link}"
+    values = {} if minutes is None else {"minutes": minutes}
+    queue(core, kind, email, visitor.locale, code=begun.code, url=url, **values)
+
+
+def _tell_of_new_device(core: Core, user: User, visitor: Visitor) -> None:
+    """A mail for a sign-in that resembles none before, unless it is the first at all."""
+    rows = core.file.rows("SELECT address, agent FROM sessions WHERE user_id = ? AND actor IS NULL", user.id)
+    network = network_of(visitor.address)
+    known = any(agent == visitor.agent[:300] or network_of(address) == network for address, agent in rows)
+    if rows and not known:
+        from_device = core.pages.device(visitor.agent)
+        notify(core, user, "new_device", device=from_device, address=visitor.address)

@@ -1,0 +1,77 @@
+"""The words of pages and mails, in the languages that there are."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "pages" / "texts"
+DEFAULT = "en"
+
+
+class Texts:
+    """Texts by language and name. What a language lacks is said in English."""
+
+    def __init__(self, overrides: Mapping[str, Mapping[str, str]]) -> None:
+        self._texts = {language: dict(texts) for language, texts in _shipped().items()}
+        for language, texts in overrides.items():
+            self._texts.setdefault(language, {}).update(texts)
+
+    @property
+    def languages(self) -> list[str]:
+        return sorted(self._texts)
+
+    def get(self, language: str, name: str, **values: object) -> str:
+        """The text, its `{places}` filled in. A name that does not exist is its own text."""
+        text = self._texts.get(language, {}).get(name) or self._texts[DEFAULT].get(name, name)
+        return text.format_map(_Values(values)) if "{" in text else text
+
+    def has(self, name: str) -> bool:
+        return name in self._texts[DEFAULT]
+
+    def choose(self, accepted: str) -> str:
+        """The language for a request with this `Accept-Language`."""
+        for language in _by_preference(accepted):
+            for candidate in (language, language.partition("-")[0]):
+                if candidate in self._texts:
+                    return candidate
+        return DEFAULT
+
+
+class _Values(dict[str, object]):
+    """Values of a text. Texts can be edited by people: a place that nobody fills stays as it is."""
+
+    def __missing__(self, key: str) -> str:
+        return "{" + key + "}"
+
+
+@cache
+def _shipped() -> dict[str, dict[str, str]]:
+    return {
+        file.stem: dict(_flattened(tomllib.loads(file.read_text("utf-8")), ""))
+        for file in sorted(FOLDER.glob("*.toml"))
+    }
+
+
+def _flattened(table: Mapping[str, Any], prefix: str) -> Iterable[tuple[str, str]]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flattened(value, f"{prefix}{name}.")  # pyright: ignore[reportUnknownArgumentType] - any TOML
+        else:
+            yield f"{prefix}{name}", str(value)
+
+
+def _by_preference(accepted: str) -> list[str]:
+    found: list[tuple[float, str]] = []
+    for part in accepted[:500].split(",")[:20]:
+        language, _, quality = part.strip().partition(";q=")
+        try:
+            weight = float(quality or 1)
+        except ValueError:
+            continue
+        if language and weight > 0:
+            found.append((-weight, language.lower()))
+    return [language for _, language in sorted(found, key=lambda pair: pair[0])]

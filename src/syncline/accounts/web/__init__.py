@@ -1,0 +1,7 @@
+"""The hosted pages and the sign-in API: what is under /auth."""
+
+from __future__ import annotations
+
+from .application import make_application
+
+__all__ = ["make_application"]

@@ -1,0 +1,153 @@
+"""The application under /auth: a table of routes, and what is the same for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from syncline.accounts.core import AccountError
+
+from . import account, api, devices, factors, inbox, reset, second, sign_in, sign_up, verify
+from .headers import failed, protect, refusal
+from .visits import Visit, check_form, open_visit
+
+if TYPE_CHECKING:
+    from syncline.accounts.provider import IdentityProvider
+
+ASSETS = Path(__file__).parents[1] / "pages" / "assets"
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A path below /auth. A form that is sent there is one of ours; scripts send JSON."""
+
+    path: str
+    get: Handler | None = None
+    form: Handler | None = None
+    json: Handler | None = None
+
+
+ENTRIES = (
+    Entry("/sign-in", sign_in.show, sign_in.submit),
+    Entry("/sign-up", sign_up.show, sign_up.submit),
+    Entry("/verify", verify.show, verify.submit),
+    Entry("/link", verify.show_link, verify.submit_link),
+    Entry("/reset", reset.show, reset.submit),
+    Entry("/new-password", reset.show_new, reset.submit_new),
+    Entry("/mfa", second.show, second.submit),
+    Entry("/reverify", second.show_again, second.submit_again),
+    Entry("/sign-out", sign_in.show_out, sign_in.submit_out, api.sign_out),
+    Entry("/account", account.show),
+    Entry("/account/profile", None, account.rename),
+    Entry("/account/password", None, account.change_password),
+    Entry("/account/emails", None, account.emails),
+    Entry("/account/totp", factors.show_totp, factors.submit_totp),
+    Entry("/account/totp/off", None, factors.turn_off),
+    Entry("/account/backup-codes", None, factors.new_codes),
+    Entry("/account/passkeys", None, factors.remove_passkey),
+    Entry("/account/passkeys/options", None, None, factors.passkey_options),
+    Entry("/account/passkeys/add", None, None, factors.add_passkey),
+    Entry("/account/export", account.export),
+    Entry("/account/delete", None, account.delete),
+    Entry("/devices", devices.show, devices.submit),
+    Entry("/passkeys/options", None, None, factors.sign_in_options),
+    Entry("/passkeys/sign-in", None, None, factors.sign_in),
+    Entry("/passkeys/reverify", None, None, factors.reverify),
+    Entry("/token", None, None, api.token),
+    Entry("/session", api.session),
+    Entry("/.well-known/jwks.json", api.key_set),
+    Entry("/.well-known/openid-configuration", api.discovery),
+)
+#: Only in development.
+DEVELOPMENT = (Entry("/inbox", inbox.show), Entry("/inbox/{id:int}", inbox.show_one))
+
+
+def make_application(accounts: IdentityProvider) -> ASGIApp:
+    """What answers requests whose path begins with `/auth/`."""
+    entries = ENTRIES if accounts.core.settings.production else (*ENTRIES, *DEVELOPMENT)
+    routes = [
+        Route(
+            f"/auth{entry.path}",
+            partial(_handle, accounts, entry),
+            methods=[*(["GET"] if entry.get else []), *(["POST"] if entry.form or entry.json else [])],
+        )
+        for entry in entries
+    ]
+    routes += [
+        Route("/auth/assets/theme.css", partial(_theme, accounts)),
+        Route("/auth/assets/{name}", partial(_asset, accounts)),
+        Route("/auth", partial(_index, accounts)),
+        Route("/auth/", partial(_index, accounts)),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: partial(_not_found, accounts)})
+
+
+async def _handle(accounts: IdentityProvider, entry: Entry, request: Request) -> Response:
+    locale = "en"
+    try:
+        visit = await open_visit(accounts, request)
+        locale = visit.locale
+        response = visit.finish(await _run(entry, visit))
+    except AccountError as error:
+        response = refusal(accounts, request, error, locale)
+    except Exception as error:  # A page that fails is answered here, with our headers.
+        response = failed(accounts, request, error, locale)
+    return protect(accounts, request, response)
+
+
+async def _run(entry: Entry, visit: Visit) -> Response:
+    request = visit.request
+    if request.method in ("GET", "HEAD"):
+        assert entry.get is not None  # Starlette has checked the method.
+        return await entry.get(visit)
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if is_form and entry.form is not None:
+        check_form(visit)
+        return await entry.form(visit)
+    if entry.json is None or is_form:
+        raise AccountError("error.body", status=415)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise AccountError("error.body", status=415)
+    return await entry.json(visit)
+
+
+async def _asset(accounts: IdentityProvider, request: Request) -> Response:
+    path = ASSETS / Path(request.path_params["name"]).name
+    kind = _TYPES.get(path.suffix)
+    if kind is None or not path.is_file():
+        raise HTTPException(404)
+    headers = {"content-type": kind, "cache-control": "public, max-age=300"}
+    return protect(accounts, request, Response(path.read_bytes(), headers=headers))
+
+
+async def _theme(accounts: IdentityProvider, request: Request) -> Response:
+    theme = accounts.core.settings.accounts.theme
+    css = (
+        f":root {{ --accent: {theme.accent}; --radius: {theme.radius}; }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ --accent: {theme.accent_dark}; }} }}\n"
+    )
+    headers = {"content-type": "text/css; charset=utf-8", "cache-control": "public, max-age=300"}
+    return protect(accounts, request, Response(css, headers=headers))
+
+
+async def _index(accounts: IdentityProvider, request: Request) -> Response:
+    return protect(accounts, request, Response(status_code=303, headers={"location": "/auth/account"}))
+
+
+async def _not_found(accounts: IdentityProvider, request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    refused = refusal(accounts, request, AccountError("notice.not_found", status=status), "en")
+    return protect(accounts, request, refused)

@@ -1,0 +1,56 @@
+"""What follows a first step, whichever it was: a session, or the second step."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from syncline.accounts.core import AccountError
+from syncline.accounts.signing_in import NeedsSecond, SignedIn, first_step_done
+
+from .visits import Visit
+
+#: How long a proof of identity counts for what is important (seconds).
+RECENT_SECONDS = 10 * 60
+
+
+async def complete(
+    visit: Visit, user_id: str, methods: tuple[str, ...], target: str, *, second: bool = False
+) -> Response:
+    """Sign the browser in, or lead it to the second step."""
+    url = await complete_url(visit, user_id, methods, target, second=second)
+    return visit.redirect(url)
+
+
+async def complete_url(
+    visit: Visit, user_id: str, methods: tuple[str, ...], target: str, *, second: bool = False
+) -> str:
+    """The same for scripts: where the browser is to go."""
+    step: SignedIn | NeedsSecond = await visit.accounts.workers.run(
+        first_step_done,
+        visit.core,
+        user_id,
+        visit.visitor,
+        visit.browser,
+        methods,
+        target,
+        second=second,
+    )
+    if isinstance(step, NeedsSecond):
+        return f"/auth/mfa?flow={step.flow.id}"
+    visit.set_session(step.secret)
+    return target
+
+
+def is_recent(visit: Visit) -> bool:
+    """Whether the holder of the session has proved lately who he is."""
+    session = visit.required()
+    return visit.core.now() - max(session.first_at, session.second_at or 0) <= RECENT_SECONDS
+
+
+def require_recent(visit: Visit) -> None:
+    """Refuse what is important to sessions whose holder has not proved lately who he is, and to administrators acting
+    as somebody. Raises AccountError `error.reverify` or `error.impersonated`."""
+    if visit.required().actor is not None:
+        raise AccountError("error.impersonated", status=403)
+    if not is_recent(visit):
+        raise AccountError("error.reverify", status=403)

@@ -1,0 +1,195 @@
+"""One request to the hosted pages: who it is from, what it sent, and how it is answered."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from syncline.accounts import sessions
+from syncline.accounts.core import AccountError, Core, Visitor
+from syncline.accounts.redirects import allows_origin, is_own_origin, safe_redirect
+from syncline.accounts.sessions import Session
+
+from .addresses import client_address
+
+if TYPE_CHECKING:
+    from syncline.accounts.provider import IdentityProvider
+
+BODY_BYTES = 64 * 1024
+_FIELDS = 50
+_BROWSER_SECONDS = 24 * 3600
+
+
+@dataclass
+class Visit:
+    """A request, read and checked. `browser` is the secret of its flow cookie, `form` what a form sent."""
+
+    accounts: IdentityProvider
+    request: Request
+    visitor: Visitor
+    browser: str
+    session: Session | None
+    form: Mapping[str, str] = field(default_factory=dict[str, str])
+    json: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    _cookies: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+
+    @property
+    def core(self) -> Core:
+        return self.accounts.core
+
+    @property
+    def locale(self) -> str:
+        return self.visitor.locale
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        return self.request.query_params
+
+    @property
+    def csrf(self) -> str:
+        """What forms of this browser carry: another site can neither read nor guess it."""
+        return csrf_token(self.core, self.browser)
+
+    @property
+    def target(self) -> str:
+        """Where to go in the end: from the form or the address, if it is safe."""
+        return safe_redirect(self.core.settings, self.form.get("redirect") or self.query.get("redirect", ""))
+
+    def required(self) -> Session:
+        """The session. Raises AccountError without one."""
+        if self.session is None:
+            raise AccountError("error.signed_out", status=401)
+        return self.session
+
+    def page(self, template: str, status: int = 200, **values: object) -> Response:
+        """A page of the folder `pages/html`."""
+        values = {"error": None, "notice": None, **values}
+        html = self.core.pages.render(template, locale=self.locale, visit=self, **values)
+        return self.finish(HTMLResponse(html, status))
+
+    def redirect(self, path: str, **query: str) -> Response:
+        """On to another page, by GET. `path` is below /auth, or the safe target itself."""
+        url = path if not query else f"{path}?{urlencode(query)}"
+        return self.finish(RedirectResponse(url, 303))
+
+    def answer(self, value: object, status: int = 200) -> Response:
+        """JSON, for scripts."""
+        return self.finish(JSONResponse(value, status))
+
+    def set_session(self, secret: str) -> None:
+        """Give the browser this session, and another flow cookie: what came before sign-in is worth nothing after."""
+        self._cookies.append(
+            (self.accounts.session_cookie, secret, int(self.core.settings.accounts.max_days * 86400))
+        )
+        self.renew_browser()
+
+    def clear_session(self) -> None:
+        self._cookies.append((self.accounts.session_cookie, "", 0))
+        self.renew_browser()
+
+    def renew_browser(self) -> None:
+        self.browser = self.accounts.new_browser_secret()
+        self._cookies.append((self.accounts.browser_cookie, self.browser, _BROWSER_SECONDS))
+
+    def finish(self, response: Response) -> Response:
+        for name, value, seconds in self._cookies:
+            response.set_cookie(
+                name,
+                value,
+                max_age=seconds,
+                path="/",
+                secure=self.core.settings.secure,
+                httponly=True,
+                samesite="lax",
+            )
+        self._cookies.clear()
+        return response
+
+
+def csrf_token(core: Core, browser: str) -> str:
+    return core.digest("form", browser).hex()[:32]
+
+
+async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
+    """Read a request. Raises AccountError for one that another site made, or that cannot be read."""
+    core = accounts.core
+    visitor = Visitor(
+        client_address(request.scope, core.settings.trusted_proxies),
+        request.headers.get("user-agent", "")[:1000],
+        _locale(accounts, request),
+    )
+    browser = request.cookies.get(accounts.browser_cookie, "")
+    secret = request.cookies.get(accounts.session_cookie, "")
+    changes = request.method not in ("GET", "HEAD")
+    if changes:
+        check_origin(accounts, request)
+    # A foreign page's request is answered as if it had no cookie, whatever the browser thought.
+    origin = request.headers.get("origin")
+    known = bool(secret) and (origin is None or allows_origin(core.settings, origin))
+    session = await accounts.workers.run(sessions.find, core, secret) if known else None
+    visit = Visit(accounts, request, visitor, browser, session)
+    if len(browser) != 43:
+        visit.renew_browser()
+    if changes:
+        await _read_body(visit)
+    return visit
+
+
+def check_origin(accounts: IdentityProvider, request: Request) -> None:
+    """Refuse what a page of another site sent. Programs that are no browsers say nothing of either kind."""
+    settings = accounts.core.settings
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if origin is not None:
+        good = is_own_origin(settings, origin) if is_form else allows_origin(settings, origin)
+    else:
+        good = site in (None, "same-origin")
+    if not good:
+        raise AccountError("error.origin", status=403)
+
+
+async def _read_body(visit: Visit) -> None:
+    headers = visit.request.headers
+    if headers.get("content-encoding"):
+        raise AccountError("error.body", status=415)
+    body = bytearray()
+    async for part in visit.request.stream():
+        body += part
+        if len(body) > BODY_BYTES:
+            raise AccountError("error.body", status=413)
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            visit.form = dict(
+                parse_qsl(
+                    body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS, errors="strict"
+                )
+            )
+        elif kind == "application/json":
+            loaded: object = json.loads(body or b"{}")
+            if not isinstance(loaded, dict):
+                raise ValueError("no object")
+            visit.json = cast("dict[str, Any]", loaded)
+        elif body:
+            raise AccountError("error.body", status=415)
+    except (ValueError, RecursionError):
+        raise AccountError("error.body") from None
+
+
+def check_form(visit: Visit) -> None:
+    """Refuse a form that this browser was not given."""
+    if not hmac.compare_digest(visit.form.get("csrf", "").encode(), visit.csrf.encode()):
+        raise AccountError("error.form", status=403)
+
+
+def _locale(accounts: IdentityProvider, request: Request) -> str:
+    wanted = request.query_params.get("lang") or request.cookies.get("syncline_lang", "")
+    texts = accounts.core.pages.texts
+    return wanted if wanted in texts.languages else texts.choose(request.headers.get("accept-language", ""))

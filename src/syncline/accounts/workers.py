@@ -1,0 +1,91 @@
+"""Threads: one that owns the identity file, a few that hash. The event loop waits for neither."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from .core import AccountError, Core
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+#: Transactions that may wait for the file's thread.
+FILE_QUEUE = 1_000
+
+
+class Workers:
+    """Runs work of the accounts off the event loop. Both queues are bounded: who comes too late is told to wait."""
+
+    def __init__(
+        self, core: Core, on_ended: Callable[[list[str]], None], on_posted: Callable[[], None]
+    ) -> None:
+        """`on_ended` gets the sessions that a transaction ended, once it is committed; `on_posted` is called when it wrote mails.
+
+        Both on the thread of who asked for the transaction.
+        """
+        self._core = core
+        self._on_ended = on_ended
+        self._on_posted = on_posted
+        self._file = ThreadPoolExecutor(1, "syncline-identity")
+        self._hashing = ThreadPoolExecutor(core.settings.hash_threads, "syncline-hash")
+        # Apart from hashing: a flood of sign-ins must not keep those who are signed in from their tokens.
+        self._signing = ThreadPoolExecutor(1, "syncline-sign")
+        self._file_waiting = 0
+        self._hash_waiting = 0
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """`work` as one transaction on the identity file's thread. What it raises undoes it."""
+        if self._file_waiting >= FILE_QUEUE:
+            raise AccountError("busy", status=503, retry_after=1)
+        self._file_waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            done = await loop.run_in_executor(self._file, self._transact, lambda: work(*args, **kwargs))
+        finally:
+            self._file_waiting -= 1
+        return self._tell(done)
+
+    async def hash(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """`work`, which costs time and memory, on a thread for such. At most as many at once as there are threads."""
+        if self._hash_waiting >= self._core.settings.hash_queue + self._core.settings.hash_threads:
+            raise AccountError("busy", status=503, retry_after=2)
+        self._hash_waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._hashing, lambda: work(*args, **kwargs))
+        finally:
+            self._hash_waiting -= 1
+
+    async def sign(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """`work`, which takes a millisecond, such as signing a token."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._signing, lambda: work(*args, **kwargs))
+
+    def call(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As `run`, for a caller that may block."""
+        return self._tell(self._file.submit(self._transact, lambda: work(*args, **kwargs)).result())
+
+    def close(self) -> None:
+        """Finish what was begun."""
+        self._hashing.shutdown()
+        self._signing.shutdown()
+        self._file.shutdown()
+
+    def _transact(self, work: Callable[[], R]) -> tuple[R, list[str], bool]:
+        core = self._core
+        core.ended.clear()
+        core.posted = False
+        with core.file.transaction():
+            result = work()
+        return result, core.ended.copy(), core.posted
+
+    def _tell(self, done: tuple[R, list[str], bool]) -> R:
+        result, ended, posted = done
+        if ended:
+            self._on_ended(ended)
+        if posted:
+            self._on_posted()
+        return result

@@ -1,0 +1,189 @@
+"""Syncline as an issuer of tokens: the built-in identity provider of a deployment, if its application wants one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from syncline.accounts import AUDIENCE, AccountSettings, IdentityProvider, uses_accounts
+from syncline.functions import App
+from syncline.identity import Issuer, KeySet, LocalKeys
+from syncline.kernel.clock import Clock
+from syncline.kernel.errors import SetupError
+from syncline.kernel.secrets import SecretBox
+
+from .settings import Mode, Settings
+
+MAIL_URL = "SYNCLINE_MAIL_URL"
+MAIL_FROM = "SYNCLINE_MAIL_FROM"
+TRUSTED_PROXIES = "SYNCLINE_TRUSTED_PROXIES"
+
+PREFIX = "/auth"
+
+
+class DeploymentAccounts:
+    """Opens the identity provider once an application lists one of its ways to sign in, and keeps it from then on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        mode: Mode,
+        clock: Clock,
+        box: SecretBox,
+        data_key: bytes | None,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._settings = settings
+        self._mode = mode
+        self._clock = clock
+        self._box = box
+        self._data_key = data_key
+        self._environment = environment
+        self._active = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._revoke: Callable[[str, str], None] = _nothing
+        self._keys_changed: Callable[[], None] = _nobody
+        self.provider: IdentityProvider | None = None
+
+    def use(self, app: App | None) -> None:
+        """What the application wants from now on. Raises SetupError, changing nothing."""
+        providers = () if app is None else app.auth
+        self._active = uses_accounts(providers)
+        if not self._active:
+            return
+        wanted = account_settings(self._settings, self._mode, app, self._environment)
+        if self.provider is None:
+            self.provider = IdentityProvider.open(
+                self._settings.data, wanted, self._clock, self._box, self._data_key
+            )
+            self.provider.set_listeners(on_ended=self._ended, on_keys=self._keys)
+            if self._loop is not None:
+                self._start(self.provider)
+        elif wanted != self.provider.settings:
+            self.provider.configure(wanted)
+
+    def check(self, app: App | None) -> None:
+        """Raises SetupError if `use` would."""
+        if app is not None and uses_accounts(app.auth):
+            account_settings(self._settings, self._mode, app, self._environment)
+
+    def issuers(self) -> list[Issuer]:
+        """The issuer that this is, with its keys of now."""
+        provider = self.provider
+        if provider is None or not self._active:
+            return []
+        keys = LocalKeys(KeySet.load(provider.key_set))
+        algorithms = frozenset(key["alg"] for key in provider.key_set["keys"])
+        return [Issuer(provider.issuer, keys, algorithms, frozenset({AUDIENCE}), strict=True)]
+
+    def start(self, revoke: Callable[[str, str], None], keys_changed: Callable[[], None]) -> None:
+        """On the event loop's thread. `revoke(issuer, session)` is told what ended, `keys_changed` when keys did."""
+        self._loop = asyncio.get_running_loop()
+        self._revoke, self._keys_changed = revoke, keys_changed
+        if self.provider is not None:
+            self._start(self.provider)
+
+    def mounted(self, others: ASGIApp) -> ASGIApp:
+        """An application that answers what is under /auth itself, and leaves the rest to `others`."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            path: str = scope.get("path", "")
+            if (
+                self._active
+                and self.provider is not None
+                and (path == PREFIX or path.startswith(f"{PREFIX}/"))
+            ):
+                await self.provider.application(scope, receive, send)
+            else:
+                await others(scope, receive, send)
+
+        return application
+
+    def close(self) -> None:
+        if self.provider is not None:
+            self.provider.close()
+
+    def _start(self, provider: IdentityProvider) -> None:
+        provider.start()
+        for session in provider.ended_lately():
+            self._revoke(provider.issuer, session)
+
+    def _ended(self, sessions: list[str]) -> None:
+        """On any thread."""
+        provider, loop = self.provider, self._loop
+        if provider is None or loop is None:
+            return
+        for session in sessions:
+            loop.call_soon_threadsafe(self._revoke, provider.issuer, session)
+
+    def _keys(self) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._keys_changed)
+
+
+def account_settings(
+    settings: Settings, mode: Mode, app: App | None, environment: Mapping[str, str]
+) -> AccountSettings:
+    """What the identity provider is told. Raises SetupError."""
+    url = settings.url or _local_url(settings, mode)
+    production = mode.is_production
+    if production and url.startswith("http://") and not _is_loopback(urlsplit(url).hostname or ""):
+        raise SetupError(
+            f"the address of this server is {url}: over http anybody on the way can take over sessions",
+            "put a proxy with a certificate in front, and set url (SYNCLINE_URL) to https://...",
+        )
+    return AccountSettings(
+        () if app is None else app.auth,
+        url,
+        production,
+        mail_url=environment.get(MAIL_URL) or None,
+        mail_from=environment.get(MAIL_FROM, ""),
+        trusted_proxies=_networks(environment.get(TRUSTED_PROXIES, "")),
+        environment=_environment_now,
+        hash_threads=min(4, os.cpu_count() or 1),
+    )
+
+
+def _environment_now() -> Mapping[str, str]:
+    """Stored variables included, which are laid over the environment of the process."""
+    return os.environ
+
+
+def _local_url(settings: Settings, mode: Mode) -> str:
+    if mode.is_production and not _is_loopback(settings.host):
+        raise SetupError(
+            "the address under which browsers reach this server is not known, and what is in mails and tokens cannot "
+            "be taken from requests",
+            'set it: url = "https://app.example.com" under [tool.syncline], or SYNCLINE_URL',
+        )
+    return f"http://localhost:{settings.port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    try:
+        return tuple(ip_network(part) for part in text.replace(",", " ").split())
+    except ValueError as error:
+        raise SetupError(
+            f"the environment variable {TRUSTED_PROXIES} cannot be read: {error}",
+            "it lists networks, for example 10.0.0.0/8",
+        ) from None
+
+
+def _nothing(issuer: str, session: str) -> None:
+    pass
+
+
+def _nobody() -> None:
+    pass
