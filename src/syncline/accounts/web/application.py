@@ -17,9 +17,9 @@ from starlette.types import ASGIApp
 
 from syncline.accounts.core import AccountError
 
-from . import account, api, devices, factors, inbox, reset, second, sign_in, sign_up, verify
+from . import account, api, devices, exchange, factors, inbox, reset, second, sign_in, sign_up, verify
 from .headers import failed, protect, refusal
-from .visits import Visit, check_form, open_visit
+from .visits import Visit, check_form, open_visit, request_locale
 
 if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
@@ -38,6 +38,8 @@ class Entry:
     get: Handler | None = None
     form: Handler | None = None
     json: Handler | None = None
+    #: Takes forms and JSON alike, with no cookie in play: what is sent is its own proof.
+    free: Handler | None = None
 
 
 ENTRIES = (
@@ -68,6 +70,9 @@ ENTRIES = (
     Entry("/passkeys/reverify", None, None, factors.reverify),
     Entry("/token", None, None, api.token),
     Entry("/session", api.session),
+    Entry("/authorize", exchange.authorize),
+    Entry("/exchange", free=exchange.exchange),
+    Entry("/revoke", free=exchange.revoke),
     Entry("/.well-known/jwks.json", api.key_set),
     Entry("/.well-known/openid-configuration", api.discovery),
 )
@@ -82,7 +87,10 @@ def make_application(accounts: IdentityProvider) -> ASGIApp:
         Route(
             f"/auth{entry.path}",
             partial(_handle, accounts, entry),
-            methods=[*(["GET"] if entry.get else []), *(["POST"] if entry.form or entry.json else [])],
+            methods=[
+                *(["GET"] if entry.get else []),
+                *(["POST"] if entry.form or entry.json or entry.free else []),
+            ],
         )
         for entry in entries
     ]
@@ -96,10 +104,9 @@ def make_application(accounts: IdentityProvider) -> ASGIApp:
 
 
 async def _handle(accounts: IdentityProvider, entry: Entry, request: Request) -> Response:
-    locale = "en"
+    locale = request_locale(accounts, request)
     try:
         visit = await open_visit(accounts, request)
-        locale = visit.locale
         response = visit.finish(await _run(entry, visit))
     except AccountError as error:
         response = refusal(accounts, request, error, locale)
@@ -113,6 +120,8 @@ async def _run(entry: Entry, visit: Visit) -> Response:
     if request.method in ("GET", "HEAD"):
         assert entry.get is not None  # Starlette has checked the method.
         return await entry.get(visit)
+    if entry.free is not None:
+        return await entry.free(visit)
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     if is_form and entry.form is not None:
         check_form(visit)
@@ -149,5 +158,7 @@ async def _index(accounts: IdentityProvider, request: Request) -> Response:
 
 async def _not_found(accounts: IdentityProvider, request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    refused = refusal(accounts, request, AccountError("notice.not_found", status=status), "en")
+    refused = refusal(
+        accounts, request, AccountError("notice.not_found", status=status), request_locale(accounts, request)
+    )
     return protect(accounts, request, refused)

@@ -36,7 +36,7 @@ def protect(accounts: IdentityProvider, request: Request, response: Response) ->
     """Add the headers that every answer has."""
     headers = response.headers
     headers.setdefault("cache-control", "no-store")
-    headers["content-security-policy"] = content_policy(accounts)
+    headers.setdefault("content-security-policy", content_policy(accounts))
     headers["x-frame-options"] = "DENY"
     headers["x-content-type-options"] = "nosniff"
     # Not `no-referrer`: with it browsers hide the origin of our own forms. Nothing leaves for another site.

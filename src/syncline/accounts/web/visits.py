@@ -22,6 +22,8 @@ from .addresses import client_address
 if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
 
+#: Paths below /auth to which other origins may send forms: no cookie counts there.
+FREE = ("/exchange", "/revoke")
 BODY_BYTES = 64 * 1024
 _FIELDS = 50
 _BROWSER_SECONDS = 24 * 3600
@@ -61,6 +63,11 @@ class Visit:
     def target(self) -> str:
         """Where to go in the end: from the form or the address, if it is safe."""
         return safe_redirect(self.core.settings, self.form.get("redirect") or self.query.get("redirect", ""))
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """What was sent, as a form or as JSON, as far as it is text."""
+        return self.form or {name: value for name, value in self.json.items() if isinstance(value, str)}
 
     def required(self) -> Session:
         """The session. Raises AccountError without one."""
@@ -123,7 +130,7 @@ async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
     visitor = Visitor(
         client_address(request.scope, core.settings.trusted_proxies),
         request.headers.get("user-agent", "")[:1000],
-        _locale(accounts, request),
+        request_locale(accounts, request),
     )
     browser = request.cookies.get(accounts.browser_cookie, "")
     secret = request.cookies.get(accounts.session_cookie, "")
@@ -147,6 +154,7 @@ def check_origin(accounts: IdentityProvider, request: Request) -> None:
     settings = accounts.core.settings
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    is_form = is_form and not request.url.path.endswith(FREE)
     if origin is not None:
         good = is_own_origin(settings, origin) if is_form else allows_origin(settings, origin)
     else:
@@ -189,7 +197,8 @@ def check_form(visit: Visit) -> None:
         raise AccountError("error.form", status=403)
 
 
-def _locale(accounts: IdentityProvider, request: Request) -> str:
+def request_locale(accounts: IdentityProvider, request: Request) -> str:
+    """The language of the answer."""
     wanted = request.query_params.get("lang") or request.cookies.get("syncline_lang", "")
     texts = accounts.core.pages.texts
     return wanted if wanted in texts.languages else texts.choose(request.headers.get("accept-language", ""))
