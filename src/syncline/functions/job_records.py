@@ -182,7 +182,9 @@ def _continue_cron(
         return
     schedule: Schedule = parse_schedule(entry.schedule)
     step_back = job.scheduled_for - now
-    after = job.scheduled_for if timedelta(0) < step_back < _SMALL_STEP else now
+    # A run that was cancelled before its time is left out; one that has run does not come again after a step back.
+    kept = state == "cancelled" or step_back < _SMALL_STEP
+    after = max(now, job.scheduled_for) if kept else now
     declaration = CronDeclaration(function=entry.function, kind=job.kind, schedule=entry.schedule)
     run = CronRun(
         job=job.id,
