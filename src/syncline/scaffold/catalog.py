@@ -45,7 +45,9 @@ class Template:
         return MappingProxyType(dict(sorted(files.items())))
 
 
-_SHARED, _TASKS = Layer("shared"), Layer("tasks")
+_SHARED = Layer("shared")
+#: With the set-up of browser tests from the chat; each template has its own tests.
+_TASKS = (_SHARED, Layer("chat/e2e", "e2e"), Layer("tasks"))
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType({
     template.name: template
@@ -54,18 +56,18 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType({
         Template(
             "html",
             "a list of tasks, one page of plain HTML and JavaScript. No Node",
-            (_SHARED, _TASKS, Layer("page", "site"), Layer("html")),
+            (*_TASKS, Layer("page", "site"), Layer("html")),
         ),
         Template(
             "vite",
             "the list of tasks with React, TypeScript and Vite",
-            (_SHARED, _TASKS, Layer("page", "web/src"), Layer("vite")),
+            (*_TASKS, Layer("page", "web/src"), Layer("vite")),
             npm="web",
         ),
         Template(
             "nextjs",
             "the same with Next.js (App Router): preloaded queries, server actions, protected pages",
-            (_SHARED, _TASKS, Layer("page", "web/app"), Layer("nextjs")),
+            (*_TASKS, Layer("page", "web/app"), Layer("nextjs")),
             npm="web",
         ),
     )
