@@ -8,6 +8,7 @@ import pytest
 
 from support.model_client import caller_of
 from support.session_pair import Json, Server, Socket, added, values, versions
+from syncline.kernel.limits import Limits
 from syncline.sync import Rejected, Unavailable, Verdict, Verified, acting_identity
 
 Done = Callable[[Verdict], None]
@@ -329,3 +330,17 @@ def test_acting_identities_take_both_spellings_and_keep_all_claims() -> None:
     assert (identity.given_name, identity.family_name) == ("A", "B")
     assert identity.claims["role"] == 3
     assert identity.token_identifier == "https://i|s"
+
+
+def test_a_socket_that_presents_tokens_without_end_is_closed() -> None:
+    server = Server(Limits(session_authentications=3), verify_user=Verifier())
+    client = server.client()
+    for _ in range(2):
+        for number in range(3):
+            client.authenticate(f"user-{number}")
+        client.settled()
+        assert client.closed is None
+        server.clock.advance(60)
+    for number in range(4):
+        client.authenticate(f"user-{number}")
+    assert client.closed == (1013, "TooManyAuthentications")

@@ -9,6 +9,7 @@ from .gateway import Gateway
 from .issuer_fetch import IssuerFetcher
 from .logs import LogEndpoint
 from .misc import register_misc
+from .origins import Origins
 from .pages import Pages, read_site
 from .reference_pages import ReferencePages
 from .upgrade import SyncSockets
@@ -24,6 +25,7 @@ __all__ = [
     "HttpConnection",
     "IssuerFetcher",
     "LogEndpoint",
+    "Origins",
     "Pages",
     "ReferencePages",
     "SyncSockets",

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from .gateway import Gateway
-from .replies import JSON, Refusal, body_too_large, cors_headers
+from .replies import JSON, Refusal, body_too_large
 from .request import Request
 
 # What a connection is waiting for, and how long it may (seconds, counted from the last change of phase). A
@@ -299,7 +299,8 @@ class HttpConnection(HttpToolsProtocol):
             return
         if not self._owes_an_answer():
             parts = [self.gateway.head(refusal.status, JSON, self.server_state), refusal.headers]
-            parts += [cors_headers(value) for name, value in self.headers or () if name == b"origin"]
+            headers = dict(self.headers or ())
+            parts.append(self.gateway.origins.headers(headers.get(b"origin"), headers.get(b"host")))
             body = refusal.body
             parts.append(b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body))
             if not (self._phase == _BODY and self.parser.get_method() == b"HEAD"):

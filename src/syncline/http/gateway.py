@@ -11,6 +11,7 @@ from uvicorn.server import ServerState
 from syncline.kernel.clock import Clock
 from syncline.kernel.limits import Limits
 
+from .origins import Origins
 from .replies import Refusal, status_line
 from .request import Endpoint, Request
 from .wheel import Wheel
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 class Gateway:
     """The table of hot endpoints, limits, counts of connections, and the wheel."""
 
-    def __init__(self, limits: Limits, clock: Clock) -> None:
+    def __init__(self, limits: Limits, clock: Clock, origins: Origins | None = None) -> None:
         self.limits = limits
+        self.origins = origins or Origins()
         self.wheel = Wheel(clock)
         #: No new requests on a connection after the one at hand; /readyz says no.
         self.draining = False
@@ -31,6 +33,8 @@ class Gateway:
         self._paths: dict[bytes, dict[bytes, Endpoint]] = {}
         self._prefixes: dict[bytes, dict[bytes, Endpoint]] = {}
         self._any: dict[bytes, Endpoint] = {}
+        #: Where preflights are left to whoever answers the requests behind them.
+        self._left: tuple[bytes, ...] = ()
         self._upgrade: Callable[[HttpConnection, bytes], None] | None = None
         self._defaults: list[tuple[bytes, bytes]] | None = None
         self._heads: dict[tuple[int, bytes], bytes] = {}
@@ -59,6 +63,10 @@ class Gateway:
         named = [(verb.decode(), path.decode()) for path, methods in tables for verb in methods]
         return [*named, *((verb.decode(), "*") for verb in self._any)]
 
+    def leave_preflights(self, prefix: str) -> None:
+        """What is below `prefix` says itself which pages may use it: its preflights are not answered here."""
+        self._left = (*self._left, prefix.encode())
+
     def set_upgrade(self, upgrade: Callable[[HttpConnection, bytes], None]) -> None:
         """`upgrade(connection, rest)` takes over a WebSocket; `rest` is what followed the head. May raise Refusal."""
         self._upgrade = upgrade
@@ -67,10 +75,10 @@ class Gateway:
         endpoint = self._exact.get((method, url))
         if endpoint is not None:
             return endpoint
+        path = url_path(url)
         endpoint = self._any.get(method)
         if endpoint is not None:
-            return endpoint
-        path = url_path(url)
+            return None if path.startswith(self._left) else endpoint
         methods = self._paths.get(path)
         if methods is None:
             methods = next(

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from syncline.protocol import ProtocolError
 
-from .replies import JSON, Refusal, body_too_large, cors_headers, internal_error
+from .replies import JSON, Refusal, body_too_large, internal_error
 
 if TYPE_CHECKING:
     from .connection import HttpConnection
@@ -146,7 +146,7 @@ class Request(RequestResponseCycle):
         head = self.connection.gateway.head(status, content_type, self.connection.server_state)
         origin = self.headers.get(b"origin")
         if origin is not None:
-            head += cors_headers(origin)
+            head += self.connection.gateway.origins.headers(origin, self.headers.get(b"host"))
         if not self.keep_alive:
             head += b"connection: close\r\n"
         return head + extra if extra else head

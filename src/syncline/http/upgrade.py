@@ -27,6 +27,12 @@ class SyncSockets:
         """Take over `connection`. Raises Refusal, before anything was written, if it may not become a socket."""
         headers = dict(connection.headers)
         client = _identify(headers, _version_in(url_path(connection.url)))
+        if not self._gateway.origins.allows(headers.get(b"origin"), headers.get(b"host")):
+            raise Refusal(
+                403,
+                "OriginNotAllowed",
+                "pages of this origin may not connect; the setting `origins` of the server lists those that may",
+            )
         key = _handshake_key(headers)
         if self._gateway.draining:
             raise Refusal(503, "ServerRestart", "the server is restarting; connect again", retry_after=1)

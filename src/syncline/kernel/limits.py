@@ -73,6 +73,10 @@ class Limits:
     read_pin_seconds: float = 30.0
     read_pins: int = 16
 
+    # Full-text search
+    search_results: int = 1_024
+    search_backlog: int = 20_000
+
     # Environment variables that are set while the server runs
     environment_variables: int = 1_000
     environment_name_length: int = 256
@@ -84,6 +88,7 @@ class Limits:
 
     # Identity
     verified_tokens: int = 20_000
+    session_authentications: int = 30  # per minute
 
     # Imports
     import_bytes: int = 64 * 1024 * MiB  # of a file that is uploaded to a server

@@ -19,6 +19,7 @@ from syncline.http import (
     FunctionEndpoints,
     Gateway,
     LogEndpoint,
+    Origins,
     Pages,
     ReferencePages,
     SyncSockets,
@@ -138,7 +139,9 @@ class Deployment:
             self.engine, self._store, settings.data / UPLOADS, self._clock, SystemEntropy(), limits
         )
         self._exports = LiveExports(self.engine, self._store, settings.data / EXPORTS, self._clock)
-        self.gateway = Gateway(limits, self._clock)
+        own = [settings.url] if settings.url and settings.origins else []
+        self.gateway = Gateway(limits, self._clock, Origins([*settings.origins, *own]))
+        self.gateway.leave_preflights("/auth/")
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
         self._reference = ReferencePages(
             lambda: self.engine.release.registry, instance_name=instance_name(admin_key), version=__version__

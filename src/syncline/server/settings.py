@@ -45,6 +45,8 @@ class Settings:
     port: int = 3210
     #: Under which browsers reach the server, without a path. None: not said; on this machine it is http://localhost:PORT.
     url: str | None = None
+    #: Origins of pages that may use the server from a browser, beside its own. Empty: every page may.
+    origins: tuple[str, ...] = ()
     workers: int = 1
     #: Limits that differ from the defaults.
     limits: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -68,6 +70,7 @@ class Settings:
         for name in ("backend", "data", "site", "typescript", "base"):
             if values[name] is not None:
                 values[name] = Path(values[name])
+        values["origins"] = tuple(values["origins"])
         return cls(**values)
 
 
@@ -137,9 +140,19 @@ def _read_url(value: object, folder: Path, where: str) -> str:
     url = value.rstrip("/") if isinstance(value, str) else ""
     if _ORIGIN(url) is None:
         raise SetupError(
-            f"{where} is {value!r}; it must be an origin, without a path", 'for example "https://app.example.com"'
+            f"{where} is {value!r}; it must be an origin, without a path",
+            'for example "https://app.example.com"',
         )
     return url.lower()
+
+
+def _read_origins(value: object, folder: Path, where: str) -> tuple[str, ...]:
+    found = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(found, list | tuple):
+        raise SetupError(
+            f"{where} is {value!r}; it must be a list of origins", 'for example ["https://example.com"]'
+        )
+    return tuple(_read_url(each, folder, where) for each in cast("list[object]", found))
 
 
 def _read_workers(value: object, folder: Path, where: str) -> int:
@@ -164,6 +177,7 @@ _READERS = {
     "site": _read_path,
     "typescript": _read_path,
     "host": _read_host,
+    "origins": _read_origins,
     "port": _read_port,
     "url": _read_url,
     "workers": _read_workers,

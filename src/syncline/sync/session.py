@@ -53,7 +53,17 @@ _MAX_SKEW_MS = 10**15
 class Session:
     """One socket of one client. All methods belong to the loop thread."""
 
-    __slots__ = ("_born", "_delivery", "_inbox", "_inbox_bytes", "_requests", "_services", "_verifying")
+    __slots__ = (
+        "_born",
+        "_delivery",
+        "_inbox",
+        "_inbox_bytes",
+        "_minute",
+        "_presented",
+        "_requests",
+        "_services",
+        "_verifying",
+    )
 
     def __init__(self, port: SessionPort, services: Services, client: ClientVersion | None) -> None:
         self._services = services
@@ -65,6 +75,9 @@ class Session:
         self._verifying = False
         self._inbox: list[bytes] = []
         self._inbox_bytes = 0
+        #: How many tokens were presented since the beginning of the minute (monotonic seconds).
+        self._presented = 0
+        self._minute = self._born
 
     # What happens to a session
 
@@ -218,6 +231,9 @@ class Session:
             # The client's count differs from ours. Not FatalError: coming back, both start at 0.
             delivery.abort()
             return
+        if self._presents_too_many():
+            delivery.close(1013, "TooManyAuthentications")
+            return
         match message.token_type:
             case "None":
                 self._become(ANONYMOUS)
@@ -229,6 +245,13 @@ class Session:
                 self._services.verify_user(message.value, self._verified)
             case _:
                 assert_never(message.token_type)
+
+    def _presents_too_many(self) -> bool:
+        now = self._services.clock.monotonic()
+        if now - self._minute >= 60.0:
+            self._minute, self._presented = now, 0
+        self._presented += 1
+        return self._presented > self._services.limits.session_authentications
 
     def _become_admin(self, message: Authenticate) -> None:
         assert message.value is not None
