@@ -31,8 +31,6 @@ _EXAMPLES: Final = 10
 class ImportRefused(SetupError):
     """Rows that cannot be imported, with file and line. Nothing of the import was applied."""
 
-    code = "import_refused"
-
 
 @dataclass(frozen=True, slots=True)
 class TableSummary:

@@ -28,6 +28,8 @@ _NO_JAVASCRIPT: Final = (
     "/api/deploy2/",
     "/api/prepare_schema",
 )
+#: What `npx convex dev` asks before it pushes.
+_FIRST_OF_DEV: Final = "/api/v1/get_canonical_urls"
 
 
 class DeploymentEndpoints:
@@ -51,6 +53,7 @@ class DeploymentEndpoints:
             gateway.add(method, path, self._guarded(endpoint))
         for path in _NO_JAVASCRIPT:
             gateway.add("POST", path, _no_javascript)
+        gateway.add("GET", _FIRST_OF_DEV, _no_javascript)
 
     def _guarded(self, endpoint: Endpoint) -> Endpoint:
         """The same for admins only."""
