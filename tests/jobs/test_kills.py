@@ -98,6 +98,7 @@ def run(folder: Path, seed: int, plans: int, kills: int) -> None:
             else:
                 server.kill_serving_process()
                 server.wait_until_it_answers()
+        states: dict[str, int] = {}
         for _ in range(600):
             states = call(server, "query", "jobs:states")
             if not states.get("pending", 0) + states.get("running", 0):

@@ -41,7 +41,10 @@ class Process:
         self.hold_actions = False
         self.jobs = Jobs(self.engine, self._act, clock, limits)
         self.live = LiveQueries(self.engine, clock, limits)
-        self.engine.start(lambda function, *args: self._calls.put((function, args)), self.live)
+        self.engine.start(self._post, self.live)
+
+    def _post(self, function: Callable[..., object], *args: object) -> None:
+        self._calls.put((function, args))
 
     def _act(self, call: ActionCall) -> None:
         if self.hold_actions:

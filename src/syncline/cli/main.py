@@ -13,6 +13,7 @@ from syncline.kernel.errors import SetupError
 from .inspecting import COMMANDS
 from .moving import COMMANDS as MOVING
 from .options import Command, backend_option, data_option, json_option, settings_of
+from .scheduled import COMMANDS as SCHEDULED
 
 
 def serving_options(command: Command) -> Command:
@@ -337,6 +338,10 @@ def env_remove(names: tuple[str, ...], **flags: object) -> int:
     from .variables import remove_variables
 
     return remove_variables(settings_of(flags), names)
+
+
+for _command in SCHEDULED:
+    syncline.add_command(_command)
 
 
 def _serve(mode: object, flags: dict[str, object]) -> int:
