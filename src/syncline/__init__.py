@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Page,
         PaginationOptions,
         Rules,
+        SearchIndex,
         between,
         contains,
         gt,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         public_read,
     )
     from syncline.system import CronJob, ScheduledJob
+    from syncline.text import highlight
     from syncline.values import Int64
 
 __version__ = "0.1.0"
@@ -65,6 +67,7 @@ __all__ = [
     "App",
     "AppError",
     "ArgumentError",
+    "CronJob",
     "Document",
     "DocumentError",
     "ForbiddenError",
@@ -80,8 +83,9 @@ __all__ = [
     "PaginationOptions",
     "QueryCtx",
     "Rules",
-    "SideEffectError",
     "ScheduledJob",
+    "SearchIndex",
+    "SideEffectError",
     "SyncActionCtx",
     "SynclineError",
     "UnauthenticatedError",
@@ -89,10 +93,11 @@ __all__ = [
     "action",
     "between",
     "contains",
-    "gt",
     "cron",
     "every",
+    "gt",
     "gte",
+    "highlight",
     "lt",
     "lte",
     "members",
@@ -105,18 +110,21 @@ __all__ = [
 
 # Imported when first used: `syncline --help` must not wait for the database.
 _HOMES = {
-    "syncline.functions": ("ActionCtx App MutationCtx QueryCtx SyncActionCtx action cron every mutation query"),
+    "syncline.functions": (
+        "ActionCtx App MutationCtx QueryCtx SyncActionCtx action cron every mutation query"
+    ),
     "syncline.kernel.errors": (
         "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError "
         "SideEffectError SynclineError UnauthenticatedError UniqueError"
     ),
     "syncline.kernel.identity": "Identity",
     "syncline.schema": (
-        "UNSET Document Id Index Page PaginationOptions Rules between contains gt gte lt lte members owned_by private "
+        "UNSET Document Id Index Page PaginationOptions Rules SearchIndex between contains gt gte lt lte members owned_by private "
         "public_read"
     ),
-    "syncline.values": "Int64",
     "syncline.system": "CronJob ScheduledJob",
+    "syncline.text": "highlight",
+    "syncline.values": "Int64",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

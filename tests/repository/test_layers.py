@@ -20,6 +20,7 @@ RANK = {
     "auth": 1,
     "identity": 2,
     "protocol": 2,
+    "text": 2,
     "schema": 3,
     "store": 3,
     "system": 4,

@@ -12,8 +12,10 @@ from syncline.database import (
     CreationClock,
     DatabaseReader,
     DatabaseWriter,
+    Guard,
     KeyCache,
     ReadSet,
+    RuleCaller,
     Transaction,
     WriteSet,
     activate,
@@ -48,8 +50,10 @@ class Database:
         self.page: Page[Any] = Page([], True, "")
 
     @contextmanager
-    def reading(self, journal: str | None = None) -> Generator[DatabaseReader]:
-        """A snapshot of now. Its read set is in `self.read_set` afterwards."""
+    def reading(
+        self, journal: str | None = None, caller: RuleCaller | None = None
+    ) -> Generator[DatabaseReader]:
+        """A snapshot of now, under the rules for `caller`. Its read set is in `self.read_set` afterwards."""
         reader = self.store.reader()
         ts = reader.begin()
         transaction = Transaction(
@@ -60,15 +64,16 @@ class Database:
             previous_journal=journal,
         )
         try:
-            yield DatabaseReader(transaction, self.catalog)
+            guard = None if caller is None else Guard(caller, transaction, self.catalog)
+            yield DatabaseReader(transaction, self.catalog, guard)
         finally:
             self.read_set = transaction.read_set()
             self.journal = transaction.journal
             reader.close()
 
     @contextmanager
-    def writing(self) -> Generator[DatabaseWriter]:
-        """One mutation, committed when the block ends and undone when it raises."""
+    def writing(self, caller: RuleCaller | None = None) -> Generator[DatabaseWriter]:
+        """One mutation under the rules for `caller`, committed when the block ends and undone when it raises."""
         writes = WriteSet()
         mark = writes.mark()
         reader = self.store.writer_reader()
@@ -83,7 +88,8 @@ class Database:
         )
         self.clock.advance(0.001)
         try:
-            yield DatabaseWriter(self.transaction, self.catalog)
+            guard = None if caller is None else Guard(caller, self.transaction, self.catalog)
+            yield DatabaseWriter(self.transaction, self.catalog, guard)
         finally:
             self.read_set = self.transaction.read_set()
         if writes.wrote_since(mark):

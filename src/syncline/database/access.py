@@ -137,6 +137,8 @@ class DatabaseWriter(DatabaseReader):
             for part, offsets in parts:
                 writes.put_entry(index.id, part + tail, True, offsets)
         writes.put_entry(table.by_creation, tail, True, ())
+        for search in table.searches:
+            writes.touch_entry(search.id, search.key(fields), ())
         return cast("Id[D]", Id(text))
 
     def insert_many(self, documents: Iterable[D]) -> list[Id[D]]:
@@ -185,6 +187,8 @@ class DatabaseWriter(DatabaseReader):
             for part, offsets in codec.index_keys(index.index, fields):
                 writes.put_entry(index.id, part + tail, False, offsets)
         writes.put_entry(table.by_creation, tail, False, ())
+        for search in table.searches:
+            writes.touch_entry(search.id, search.key(fields), ())
 
     def _stored(self, target: str | Document) -> tuple[TableBinding, bytes, str, int, bytes]:
         text = _id_of(target)
@@ -248,6 +252,9 @@ class DatabaseWriter(DatabaseReader):
         for index, old, new in keys:
             self._move_entries(index, old, new, tail)
         writes.touch_entry(table.by_creation, tail, ())
+        for search in table.searches:
+            for fields in (before, after):
+                writes.touch_entry(search.id, search.key(fields), ())
 
     def _move_entries(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from syncline.kernel.errors import SetupError
-from syncline.schema import Index, TableCodec, TableNumbers, TableSpec
+from syncline.schema import Index, SearchIndex, TableCodec, TableNumbers, TableSpec
 from syncline.schema.document import MISSING
 from syncline.store import IndexInfo, Reader, ShapeInfo, Store, TableInfo
 from syncline.system import SYSTEM_TABLES
@@ -20,6 +20,7 @@ from syncline.values import encode_json
 
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .read_set import END
+from .search_binding import SearchBinding, joined
 
 _EXAMPLES = 3
 _REPORT_EVERY = 10_000
@@ -172,7 +173,56 @@ def _bind(
         if info is None:
             info = _build(store, reader, binding, index, definition, report)
         indexes.append(IndexBinding(info.number, index, spec))
-    return TableBinding(table.number, spec, codec, shape.number, table.by_creation, indexes)
+    bound = TableBinding(
+        table.number,
+        spec,
+        codec,
+        shape.number,
+        table.by_creation,
+        indexes,
+        [_bind_search(store, spec, table, index, codec, existing) for index in spec.searches],
+    )
+    declare_searches(store, bound, report)
+    return bound
+
+
+def _bind_search(
+    store: Store,
+    spec: TableSpec,
+    table: TableInfo,
+    index: SearchIndex,
+    codec: TableCodec,
+    existing: dict[tuple[str, str], IndexInfo],
+) -> SearchBinding:
+    definition = search_definition(index, spec, codec)
+    info = existing.get((index.name, definition))
+    if info is None:
+        info = store.add_index(table.number, index.name, definition)
+        store.set_index_ready(info.number)  # It has no entries: what it keeps is in a file of its own.
+    return SearchBinding(info.number, index, spec)
+
+
+def search_definition(index: SearchIndex, spec: TableSpec, codec: TableCodec) -> str:
+    """What a full-text index depends on: if this text changes, it is built anew."""
+    return json.dumps(SearchBinding(0, index, spec).definition(codec), sort_keys=True)
+
+
+def declare_searches(store: Store, table: TableBinding, report: Report = silent) -> None:
+    """Put the full-text indexes of a table in service, building those that are not there. Nothing else may write."""
+    for search in table.searches:
+        _declare(store, table, search, report)
+
+
+def _declare(store: Store, table: TableBinding, search: SearchBinding, report: Report) -> None:
+    def cut(shape: int, body: bytes) -> tuple[str, str]:
+        tokens, words = search.cut(table.codec.decode_body(table.current(shape, body)))
+        return " ".join(tokens), joined(words)
+
+    def progress(done: int) -> None:
+        report(Progress(f"building search index {search.label}", done, done))
+
+    info = TableInfo(table.number, table.name, table.by_creation)
+    store.declare_text_index(search.id, info, cut, progress)
 
 
 def index_definition(index: Index, codec: TableCodec) -> str:
@@ -232,9 +282,12 @@ def _drop_unused(store: Store, tables: Iterable[TableBinding], keep: Catalog | N
     """Remove indexes that the schema no longer has. Tables that it no longer has keep their documents and indexes."""
     kept: set[int] = set()
     if keep is not None:
-        kept = {binding.id for table in keep.by_number.values() for binding in table.indexes}
+        kept = {binding.id for table in keep.by_number.values() for binding in table.bindings}
+    tables = tuple(tables)
+    if store.text is not None:
+        store.text.keep_only(kept | {search.id for table in tables for search in table.searches})
     for table in tables:
-        wanted = kept | {binding.id for binding in table.indexes} | {table.by_creation}
+        wanted = kept | {binding.id for binding in table.bindings} | {table.by_creation}
         for info in store.indexes():
             if info.table == table.number and info.number not in wanted:
                 store.drop_index(info.number)

@@ -10,6 +10,8 @@ from syncline.schema import Document, Index, Members, TableCodec, TableNumbers, 
 from syncline.store import TableInfo
 from syncline.values import encode_key_part
 
+from .search_binding import SearchBinding
+
 _NULL = encode_key_part(None)
 
 
@@ -56,6 +58,7 @@ class TableBinding:
         "name",
         "number",
         "plans",
+        "searches",
         "shape",
         "spec",
         "system",
@@ -69,6 +72,7 @@ class TableBinding:
         shape: int,
         by_creation: int,
         indexes: Iterable[IndexBinding],
+        searches: Iterable[SearchBinding] = (),
     ) -> None:
         self.number = number
         self.spec = spec
@@ -86,7 +90,13 @@ class TableBinding:
         self.by_creation = by_creation
         self.indexes = tuple(indexes)
         self.by_index = {binding.index: binding for binding in self.indexes}
+        self.searches = tuple(searches)
         self.plans: dict[Any, Any] = {}
+
+    @property
+    def bindings(self) -> tuple[IndexBinding | SearchBinding, ...]:
+        """All indexes that have a number in the store."""
+        return (*self.indexes, *self.searches)
 
     def __repr__(self) -> str:
         return f"<table {self.name}>"
@@ -153,9 +163,15 @@ class Catalog:
                 IndexBinding(indexes.get(binding.id, binding.id), binding.index, table.spec)
                 for binding in table.indexes
             ]
+            searches = [
+                SearchBinding(indexes.get(search.id, search.id), search.index, table.spec)
+                for search in table.searches
+            ]
             codec = TableCodec(table.spec, numbers)
             bound.append(
-                TableBinding(info.number, table.spec, codec, table.shape, info.by_creation, bindings)
+                TableBinding(
+                    info.number, table.spec, codec, table.shape, info.by_creation, bindings, searches
+                )
             )
         return Catalog(bound, numbers)
 

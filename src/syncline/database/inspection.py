@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncline.schema import Index, TableCodec, TableNumbers, TableSpec
+from syncline.schema import Index, SearchIndex, TableCodec, TableNumbers, TableSpec
 from syncline.store import FIRST_USER_TABLE, IndexInfo, Reader, StoreView, TableInfo
 from syncline.system import SYSTEM_TABLES
 
-from .activation import Report, index_definition, misfits, silent
+from .activation import Report, index_definition, misfits, search_definition, silent
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .read_set import END
+from .search_binding import SearchBinding
 
 #: Numbers for what the store does not know yet. Nothing is stored under them.
 _UNKNOWN: Final = 1 << 40
@@ -114,8 +115,21 @@ class _Inspector:
                 found.tables_of_indexes[number] = info.number
             kept.add(number)
             bindings.append(IndexBinding(number, index, spec))
+        searches = [self._search(own, search, spec, codec) for search in spec.searches]
+        kept |= {search.id for search in searches}
         found.surplus += [f"{spec.name}.{each.name}" for each in own if each.number not in kept]
-        return TableBinding(info.number, spec, codec, shape, info.by_creation, bindings)
+        return TableBinding(info.number, spec, codec, shape, info.by_creation, bindings, searches)
+
+    def _search(
+        self, own: list[IndexInfo], index: SearchIndex, spec: TableSpec, codec: TableCodec
+    ) -> SearchBinding:
+        """A full-text index: without its file all documents are looked through, so that none is missing."""
+        definition = search_definition(index, spec, codec)
+        for info in own:
+            if (info.name, info.definition) == (index.name, definition):
+                return SearchBinding(info.number, index, spec)
+        self._invented += 1
+        return SearchBinding(self._invented, index, spec)
 
     def _duplicates(self, reader: Reader, table: TableBinding, index: Index) -> list[str]:
         """What keeps a unique index from being built."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b
 from heapq import merge
 from itertools import islice
@@ -10,14 +11,15 @@ from operator import itemgetter
 from typing import Generic, Literal, TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, LimitError
-from syncline.schema import Document, Index, Page, PaginationOptions, created_us_of
+from syncline.schema import Document, Index, Page, PaginationOptions, SearchIndex, created_us_of
 from syncline.store import Row
 
 from .catalog import TableBinding
 from .conditions import CREATED, Condition, make_condition, merge_conditions
-from .cursors import CursorCodec
+from .pages import begin_page, make_page
 from .plans import Plan, index_plan
 from .rules import TableRule
+from .search import Search, make_search
 from .selection import KeyRange, Predicate, Selection, select
 from .transaction import Transaction
 
@@ -113,6 +115,20 @@ class Query(Generic[D]):
             order == "desc",
         )
 
+    def search(self, index: SearchIndex, text: str, **filters: object) -> Search[D]:
+        """Documents that have words of `text`, the best first: its last word may be the beginning of one.
+
+        `filters` are values of the index's filter fields. Conditions given before are checked on what is found.
+        """
+        table = self._table
+        if self._index is not None or self._descending is not None:
+            raise ArgumentError(
+                f"query on {table.name}: a search has its own order, the best first: leave .index and .order out"
+            )
+        return make_search(
+            self._transaction, table, self._rule, index, text, filters, self._conditions, self._filters
+        )
+
     # Ends
 
     def first(self) -> D | None:
@@ -167,37 +183,11 @@ class Query(Generic[D]):
 
     def paginate(self, options: PaginationOptions) -> Page[D]:
         """One page. Live pages keep their end, so that pages neither overlap nor leave gaps as data changes."""
-        transaction = self._transaction
-        if transaction.paginated:
-            raise ArgumentError("a function paginates once: it called .paginate(...) a second time")
-        transaction.paginated = True
-        if options.num_items < 1 and options.end_cursor is None:
-            raise ArgumentError("Must request at least 1 document while paginating")
+        begin_page(self._transaction, options)
         selection = self._select()
-        cursors = CursorCodec(transaction.cursor_key, self._description(selection))
-        after = b"" if options.cursor is None else cursors.read(options.cursor)
-        pinned = options.end_cursor if options.end_cursor is not None else transaction.previous_journal
-        until = cursors.read(pinned) if pinned is not None else b""
-        if after is None:  # Behind the end: the empty page, for ever.
-            transaction.journal = cursors.end()
-            return Page([], True, cursors.end())
-        limit = None if pinned is not None else options.num_items
-        positions: list[bytes] = []
-        items: list[D] = []
-        for position, document in islice(self._found(selection, after, until), limit):
-            positions.append(position)
-            items.append(document)
-        if pinned is not None:
-            end = pinned
-            done = until is None
-        elif len(items) == limit:
-            end, done = cursors.position(positions[-1]), False
-        else:
-            end, done = cursors.end(), True
-        transaction.journal = end
-        split = cursors.position(positions[(len(positions) - 1) // 2]) if len(positions) > 2 else None
-        crowded = transaction.documents_read * 4 > transaction.limits.read_documents * 3
-        return Page(items, done, end, split, "SplitRecommended" if crowded and split else None)
+        return make_page(
+            self._transaction, options, self._description(selection), partial(self._found, selection)
+        )
 
     # Reading
 

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from .read_set import END, CommitRecord, ReadRange, ReadSet
+from .read_set import END, CommitRecord, ReadRange, ReadSet, Terms, has_terms
 
 T = TypeVar("T", bound=Hashable)
 
@@ -84,11 +84,13 @@ class _Ranges(Generic[T]):
 
 
 class _Bucket(Generic[T]):
-    __slots__ = ("partial", "whole")
+    __slots__ = ("partial", "terms", "whole")
 
     def __init__(self) -> None:
         self.whole: set[T] = set()
         self.partial: _Ranges[T] | None = None
+        #: Searches: those who look for the same words share an entry.
+        self.terms: dict[Terms, set[T]] = {}
 
 
 def _covers_prefix(item: ReadRange) -> bool:
@@ -132,7 +134,9 @@ class RangeIndex(Generic[T]):
             bucket = buckets.get(item.prefix)
             if bucket is None:
                 bucket = buckets[item.prefix] = _Bucket()
-            if _covers_prefix(item):
+            if item.terms is not None:
+                bucket.terms.setdefault(item.terms, set()).add(token)
+            elif _covers_prefix(item):
                 bucket.whole.add(token)
             else:
                 if bucket.partial is None:
@@ -150,13 +154,18 @@ class RangeIndex(Generic[T]):
             bucket = buckets.get(item.prefix)
             if bucket is None:
                 continue
-            if _covers_prefix(item):
+            if item.terms is not None:
+                sharing = bucket.terms.get(item.terms, set())
+                sharing.discard(token)
+                if not sharing:
+                    bucket.terms.pop(item.terms, None)
+            elif _covers_prefix(item):
                 bucket.whole.discard(token)
             elif bucket.partial is not None:
                 bucket.partial.remove(item.start, item.stop, token)
                 if not bucket.partial:
                     bucket.partial = None
-            if not bucket.whole and bucket.partial is None:
+            if not bucket.whole and bucket.partial is None and not bucket.terms:
                 del buckets[item.prefix]
                 if not buckets:
                     del self._buckets[item.index_id]
@@ -174,6 +183,9 @@ class RangeIndex(Generic[T]):
                 found |= bucket.whole
                 if bucket.partial is not None:
                     bucket.partial.collect(key, found)
+                for terms, tokens in bucket.terms.items():
+                    if has_terms(key, terms):
+                        found |= tokens
             for offset in offsets:
                 bucket = buckets.get(key[:offset])
                 if bucket is not None:

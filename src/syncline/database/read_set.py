@@ -11,7 +11,7 @@ insert of one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from syncline.store import Commit
 
@@ -20,17 +20,33 @@ from syncline.store import Commit
 END = b"\xff" * 33
 
 
+#: Groups of byte strings.
+Terms: TypeAlias = tuple[tuple[bytes, ...], ...]
+
+
+def has_terms(key: bytes, terms: Terms) -> bool:
+    """Whether `key` contains one term of each group."""
+    return all(any(term in key for term in group) for group in terms)
+
+
 class ReadRange(NamedTuple):
     """Keys in ``[start, stop)`` of one index.
 
     `prefix` is the longest run of leading fields that the range fixes by equality, encoded, or ``b""``. All keys
     of the range start with it.
+
+    `terms` narrows a read of a full-text index: a key is touched only if it contains one term of each group.
     """
 
     index_id: int
     prefix: bytes
     start: bytes
     stop: bytes
+    terms: Terms | None = None
+
+    def includes(self, key: bytes) -> bool:
+        """Whether a written key is one that was read."""
+        return self.start <= key < self.stop and (self.terms is None or has_terms(key, self.terms))
 
 
 class EntryChange(NamedTuple):
@@ -86,7 +102,7 @@ class ReadSet:
                 by_index.setdefault(item.index_id, []).append(item)
         for index, key, _offsets in record.entries:
             for item in by_index.get(index, ()):
-                if item.start <= key < item.stop:
+                if item.includes(key):
                     return True
         return False
 

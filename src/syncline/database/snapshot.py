@@ -10,7 +10,7 @@ import threading
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
-from syncline.store import Commit, Reader, Row
+from syncline.store import Commit, Reader, Row, TextReader
 
 _KEYS_PER_PREFIX = 16
 #: Remembered for prefixes with more keys than are kept, whatever is written there: it says only not to try.
@@ -111,6 +111,10 @@ class CachedSnapshot:
     def count(self, index_id: int, start: bytes, stop: bytes) -> int:
         """How many keys are in ``[start, stop)``."""
         return self._reader.count(index_id, start, stop)
+
+    def text(self) -> TextReader | None:
+        """The full-text indexes; None where there are none."""
+        return self._reader.text()
 
     def _documents(self, table: int, keys: Iterable[bytes]) -> Iterator[Row]:
         get = self.get

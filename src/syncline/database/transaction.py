@@ -11,7 +11,6 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from operator import itemgetter
-from typing import Protocol
 
 from syncline.kernel.clock import Entropy
 from syncline.kernel.errors import LimitError
@@ -20,69 +19,9 @@ from syncline.store import Row
 
 from .creation import CreationClock
 from .observer import Observer
-from .read_set import ReadRange, ReadSet, document_range
+from .read_set import END, ReadRange, ReadSet, document_range
+from .scans import Scan, Snapshot
 from .write_set import WriteSet
-
-
-class Snapshot(Protocol):
-    """All data as of one timestamp. Belongs to one thread."""
-
-    def get(self, table: int, internal_id: bytes, /) -> tuple[int, int, bytes] | None:
-        """(ts, shape, body) of a document, or None."""
-        ...
-
-    def rows(
-        self,
-        table: int,
-        index_id: int,
-        prefix: bytes,
-        start: bytes,
-        stop: bytes,
-        reverse: bool,
-        limit: int | None,
-        /,
-    ) -> Iterator[Row]:
-        """(key, ts, shape, body) for the keys in ``[start, stop)`` of an index, in order, read as consumed.
-
-        All keys start with `prefix`. No more than `limit` rows will be taken.
-        """
-        ...
-
-    def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> Iterator[bytes]:
-        """The keys alone, ascending."""
-        ...
-
-    def known_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> list[bytes] | None:
-        """The keys if there are few and they are at hand, ascending."""
-        ...
-
-    def count(self, index_id: int, start: bytes, stop: bytes, /) -> int:
-        """How many keys there are in ``[start, stop)``."""
-        ...
-
-
-class Scan:
-    """A range being read. Only what was consumed is in the read set: up to and with the last key, or all of it."""
-
-    __slots__ = ("exhausted", "index_id", "last", "prefix", "reverse", "start", "stop")
-
-    def __init__(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool) -> None:
-        self.index_id = index_id
-        self.prefix = prefix
-        self.start = start
-        self.stop = stop
-        self.reverse = reverse
-        self.last: bytes | None = None  # None -> the key last consumed: rows()
-        self.exhausted = False  # False -> True: rows(), when the range ended
-
-    def read_range(self) -> ReadRange | None:
-        if self.exhausted:
-            return ReadRange(self.index_id, self.prefix, self.start, self.stop)
-        if self.last is None:
-            return None
-        if self.reverse:
-            return ReadRange(self.index_id, self.prefix, self.last, self.stop)
-        return ReadRange(self.index_id, self.prefix, self.start, self.last + b"\x00")
 
 
 class Transaction:
@@ -95,6 +34,7 @@ class Transaction:
         "_entropy",
         "_points",
         "_scans",
+        "_searches",
         "bytes_read",
         "bytes_written",
         "created",
@@ -142,6 +82,7 @@ class Transaction:
         self._entropy = entropy
         self._points: set[tuple[int, bytes]] = set()
         self._scans: list[Scan] = []
+        self._searches: list[ReadRange] = []
         # What it has used of its limits.
         self.documents_read = 0
         self.documents_written = 0
@@ -214,6 +155,25 @@ class Transaction:
             scan.last = found[-1][0]
         scan.exhausted = len(found) < count
         return found
+
+    def read_terms(self, searched: ReadRange) -> None:
+        """Note a search of a full-text index."""
+        self._searches.append(searched)
+        self._count_range()
+
+    def peek(self, table: int, internal_id: bytes) -> tuple[int, bytes] | None:
+        """As `get`, for documents that a search looks at: what it found decides what was read."""
+        if self.writes is not None:
+            written = self.writes.documents.get((table, internal_id))
+            if written is not None:
+                return None if written.body is None else (written.shape, written.body)
+        found = self.snapshot.get(table, internal_id)
+        return None if found is None else (found[1], found[2])
+
+    def look_through(self, table: int, by_creation: int) -> Iterator[tuple[bytes, int, bytes]]:
+        """(id, shape, body) of all documents of a table, for a search without an index."""
+        for key, _ts, shape, body in self._merged(table, by_creation, b"", b"", END, False, None):
+            yield key[-16:], shape, body
 
     def count_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> int:
         """How many entries a range holds. Reads all of it, without the documents."""
@@ -374,7 +334,7 @@ class Transaction:
             item = scan.read_range()
             if item is not None:
                 ranges.append(item)
-        return ReadSet(ranges)
+        return ReadSet([*ranges, *self._searches])
 
     # Limits
 

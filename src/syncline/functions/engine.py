@@ -18,6 +18,7 @@ from syncline.database import (
     KeyCache,
     Progress,
     activate,
+    declare_searches,
     last_creation_time,
 )
 from syncline.database.activation import silent
@@ -34,6 +35,7 @@ from .readers import ReaderThread
 from .registry import Registry
 from .run import RunSettings
 from .system import specification_query, system_definitions
+from .text_worker import TextWorker
 from .variables import CHANGE, StoredVariables
 
 T = TypeVar("T")
@@ -96,6 +98,7 @@ class Engine:
             ReaderThread(self._node, "1", self._answer),
             ReaderThread(self._node, "slow", self._answer),
         )
+        self._text = TextWorker(store)
         self._rounds: dict[int, ReaderThread] = {}
         self._numbers = count(1)
         self._post: Post | None = None
@@ -127,6 +130,7 @@ class Engine:
         self._post = post
         self.listener = listener
         self._lane.start()
+        self._text.start()
         for reader in self._readers:
             reader.start()
 
@@ -134,6 +138,7 @@ class Engine:
         """Give running actions `grace` seconds, finish the queued mutations, end the threads. Blocks meanwhile."""
         self.actions.stop(grace)
         self._lane.stop()
+        self._text.stop()
         for reader in self._readers:
             reader.stop()
 
@@ -196,6 +201,8 @@ class Engine:
                     raise
                 return
             node.keys.restart(node.store.head)
+            for table in node.release.catalog.by_number.values():
+                declare_searches(node.store, table, self._report)
             node.created.last = max(node.created.last, last_creation_time(node.store, node.release.catalog))
             assert self.listener is not None
             self.post(self._tell, self.listener.on_release, node.store.head)

@@ -114,6 +114,8 @@ class Lane:
         limits = self._node.settings.limits
         after: Job | None = None
         stopping = False
+        if self._node.store.text is not None:
+            self._node.store.text.hold_up(limits.search_backlog)
         batch.begin()
         started = self._clock.monotonic()
         call: MutationCall | None = first

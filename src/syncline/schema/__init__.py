@@ -28,6 +28,7 @@ from .mismatch import Problem
 from .nodes import TypeNode
 from .pagination import Page, PaginationOptions
 from .results import ResultCodec
+from .search_index import SearchIndex
 from .table_codec import IndexKey, TableCodec
 from .tables import FieldSpec, TableSpec, table_of
 from .writing import read_head
@@ -55,6 +56,7 @@ __all__ = [
     "PublicRead",
     "ResultCodec",
     "Rules",
+    "SearchIndex",
     "TableCodec",
     "TableNumbers",
     "TableSpec",

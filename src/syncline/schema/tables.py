@@ -18,6 +18,7 @@ from .hints import document_fields
 from .index import Index
 from .mismatch import Mismatch
 from .nodes import TypeNode
+from .search_index import SearchIndex, check_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class TableSpec:
         self.indexes: tuple[Index, ...] = definition.indexes
         #: Who may see and change the rows; None: everybody.
         self.access: Access | None = definition.access
+        self.searches: tuple[SearchIndex, ...] = definition.searches
 
     @cached_property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -55,6 +57,8 @@ class TableSpec:
         fields = tuple(FieldSpec(name, node, self._default(name, node)) for name, node in nodes)
         for index in self.indexes:
             self._check_index(index, dict(nodes))
+        for search in self.searches:
+            check_text(self.cls.__name__, search, dict(nodes)[search.field])
         return fields
 
     @cached_property

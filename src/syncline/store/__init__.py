@@ -22,13 +22,11 @@ from .errors import (
 from .keys import parse_key
 from .layout import FIRST_USER_TABLE
 from .loading import Conflict, Loaded, LoadRefusedError, TableChange
-from .loading import Conflict, Loaded, LoadRefusedError, TableChange
 from .reader import Reader
 from .staging import Progress as StagingProgress
 from .staging import Repeat, StagedDocument, Staging
-from .staging import Progress as StagingProgress
-from .staging import Repeat, StagedDocument, Staging
 from .store import Store
+from .text_reader import TextReader
 from .types import (
     ID_BYTES,
     KEY_TAIL_BYTES,
@@ -53,7 +51,6 @@ __all__ = [
     "Commit",
     "CommitLog",
     "Conflict",
-    "Conflict",
     "CorruptDataError",
     "DamagedDataError",
     "DocumentCache",
@@ -65,20 +62,14 @@ __all__ = [
     "KeysOf",
     "LoadRefusedError",
     "Loaded",
-    "LoadRefusedError",
-    "Loaded",
     "LogTrimmedError",
     "NewerDataError",
     "QueryInterrupted",
     "Reader",
     "Repeat",
-    "Repeat",
     "RequestRecord",
     "Row",
     "ShapeInfo",
-    "StagedDocument",
-    "Staging",
-    "StagingProgress",
     "StagedDocument",
     "Staging",
     "StagingProgress",
@@ -89,8 +80,8 @@ __all__ = [
     "StoreView",
     "StoredBody",
     "TableChange",
-    "TableChange",
     "TableInfo",
+    "TextReader",
     "Timestamp",
     "WriteRefusedError",
     "WrongKeyError",

@@ -10,6 +10,7 @@ import apsw
 from .cache import DocumentCache, Found
 from .errors import DamagedDataError, QueryInterrupted
 from .sqlite import Connection, array
+from .text_reader import TextReader
 from .types import ID_BYTES, RequestRecord, Row, StoredBody, Timestamp
 
 _GET = "SELECT ts, shape, body FROM documents WHERE tbl = ? AND id = ?"
@@ -44,6 +45,10 @@ _FEW = 3
 _STEPS_BETWEEN_CHECKS = 10_000
 
 
+#: Opens the full-text indexes for one thread; given what stops a statement that runs too long.
+TextSource = Callable[[Callable[[], bool]], TextReader | None]
+
+
 class Reader:
     """Reads on a connection of its own, and from the cache where it can answer. Belongs to one thread.
 
@@ -57,8 +62,11 @@ class Reader:
         tables: Mapping[int, int],
         cache: DocumentCache,
         monotonic: Callable[[], float],
+        text: TextSource | None = None,
     ) -> None:
         self._connection = connection
+        self._text_source = text
+        self._text: TextReader | None = None  # None -> opened: text()
         self._tables = tables  # index number -> table number; shared with the store, which adds to it
         self._cache = cache
         self._monotonic = monotonic
@@ -80,6 +88,8 @@ class Reader:
     def end(self) -> None:
         """Let the snapshot go. Harmless without one. Not under a function's time limit, as `begin`."""
         self.share_found()
+        if self._text is not None:
+            self._text.end()
         if self._connection.in_transaction:
             self._execute("ROLLBACK")
 
@@ -152,6 +162,12 @@ class Reader:
         highest: int | None = self._fetchall()[0][0]
         return -1 if highest is None else highest
 
+    def text(self) -> TextReader | None:
+        """The full-text indexes, as of one state of theirs until `end`; None where there are none."""
+        if self._text is None and self._text_source is not None:
+            self._text = self._text_source(self._check_deadline)
+        return self._text
+
     def set_deadline(self, deadline: float | None) -> None:
         """Stop statements that run past `deadline` (seconds of the monotonic clock) with QueryInterrupted."""
         if deadline is None:
@@ -163,6 +179,8 @@ class Reader:
 
     def close(self) -> None:
         """Close the connection. A reader that was closed cannot be used again."""
+        if self._text is not None:
+            self._text.close()
         self._connection.close()
 
     def _chunks(
@@ -236,8 +254,9 @@ class WriterReader(Reader):
         cache: DocumentCache,
         monotonic: Callable[[], float],
         head: Timestamp,
+        text: TextSource | None = None,
     ) -> None:
-        super().__init__(connection, tables, cache, monotonic)
+        super().__init__(connection, tables, cache, monotonic, text)
         self.ts = head  # the store moves it with every append
 
     def let_go(self) -> None:
@@ -252,6 +271,8 @@ class WriterReader(Reader):
 
     def begin(self) -> Timestamp:
         """The newest commit's timestamp; nothing is pinned, since nobody else writes."""
+        if self._text is not None:
+            self._text.end()
         return self.ts
 
     def end(self) -> None:
@@ -260,4 +281,6 @@ class WriterReader(Reader):
 
     def close(self) -> None:
         """The connection stays with the store."""
+        if self._text is not None:
+            self._text.close()
         self.set_deadline(None)

@@ -31,6 +31,8 @@ from .side import Side
 from .sqlite import Connection
 from .staging import FILE as STAGING
 from .staging import Staging
+from .text_index import FILE as TEXT
+from .text_index import Cut, TextIndexes
 from .types import Commit, IndexInfo, ShapeInfo, TableInfo, Timestamp
 from .upkeep import Upkeep
 from .writing import Writes, begin_log, write_batch
@@ -75,6 +77,8 @@ class Store:
             self._connection = self._connect()
             prepare(self._connection, path)
             self._side = Side(self._connect(), self._write_lock, self._writes)
+            #: Full-text indexes, in a file of their own. None in memory: there all documents are looked through.
+            self.text = TextIndexes(path.with_name(TEXT), key, durable=durable, vfs=vfs) if durable else None
             newest = self._connection.execute(_NEWEST).fetchall()
             self._catalog = Catalog(self._side)
         except apsw.Error as error:
@@ -96,7 +100,12 @@ class Store:
             lambda: (self._head, self._total),
         )
         self._writer_reader = WriterReader(
-            self._connection, self._catalog.tables_of_indexes, self.cache, clock.monotonic, self._head
+            self._connection,
+            self._catalog.tables_of_indexes,
+            self.cache,
+            clock.monotonic,
+            self._head,
+            self.text.reader if self.text is not None else None,
         )
 
     @classmethod
@@ -140,7 +149,10 @@ class Store:
 
     def reader(self) -> Reader:
         """A reader on a connection of its own, for one thread."""
-        reader = Reader(self._connect(), self._catalog.tables_of_indexes, self.cache, self._clock.monotonic)
+        text = self.text.reader if self.text is not None else None
+        reader = Reader(
+            self._connect(), self._catalog.tables_of_indexes, self.cache, self._clock.monotonic, text
+        )
         self._readers.add(reader)
         return reader
 
@@ -189,6 +201,8 @@ class Store:
                 head = commit.ts
             total = self._total + len(body)
             self._writer_reader.let_go()
+            if self.text is not None:
+                self.text.follow(commits)
             with self._writes.transaction(self._connection):
                 write_batch(self._connection, commits, self._head, total, body)
                 self._retention.after_append(self._connection, head, total, requests)
@@ -196,6 +210,8 @@ class Store:
             self._writer_reader.share_found()
             self.cache.apply_all(commits)
             self._writer_reader.ts = head
+            if self.text is not None:
+                self.text.written()
             self._checkpoints.after_commit()
 
     def commits_after(self, ts: Timestamp) -> list[Commit]:
@@ -248,6 +264,8 @@ class Store:
             self._head, self._total = ts, total
             self.cache.clear(ts)
             self._writer_reader.ts = ts
+            if self.text is not None:
+                self.text.restart(ts)
             self._checkpoints.after_commit()
         return loaded
 
@@ -302,6 +320,17 @@ class Store:
         """32 random bytes of this data folder, made when they are first asked for."""
         return self._catalog.secret(name)
 
+    def declare_text_index(
+        self, number: int, table: TableInfo, cut: Cut, progress: Progress = lambda count: None
+    ) -> None:
+        """Put a full-text index in service; builds it unless it is there and fits. `cut` gives a document's words.
+
+        Call it while nothing else writes.
+        """
+        if self.text is not None:
+            index = (number, table.number, table.by_creation, cut)
+            self.text.declare(index, self.reader, self.commits_after, progress)
+
     # Upkeep and the end
 
     def maintain(self) -> bool:
@@ -329,6 +358,9 @@ class Store:
     def close(self) -> None:
         """Close everything, readers too. Nothing can be used afterwards; closing twice is harmless."""
         # SQLite empties the write-ahead log when it closes. If that fails, the log stays, and nothing is lost.
+        if self.text is not None:
+            with suppress(apsw.Error):
+                self.text.close()
         with suppress(apsw.Error):
             for reader in list(self._readers):
                 reader.close()
