@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from syncline.scaffold import (
     Template,
     check_folder,
     check_name,
+    example_arguments,
     plan_table,
     write_files,
 )
@@ -84,6 +86,10 @@ def _commands_after(plan: NewTable, settings: Settings) -> Iterator[str]:
     for change in plan.changes:
         if change.path.name.startswith("test_"):
             yield f"pytest {settings.shown(change.path)}"
+    arguments = example_arguments(plan.table)
+    if arguments is not None:
+        caller = ' --identity \'{"subject": "ada", "issuer": "me"}\'' if plan.table.fields.owner else ""
+        yield f"syncline run {plan.module}:create {shlex.quote(json.dumps(arguments))}{caller}"
     yield f"syncline run {plan.module}:list"
 
 

@@ -3,6 +3,7 @@
 from .adding import Change, NewTable, plan_table
 from .catalog import TEMPLATES, Template
 from .project import check_folder, check_name, write_files
+from .table import example_arguments
 
 __all__ = [
     "TEMPLATES",
@@ -11,6 +12,7 @@ __all__ = [
     "Template",
     "check_folder",
     "check_name",
+    "example_arguments",
     "plan_table",
     "write_files",
 ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .fields import Field, Fields, in_call_order
 from .source import LINE, import_lines
 from .table_names import TableNames
+from .types import OneOf
 
 Import = tuple[str, str]
+
+_WIRE: Mapping[str, object] = {"str": "hello", "int": 1, "float": 0.5, "bool": True}
+"""Samples of types that are the same in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,20 @@ class Table:
         return (
             ("list", "create", "update", "delete") if self.fields.editable else ("list", "create", "delete")
         )
+
+
+def example_arguments(table: Table) -> dict[str, object] | None:
+    """Arguments of `create`, in JSON; None if one of them cannot be made up here."""
+    values: dict[str, object] = {}
+    for field in table.fields.editable:
+        if field.default is None:
+            if isinstance(field.type, OneOf):
+                values[field.name] = field.type.words[0]
+            elif field.type.hint in _WIRE:
+                values[field.name] = _WIRE[field.type.hint]
+            else:
+                return None
+    return values
 
 
 def class_imports(table: Table) -> frozenset[Import]:
