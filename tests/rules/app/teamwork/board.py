@@ -228,3 +228,28 @@ def act_inside(ctx: SyncActionCtx) -> list[str]:
 @mutation
 def fail(ctx: MutationCtx) -> None:
     raise AssertionError("not about rights")
+
+
+@query(internal=True)
+def fail_inside(ctx: QueryCtx) -> None:
+    assert ctx.db.query(Secret).exists()
+    raise LookupError
+
+
+@query
+def secrets_after_a_failure(ctx: QueryCtx) -> list[str]:
+    try:
+        ctx.run(fail_inside)
+    except LookupError:
+        return ctx.run(secrets)
+    raise AssertionError
+
+
+@mutation(internal=True)
+def add_inside(ctx: MutationCtx, text: str) -> Id[Note]:
+    return ctx.db.insert(Note(text=text))
+
+
+@query
+def normal(ctx: QueryCtx, text: str) -> Id[Note] | None:
+    return ctx.db.normalize_id(Note, text)
