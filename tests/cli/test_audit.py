@@ -135,7 +135,7 @@ def test_every_kind_of_finding_has_place_reason_and_remedy(folder: Path) -> None
         "hint",
         'add to Item: by_shop_name = Index("shop", "name")',
     )
-    assert found["unused-index", "nothing uses items.by_count"]["line"] == 20
+    assert found["unused-index", "nothing uses items.by_count"]["line"] == 22
 
 
 def test_what_is_a_hint_becomes_an_error_when_people_sign_in(folder: Path) -> None:

@@ -35,7 +35,7 @@ def explain_function(
     settings: Settings, function: str, arguments: str, identity: str | None, *, as_json: bool
 ) -> int:
     path, args = check_path(function), check_object(arguments, "the arguments")
-    caller = _caller(identity)
+    caller = caller_of(identity)
     with viewing(settings, os.environ, show_progress) as viewed:
         try:
             definition = viewed.registry.find(path, None, caller)
@@ -69,7 +69,8 @@ def explain_function(
     return 1 if isinstance(explanation.outcome, Failure) else 0
 
 
-def _caller(identity: str | None) -> Caller:
+def caller_of(identity: str | None) -> Caller:
+    """An admin, acting as a user if there are attributes of one. Raises UsageError."""
     if identity is None:
         return Caller(admin=True)
     attributes = msgspec.json.decode(check_object(identity, "--identity"), type=dict[str, object])

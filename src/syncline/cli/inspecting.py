@@ -78,4 +78,33 @@ def explain(function: str, arguments: str, identity: str | None, as_json: bool, 
     return explain_function(settings_of(flags), function, arguments, identity, as_json=as_json)
 
 
-COMMANDS = (check, audit, explain)
+@click.command(short_help="A Python prompt on the data.")
+@click.option("-c", "command", metavar="CODE", help="Run this instead of asking.")
+@click.option("--identity", metavar="JSON", help='Let run(...) act as a user: \'{"subject": "...", ...}\'.')
+@backend_option
+@data_option
+def shell(command: str | None, identity: str | None, **flags: object) -> int:
+    """A Python prompt on the stored data, with or without a running server.
+
+    \b
+    syncline shell
+    >>> db.query(Message).where(channel="general").take(3)
+    >>> run(messages.send, channel="general", body="hello")
+    >>> with write() as db:
+    ...     db.delete(db.query(Message).first())
+
+    Every statement reads the newest data. run(...) calls a function, internal ones too, through the running server
+    if there is one. write() is one transaction, and needs the data for itself. Document classes, modules of functions
+    and conditions such as gt(3) are there by their names; Tab completes.
+
+    Without a terminal the code comes from -c or stdin, and what expressions give is printed:
+
+    \b
+    syncline shell -c 'db.query(Message).count()'
+    """
+    from .shell import open_shell
+
+    return open_shell(settings_of(flags), command, identity)
+
+
+COMMANDS = (check, audit, explain, shell)

@@ -14,6 +14,7 @@ from syncline.functions import (
     MutationCall,
     Outcome,
     Registry,
+    Release,
     RunSettings,
     load_application,
     make_failure,
@@ -43,8 +44,12 @@ async def call_once(
     args: bytes,
     caller: Caller,
     report: Report,
+    *,
+    release: Release | None = None,
 ) -> Outcome:
     """Run one function (canonical path, one JSON object) in this process. Raises SetupError.
+
+    `release` is the application if it is loaded already.
 
     A function of Syncline itself needs nothing of the application, which may not even load without it.
     """
@@ -61,15 +66,15 @@ async def call_once(
             finished.set_exception(error)
 
     own = path.startswith("_system/")
-    if not own and not (settings.data / DATABASE).exists():
+    if release is None and not own and not (settings.data / DATABASE).exists():
         load_application(settings.backend)  # What is wrong with it is said before a data folder is made.
     with _opened(settings, environment) as store:
         limits = settings.make_limits()
         secrets = open_secrets(settings.data, environment, entropy)
         ProcessVariables(environment).load(store, secrets)
-        release = _Nothing() if own else load_application(settings.backend)
+        code = _Nothing() if own else release or load_application(settings.backend)
         run_settings = RunSettings(limits=limits, env=environment, secrets=secrets)
-        engine = Engine(store, release, run_settings, clock, entropy, report=report, on_fatal=fail)
+        engine = Engine(store, code, run_settings, clock, entropy, report=report, on_fatal=fail)
         live = LiveQueries(engine, clock, limits)
         try:
             kind = engine.release.registry.find(path, None, caller).kind
