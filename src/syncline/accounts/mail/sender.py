@@ -36,7 +36,7 @@ class Mailer:
         """Without a transport mails are kept for the inbox page of development, and count as sent."""
         self._core = core
         self._workers = workers
-        self._transport = transport
+        self.transport = transport
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -76,11 +76,11 @@ class Mailer:
 
     async def _send(self, mail: Mail) -> None:
         core = self._core
-        if self._transport is None:
+        if self.transport is None:
             await self._workers.run(outbox.sent, core, mail, keep=True)
             return
         try:
-            await self._transport(mail)
+            await self.transport(mail)
         except Exception as error:  # Whatever a mail server or the network does, the next mail is tried.
             final = isinstance(error, PermanentError)
             # The text of the error may name the recipient, and nothing else of the mail.

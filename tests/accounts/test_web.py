@@ -1,0 +1,284 @@
+"""What pages of other sites, scanners and attackers send. Checks S12, S18, S22, S23, S25, S26, S28, S31, S39, S48."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.houses import CHEAP, PASSWORD, URL, House, Visitor, house
+from syncline.accounts import AccountError, AccountSettings
+from syncline.accounts.emails import clean_email, normal_form
+from syncline.accounts.redirects import allows_origin, safe_redirect
+from syncline.accounts.web.application import DEVELOPMENT, ENTRIES, Entry
+from syncline.auth import Accounts, EmailCode
+
+SETTINGS = AccountSettings(
+    (Accounts(redirects=["https://app.example.com"]),), "https://site.example.com", True
+)
+
+#: Answered to anybody. What is not listed needs a session, a flow, or a secret of its own.
+OPEN_PAGES = {
+    "/sign-in", "/sign-up", "/reset", "/session", "/token", "/.well-known/jwks.json",
+    "/.well-known/openid-configuration", "/passkeys/options", "/sign-out",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example", "/\\evil.example", "/\t/evil.example", "https:evil.example", "https://site.example.com.evil.example",
+        "https://site.example.com@evil.example", "javascript:alert(1)", "JaVaScript:alert(1)", "http://app.example.com/",
+        "https://app.example.com:444/", "https://evil.example#https://app.example.com", "\\\\evil.example", "evil.example",
+        " /x", "/x\r\nset-cookie: a=b", "https://[::1", "data:text/html,x", "///evil.example", "/" + "x" * 3000, "",
+        "https://app.example.com\\@evil.example", "https://user@app.example.com/",
+    ],
+)  # fmt: skip
+def test_nobody_is_led_to_another_site(target: str) -> None:
+    assert safe_redirect(SETTINGS, target) == "/"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/",
+        "/notes?x=1#y",
+        "/a//b",
+        "https://app.example.com/x",
+        "https://site.example.com/",
+        "https://APP.example.com/x",
+    ],
+)
+def test_people_are_led_within_the_site_and_its_friends(target: str) -> None:
+    assert safe_redirect(SETTINGS, target) == target
+
+
+@given(st.text(max_size=80))
+def test_a_redirect_never_leaves_for_an_origin_that_is_not_allowed(text: str) -> None:
+    target = safe_redirect(SETTINGS, text)
+    path = target.startswith("/") and not target.startswith(("//", "/\\"))
+    assert path or target.startswith(("https://app.example.com", "https://site.example.com"))
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.path)
+def test_every_route_refuses_who_is_not_signed_in(house: House, entry: Entry) -> None:
+    path = f"/auth{entry.path}"
+    visitor = house.visitor()
+    visitor.get("/auth/sign-in")
+    if entry.get is not None and entry.path not in OPEN_PAGES:
+        answer = visitor.request("GET", path)
+        refused = answer.status_code in (400, 401, 403, 404, 410)
+        assert refused or answer.headers.get("location", "").startswith("/auth/sign-in"), answer.status_code
+    if entry.form is not None and entry.path not in OPEN_PAGES:
+        visitor.get("/auth/sign-in")
+        answer = visitor.submit(path, action="x")
+        assert answer.status_code in (400, 401, 403, 404, 410) or "Sign in to" in answer.text
+    if entry.json is not None and entry.path not in OPEN_PAGES:
+        assert visitor.post(path, flow="x", credential={}).status_code in (400, 401, 403, 404)
+    if entry.free is not None:
+        assert visitor.post(path, grant_type="refresh_token", refresh_token="x").status_code in (200, 401)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost.evil.example:3210"])
+def test_other_sites_can_send_nothing(house: House, origin: str) -> None:
+    visitor = house.sign_up("ann@example.com")
+    visitor.get("/auth/devices")
+    form = visitor.request(
+        "POST", "/auth/devices", data={**visitor.hidden, "action": "everywhere"}, headers={"origin": origin}
+    )
+    script = visitor.request("POST", "/auth/token", json={}, headers={"origin": origin})
+    assert form.status_code == script.status_code == 403
+    assert "access-control-allow-origin" not in script.headers
+    read = visitor.request("GET", "/auth/session", headers={"origin": origin})
+    assert read.json()["user"] is None
+    assert "access-control-allow-origin" not in read.headers
+    assert visitor.session() is not None
+
+
+def test_a_form_needs_what_its_page_hid_in_it(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    same = {"origin": URL, "sec-fetch-site": "same-origin"}
+    for token in (
+        {},
+        {"csrf": ""},
+        {"csrf": "0" * 32},
+        {"csrf": house.sign_up("bob@example.com").hidden.get("csrf", "x")},
+    ):
+        answer = visitor.request("POST", "/auth/sign-out", data={"x": "y", **token}, headers=same)
+        assert answer.status_code == 403
+    assert visitor.session() is not None
+
+
+def test_a_cross_site_request_without_an_origin_is_refused(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    for site in ("cross-site", "same-site", "none"):
+        answer = visitor.request("POST", "/auth/token", json={}, headers={"sec-fetch-site": site})
+        assert answer.status_code == 403
+
+
+def test_scripts_must_say_json(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    answer = visitor.request("POST", "/auth/token", content="{}", headers={"content-type": "text/plain"})
+    assert answer.status_code == 415
+
+
+def test_get_changes_nothing(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    for entry in ENTRIES:
+        if entry.get is not None:
+            visitor.request("GET", f"/auth{entry.path}")
+    assert visitor.session() is not None
+    assert visitor.user()["email"] == "ann@example.com"
+
+
+@pytest.mark.parametrize(
+    "path", ["/auth/sign-in", "/auth/nothing", "/auth/session", "/auth/assets/style.css"]
+)
+def test_every_answer_is_armoured(house: House, path: str) -> None:
+    headers = house.visitor().request("GET", path).headers
+    policy = headers["content-security-policy"]
+    for part in (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ):
+        assert part in policy
+    assert "unsafe" not in policy
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_a_friendly_origin_may_read_with_the_cookie(tmp_path: Path) -> None:
+    with house(
+        tmp_path,
+        CHEAP,
+        EmailCode(),
+        Accounts(redirects=["https://app.example.com"]),
+        url="https://example.com",
+        production=True,
+    ) as built:
+        visitor = built.visitor()
+        friend = visitor.request("GET", "/auth/session", headers={"origin": "https://app.example.com"})
+        assert friend.headers["access-control-allow-origin"] == "https://app.example.com"
+        assert friend.headers["access-control-allow-credentials"] == "true"
+        stranger = visitor.request("GET", "/auth/session", headers={"origin": "http://localhost:5173"})
+        assert "access-control-allow-origin" not in stranger.headers
+
+
+def test_what_is_too_large_or_packed_is_refused(house: House) -> None:
+    visitor = house.visitor()
+    json, form = {"content-type": "application/json"}, {"content-type": "application/x-www-form-urlencoded"}
+    assert visitor.request("POST", "/auth/token", content=b"x" * 70_000, headers=json).status_code == 413
+    assert (
+        visitor.request("POST", "/auth/sign-in", content=b"a=" + b"x" * 70_000, headers=form).status_code
+        == 413
+    )
+    packed = {**json, "content-encoding": "gzip"}
+    assert visitor.request("POST", "/auth/token", content=b"x", headers=packed).status_code == 415
+    assert visitor.request("POST", "/auth/token", content=b"[" * 60_000, headers=json).status_code == 400
+    many = "&".join(f"a{number}=1" for number in range(100))
+    assert visitor.request("POST", "/auth/sign-in", content=many, headers=form).status_code == 400
+    assert visitor.request("POST", "/auth/sign-in", content=b"a=%ff%fe\xff", headers=form).status_code == 400
+
+
+def test_development_helpers_are_not_there_in_production(tmp_path: Path) -> None:
+    with house(tmp_path, CHEAP, url="https://example.com", production=True) as built:
+        for entry in DEVELOPMENT:
+            assert (
+                built.visitor().request("GET", f"/auth{entry.path}".replace("{id:int}", "1")).status_code
+                == 404
+            )
+        assert not allows_origin(built.settings, "http://localhost:5173")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ann", "ann@", "@example.com", "ann@localhost", "ann@exa mple.com", "ann\r\nbcc: x@example.com", "a@b@example.com",
+     "ann@example.com\0", "ann@-example.com", "ann@127.0.0.1", "a" * 65 + "@example.com", "ann@" + "x." * 130 + "com",
+     "ann,bob@example.com", "<ann@example.com>", ".ann@example.com", "an..n@example.com"],
+)  # fmt: skip
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(AccountError):
+        clean_email(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        (" Ann@EXAMPLE.com ", "Ann@example.com"),
+        (
+            "ann\uff20example.com",
+            "ann@example.com",
+        ),  # A full-width @ is one after normalisation, and is treated so.
+        ("ann@bücher.example", "ann@xn--bcher-kva.example"),
+    ],
+)
+def test_addresses_have_one_form(text: str, clean: str) -> None:
+    assert clean_email(text) == clean
+    assert normal_form(clean) == clean.lower()
+
+
+def attempt(visitor: Visitor, kind: str, email: str) -> tuple[int, str]:
+    """One try at an endpoint: status and body without what differs by chance."""
+    match kind:
+        case "password":
+            visitor.get("/auth/sign-in")
+            answer = visitor.submit(
+                "/auth/sign-in", email=email, password="not the password", method="password"
+            )
+        case "code":
+            visitor.get("/auth/sign-in")
+            answer = visitor.submit("/auth/sign-in", email=email, method="code")
+        case "sign-up":
+            visitor.get("/auth/sign-up")
+            answer = visitor.submit("/auth/sign-up", email=email, password="a quite long password")
+        case _:
+            visitor.get("/auth/reset")
+            answer = visitor.submit("/auth/reset", email=email)
+    text = answer.text.replace(email, "EMAIL")
+    for value in visitor.hidden.values():
+        text = text.replace(value, "HIDDEN")
+    return answer.status_code, text
+
+
+@pytest.mark.parametrize("kind", ["password", "code", "sign-up", "reset"])
+def test_an_address_with_an_account_is_answered_like_one_without(house: House, kind: str) -> None:
+    house.sign_up("ann@example.com")
+    assert attempt(house.visitor(), kind, "ann@example.com") == attempt(
+        house.visitor(), kind, "bob@example.com"
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["password", "code", "sign-up", "reset"])
+def test_an_address_with_an_account_takes_as_long_as_one_without(house: House, kind: str) -> None:
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(50):
+        house.clock.advance(3600)
+        for known in (True, False) if number % 2 else (False, True):
+            email = f"{'ann' if known else 'bob'}{number}@example.com"
+            if known:
+                house.sign_up(email)
+            house.clock.advance(3600)
+            visitor = house.visitor()
+            began = time.perf_counter()
+            attempt(visitor, kind, email)
+            times[known].append(time.perf_counter() - began)
+    apart = abs(statistics.median(times[True]) - statistics.median(times[False]))
+    assert apart < 0.005
+
+
+def test_nothing_secret_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    visitor = house.sign_up("ann@example.com", PASSWORD)
+    secrets = [PASSWORD, house.code("ann@example.com"), visitor.token(), visitor.cookies["syncline_session"]]
+    visitor.sign_in("ann@example.com", "another wrong one")
+    assert not [each for each in [*secrets, "another wrong one"] if each in caplog.text]
