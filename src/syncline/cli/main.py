@@ -213,7 +213,7 @@ def data(
 ) -> int:
     """Show the tables, or the documents of one.
 
-    Reads the data folder, so no server may run on it. Needs no code of the application.
+    Reads the data folder, also beside a running server. Needs no code of the application.
     """
     from .transferring import show_documents, show_tables
 
@@ -233,7 +233,7 @@ def data(
 def export(path: Path | None, table: str | None, form: str | None, **flags: object) -> int:
     """Write all documents, as of one moment, into a ZIP file in the layout of Convex.
 
-    Reads the data folder, so no server may run on it. Needs no code of the application.
+    Reads the data folder, also beside a running server. Needs no code of the application.
     """
     from .transferring import export as write
 

@@ -18,7 +18,7 @@ from syncline.kernel.errors import SetupError
 from syncline.server.console import counted
 from syncline.server.data_key import read_data_key
 from syncline.server.settings import Settings
-from syncline.store import Store
+from syncline.store import StoreView
 from syncline.transfer import (
     Filter,
     StoredSnapshot,
@@ -93,8 +93,11 @@ def export(settings: Settings, path: Path | None, name: str | None, form: str | 
 
 @contextmanager
 def _snapshot(settings: Settings) -> Generator[StoredSnapshot]:
-    store = Store.open(settings.data, clock=SystemClock(), key=read_data_key(os.environ), create=False)
-    with store, open_snapshot(store) as snapshot:
+    key = read_data_key(os.environ)
+    with (
+        StoreView(settings.data, monotonic=SystemClock().monotonic, key=key) as view,
+        open_snapshot(view) as snapshot,
+    ):
         yield snapshot
 
 

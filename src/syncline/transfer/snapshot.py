@@ -11,7 +11,7 @@ import msgspec
 
 from syncline.database import END, Progress
 from syncline.kernel.errors import SetupError, quoted
-from syncline.store import Reader, ShapeInfo, Store, TableInfo
+from syncline.store import Reader, ShapeInfo, Store, StoreView, TableInfo
 from syncline.values import Json, parse_json
 
 Report = Callable[[Progress], None]
@@ -84,7 +84,7 @@ class StoredSnapshot:
 
 
 @contextmanager
-def open_snapshot(store: Store) -> Generator[StoredSnapshot]:
+def open_snapshot(store: Store | StoreView) -> Generator[StoredSnapshot]:
     """A snapshot of the newest commit, until the block ends. Syncline's own tables are not part of it."""
     shapes = {shape.table: shape for shape in store.shapes()}  # The last of each table is the one in force.
     tables = [

@@ -36,8 +36,7 @@ def export_zip(snapshot: StoredSnapshot, path: Path, report: Report) -> dict[str
     Memory does not grow with the data. The file appears when it is whole.
     """
     counts: dict[str, int] = {}
-    # Those whose names begin with _ are about this deployment: its environment variables, its jobs.
-    tables = [table for table in snapshot.tables.values() if not table.name.startswith("_")]
+    tables = snapshot.tables.values()
     with new_file(path) as raw, zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         with _member(archive, "README.md") as file:
             file.write(_README)
