@@ -17,7 +17,7 @@ from pathlib import Path
 # Run as a script, Python would look for `bench` in this folder.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import identity, lifecycle, live, loader, machine, report, rules, search, throughput
+from bench import developer, identity, lifecycle, live, loader, machine, report, rules, search, throughput
 from bench.settings import Settings
 
 Benchmark = Callable[[Settings, report.Report], None]
@@ -33,6 +33,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "coldstart": lifecycle.coldstart,
     "index-build": lifecycle.index_build,
     "reload": lifecycle.reload,
+    "help": developer.help_text,
+    "dev": developer.dev,
+    "save": developer.save,
+    "tests": developer.tests,
     "rules": rules.rules,
     "search": search.search,
     "tokens": identity.tokens,
