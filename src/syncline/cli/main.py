@@ -171,24 +171,36 @@ def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
     return watch_function(settings_of(flags), function, arguments, as_json=as_json)
 
 
-@syncline.command(short_help="Write TypeScript types of the functions.")
+@syncline.command(short_help="Write types of the functions for clients.")
 @click.option(
     "--output",
     "typescript",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Folder inside the frontend's npm package.  [SYNCLINE_TYPESCRIPT]",
+    help="Folder for TypeScript, inside the frontend's npm package.  [SYNCLINE_TYPESCRIPT]",
+)
+@click.option(
+    "--python",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A Python module, for syncline.client in other programs.  [SYNCLINE_PYTHON]",
 )
 @click.option("--check", is_flag=True, help="Write nothing; fail when the files are not up to date.")
 @backend_option
 def codegen(check: bool, **flags: object) -> int:
-    """Write api.js, api.d.ts and dataModel.d.ts for the official client.
+    """Write api.js, api.d.ts and dataModel.d.ts for the official client, and a module for clients in Python.
 
-    `syncline dev` does it on every save, if [tool.syncline] says where: typescript = "web/src/_generated".
+    \b
+    syncline codegen --output web/src/_generated
+    syncline codegen --python worker/api.py
+    syncline codegen --check                          in CI
+
+    `syncline dev` does it on every save, if [tool.syncline] says where: typescript = "web/src/_generated" and
+    python = "worker/api.py".
     """
-    from .generating import generate_typescript
+    from .generating import generate_types
 
-    return generate_typescript(settings_of(flags), check=check)
+    return generate_types(settings_of(flags), check=check)
 
 
 for _command in COMMANDS:

@@ -5,6 +5,7 @@ async with Client("http://127.0.0.1:3210") as client:
         ...
 """
 
+from . import remote
 from .blocking import LiveResult, SyncClient
 from .client import Client
 from .errors import (
@@ -33,4 +34,5 @@ __all__ = [
     "Token",
     "TokenSource",
     "Update",
+    "remote",
 ]

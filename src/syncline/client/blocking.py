@@ -13,7 +13,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from .client import Client
 from .errors import ClientClosedError, ClientError
-from .functions import AppFunction, AsyncAppFunction
+from .functions import AnyAction, AnyMutation, AnyQuery, AsyncAppFunction
 from .subscription import Subscription, Update
 from .tokens import TokenSource
 from .watches import State
@@ -86,7 +86,7 @@ class SyncClient:
     @overload
     def query(self, function: str, /, **arguments: Any) -> Any: ...
     @overload
-    def query(self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def query(self, function: AnyQuery[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     def query(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `Client.query`."""
         return self._run(self._client.query(function, *args, **kwargs))
@@ -94,7 +94,7 @@ class SyncClient:
     @overload
     def mutation(self, function: str, /, **arguments: Any) -> Any: ...
     @overload
-    def mutation(self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def mutation(self, function: AnyMutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     def mutation(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `Client.mutation`."""
         return self._run(self._client.mutation(function, *args, **kwargs))
@@ -104,7 +104,7 @@ class SyncClient:
     @overload
     def action(self, function: AsyncAppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     @overload
-    def action(self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    def action(self, function: AnyAction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     def action(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """As `Client.action`."""
         return self._run(self._client.action(function, *args, **kwargs))
@@ -120,7 +120,7 @@ class SyncClient:
     @overload
     def subscribe(
         self,
-        function: AppFunction[P, R],
+        function: AnyQuery[P, R],
         callback: Callable[[Update[R]], None],
         /,
         *args: P.args,

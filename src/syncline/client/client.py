@@ -21,7 +21,7 @@ from syncline.protocol import ProtocolError
 from .calls import Call, CallKind
 from .connection import Connection, FatalProtocolError, RefusedError
 from .errors import AuthenticationError, ClientClosedError, ClientError, ConnectionLostError
-from .functions import AppFunction, AsyncAppFunction, Bound, Functions
+from .functions import AnyAction, AnyMutation, AnyQuery, AsyncAppFunction, Bound, Functions
 from .link import CONNECT_ERRORS, Link, open_link, socket_url
 from .outcomes import Failed, Settled, Succeeded
 from .subscription import Subscription
@@ -137,7 +137,7 @@ class Client:
     @overload
     async def query(self, function: str, /, **arguments: Any) -> Any: ...
     @overload
-    async def query(self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def query(self, function: AnyQuery[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def query(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """The result of a query, now. Waits for the connection if there is none. Raises FunctionError."""
         bound = self._functions.find(function, "query")
@@ -150,7 +150,7 @@ class Client:
     @overload
     async def mutation(self, function: str, /, **arguments: Any) -> Any: ...
     @overload
-    async def mutation(self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def mutation(self, function: AnyMutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def mutation(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run a mutation exactly once, in the order of the calls, over as many connections as it takes.
 
@@ -164,7 +164,7 @@ class Client:
     @overload
     async def action(self, function: AsyncAppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     @overload
-    async def action(self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def action(self, function: AnyAction[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def action(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run an action, at most once. Raises FunctionError; ConnectionLostError if nobody knows how it ended."""
         return await self._call("action", function, args, kwargs)
@@ -173,7 +173,7 @@ class Client:
     def subscribe(self, function: str, /, **arguments: Any) -> Subscription[Any]: ...
     @overload
     def subscribe(
-        self, function: AppFunction[P, R], /, *args: P.args, **kwargs: P.kwargs
+        self, function: AnyQuery[P, R], /, *args: P.args, **kwargs: P.kwargs
     ) -> Subscription[R]: ...
     def subscribe(self, function: Any, /, *args: Any, **kwargs: Any) -> Subscription[Any]:
         """A live query: `async for` over it, or `async with` it. Nothing is sent before."""

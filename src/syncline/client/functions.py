@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, ParamSpec, Protocol, TypeGuard, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeAlias, TypeGuard, TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, SetupError
 from syncline.protocol import parse_path
@@ -12,8 +12,10 @@ from syncline.schema import ArgumentsCodec, ResultCodec, evaluate
 from syncline.values import InvalidValueError, decode_json, encode_json
 
 from .errors import ClientError
+from .remote import RemoteAction, RemoteFunction, RemoteMutation, RemoteQuery
 
 P = ParamSpec("P")
+R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 
@@ -40,6 +42,12 @@ class AsyncAppFunction(_Decorated, Protocol[P, R_co]):
     """A decorated `async def`."""
 
     def __call__(self, ctx: Any, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]: ...
+
+
+#: What is called as a query, a mutation or an action: the application's own, or what codegen wrote of it.
+AnyQuery: TypeAlias = AppFunction[P, R] | RemoteQuery[P, R]
+AnyMutation: TypeAlias = AppFunction[P, R] | RemoteMutation[P, R]
+AnyAction: TypeAlias = AppFunction[P, R] | RemoteAction[P, R]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +107,29 @@ class Functions:
                 if len(self._bound) < 10_000:
                     self._bound[function] = bound
             return bound
-        if not _is_decorated(function):
+        if isinstance(function, RemoteFunction):
+            actual: str = function.kind
+        elif _is_decorated(function):
+            actual = str(function.kind.value).lower()
+        else:
             raise TypeError(
                 f"{function!r} is neither a path such as 'messages:list' nor a decorated function"
             )
-        actual = str(function.kind.value).lower()
         if actual != kind:
             article = "an" if actual == "action" else "a"
             raise TypeError(f"{function!r} is {article} {actual}: call it by client.{actual}(...)")
         if bound is None:
-            bound = self._bound[function] = self._bind(function)
+            bound = self._bound[function] = self._bind(
+                cast("_Decorated | RemoteFunction[..., Any]", function)
+            )
         return bound
 
-    def _bind(self, function: _Decorated) -> Bound:
+    def _bind(self, function: _Decorated | RemoteFunction[..., Any]) -> Bound:
         fn = function.fn
-        path = parse_path(f"{self._module_on_the_wire(fn.__module__)}:{function.name}")
+        if isinstance(function, RemoteFunction):
+            path = function.path
+        else:
+            path = parse_path(f"{self._module_on_the_wire(fn.__module__)}:{function.name}")
         if "return" not in fn.__annotations__:
             raise SetupError(
                 f"{path}: the return hint is missing", "results are typed by it: def ... -> None:"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from syncline import __version__
-from syncline.codegen import generate
+from syncline.codegen import generate, generate_python
 from syncline.functions import WATCHDOG, Release
 from syncline.http import read_site
 from syncline.kernel.errors import SetupError
@@ -125,12 +125,15 @@ class Child:
             self._console.details(traceback.format_exception(error))
 
     def _generate(self, release: Release) -> None:
-        """Let the frontend's types follow the functions."""
-        folder = self._settings.typescript
-        if folder is None:
-            return
+        """Let the types of clients follow the functions."""
+        folder, module = self._settings.typescript, self._settings.python
         began = time.monotonic()
         try:
+            if module is not None and generate_python(release.registry).write(module):
+                what = f"wrote {self._settings.shown(module)}"
+                self._console.event("codegen", "", time.monotonic() - began, what)
+            if folder is None:
+                return
             written = generate(release.registry, release.schema).write(folder)
         except OSError as error:
             self._console.event("codegen", "", None, f"nothing was written: {error}", bad=True)

@@ -41,6 +41,8 @@ class Settings:
     site: Path | None = None
     #: Where generated TypeScript goes, inside the frontend's npm package.
     typescript: Path | None = None
+    #: The Python module with the functions' types, for clients without the application's code.
+    python: Path | None = None
     host: str = "127.0.0.1"
     port: int = 3210
     #: Under which browsers reach the server, without a path. None: not said; on this machine it is http://localhost:PORT.
@@ -67,7 +69,7 @@ class Settings:
     @classmethod
     def from_json(cls, text: str) -> Settings:
         values: dict[str, Any] = json.loads(text)
-        for name in ("backend", "data", "site", "typescript", "base"):
+        for name in ("backend", "data", "site", "typescript", "python", "base"):
             if values[name] is not None:
                 values[name] = Path(values[name])
         values["origins"] = tuple(values["origins"])
@@ -176,6 +178,7 @@ _READERS = {
     "data": _read_path,
     "site": _read_path,
     "typescript": _read_path,
+    "python": _read_path,
     "host": _read_host,
     "origins": _read_origins,
     "port": _read_port,
