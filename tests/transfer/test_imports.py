@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -32,6 +34,8 @@ from syncline.kernel.errors import SetupError
 from syncline.store import Commit, DocumentWrite, EntryWrite, LoadRefusedError, LogTrimmedError, Store
 from syncline.transfer import Format, Mode, open_contents
 from syncline.values import decode_id, encode_id
+
+MIN, MAX = datetime(1900, 1, 1), datetime(2200, 1, 1)
 
 
 class Color(Enum):
@@ -72,6 +76,9 @@ class ImportThing(Document, table="things"):
     maybe: str | None = None
     mixed: int | str | list[Int64] | None = None
     at: datetime | None = None
+    day: date | None = None
+    key: UUID | None = None
+    amount: Decimal | None = None
     color: Color = Color.RED
     place: Place | None = None
     scores: dict[str, float] = {}
@@ -188,6 +195,10 @@ def things(number: int) -> st.SearchStrategy[dict[str, object]]:
         "text": text,
         "maybe": st.none() | text,
         "mixed": st.none() | small | text | st.lists(big, max_size=3),
+        "at": st.none() | st.datetimes(MIN, MAX, timezones=st.just(UTC)),
+        "day": st.none() | st.dates(),
+        "key": st.none() | st.uuids(),
+        "amount": st.none() | st.decimals(allow_nan=False, allow_infinity=False),
         "color": st.sampled_from(list(Color)),
         "place": st.none() | st.fixed_dictionaries({"city": text, "visits": big}),
         "scores": st.dictionaries(st.sampled_from(["a", "b", "c"]), floats),
@@ -360,10 +371,18 @@ def test_bad_rows_are_named_with_file_line_path_and_what_was_expected(store: Sto
         "  users.jsonl:6: this is not JSON: JSON is malformed: invalid character (byte 4)",
         "  users.jsonl:7: a document is a JSON object, got list",
         "  users.jsonl:8: `users._id`: 'x' is not an id: ids have 31, 32, 34, 36 or 37 characters, got 1",
-        "  users.jsonl:10: `users._creationTime`: expected milliseconds since 1970, up to the year 2248, got -5 (int)",
+        "  users.jsonl:10: `users._creationTime`: expected milliseconds since 1970, and none in the future, got -5 (int)",
         "  users.jsonl:9: its key in the unique index by_name is that of users.jsonl:1",
         "  help: correct the rows, or change the schema; then import again. Nothing was imported",
     ]
+
+
+@pytest.mark.parametrize("value", [1.7e15, math.inf, -1, "yesterday", True])
+def test_creation_times_that_cannot_be_are_refused(store: Store, tmp_path: Path, value: object) -> None:
+    path = tmp_path / "users.jsonl"
+    path.write_text(lines([{"name": "a", "_creationTime": value}]).replace("Infinity", "1e400"))
+    text = refused(store, path, "users", ImportUser)
+    assert "`users._creationTime`: expected milliseconds since" in text or "is not JSON" in text
 
 
 def test_a_misspelled_field_is_named_with_the_nearest_one(store: Store, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from syncline.store import Store
 from syncline.system import ImportJob
 
 SCHEMA = """
-    from syncline import Document, Id, Index
+    from syncline import Document, Id, Index, SearchIndex
 
     class User(Document):
         name: str
@@ -35,6 +35,7 @@ SCHEMA = """
         text: str
 
         by_author = Index("author")
+        words = SearchIndex("text")
 """
 FUNCTIONS = """
     from syncline import Id, MutationCtx, QueryCtx, mutation, query
@@ -48,6 +49,10 @@ FUNCTIONS = """
     def of(ctx: QueryCtx, name: str) -> list[str]:
         user = ctx.db.query(User).where(name=name).unique()
         return [] if user is None else [post.text for post in ctx.db.query(Post).where(author=user.id)]
+
+    @query
+    def search(ctx: QueryCtx, words: str) -> list[str]:
+        return [post.text for post in ctx.db.query(Post).search(Post.words, words).take(10)]
 
     @mutation
     def join(ctx: MutationCtx, name: str) -> Id[User]:
@@ -149,12 +154,30 @@ def test_live_queries_run_again_and_new_documents_refer_to_imported_ones(
     )
 
 
+def test_imported_documents_are_found_by_their_words(server: Running, tmp_path: Path) -> None:
+    old = server.value("mutation", "posts:join", name="Old")
+    server.value("mutation", "posts:write", author=old, text="hi from before")
+    assert server.value("query", "posts:search", words="hi") == ["hi from before"]
+    perform(server, upload(server, application_zip(tmp_path / "app.zip"), "replace"))
+    assert server.value("query", "posts:search", words="hi") == ["hi"]
+    server.value("mutation", "posts:write", author=document_id(10_090, 1), text="hi again and again")
+    more = lines([{"author": document_id(10_090, 1), "text": "hi to you"}]).encode()
+    perform(server, upload(server, more, "append", "jsonLines", "posts"))
+    assert sorted(server.value("query", "posts:search", words="hi")) == [
+        "hi",
+        "hi again and again",
+        "hi to you",
+    ]
+    assert server.value("query", "posts:search", words="before") == []
+
+
 def test_the_data_are_the_same_after_a_restart(tmp_path: Path) -> None:
     with running(tmp_path / "app", MODULES) as server:
         perform(server, upload(server, application_zip(tmp_path / "app.zip"), "requireEmpty"))
         before = server.value("query", "posts:of", name="Ada")
     with running(tmp_path / "app", MODULES) as server:
         assert server.value("query", "posts:of", name="Ada") == before == ["hi"]
+        assert server.value("query", "posts:search", words="hi") == ["hi"]
         assert server.value("mutation", "posts:join", name="Bob").startswith(document_id(10_090, 1)[:3])
 
 

@@ -17,6 +17,7 @@ from syncline.server.console import counted
 from syncline.server.endpoint import find_endpoint
 from syncline.server.importing import store_for_import
 from syncline.server.settings import Settings
+from syncline.store import LoadRefusedError, WriteRefusedError
 from syncline.transfer import Format, Import, Mode, TableSummary, open_contents
 
 from .calling import show_progress
@@ -103,6 +104,9 @@ def _in_process(settings: Settings, options: Options) -> int:
                 return 0
             confirm(summaries, options)
             added = job.load()
+        except (WriteRefusedError, LoadRefusedError) as error:
+            forget = isinstance(error, LoadRefusedError)
+            raise SetupError(str(error), "nothing was imported") from error
         except KeyboardInterrupt:
             forget = False
             bar.clear()

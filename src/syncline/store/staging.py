@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import apsw
 import msgspec
 
+from .errors import StoreFullError
 from .layout import connect
 from .sqlite import Connection
 
@@ -124,9 +126,14 @@ class Staging:
             connection.executemany(_ADD_ENTRY, entries)
             connection.execute(_PROGRESS, (source, progress.line, progress.documents))
             connection.execute("COMMIT")
-        except BaseException:
+        except BaseException as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(error, apsw.FullError):
+                raise StoreFullError(
+                    f"the disk that holds {self._path.parent} is full. Free some space, then run the import again: "
+                    "it goes on from here"
+                ) from error
             raise
         return [] if whole else self._repeats(documents)
 

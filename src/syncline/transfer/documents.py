@@ -17,8 +17,8 @@ from .dialects import Restorer
 from .plans import TablePlan
 from .rows import Row
 
-#: Creation times are microseconds in 8 bytes, and floats of milliseconds tell them apart up to here.
-_LAST_CREATION_US = 2**43 * 1000
+#: Creation times of new documents go on from the newest one, so none may be far ahead. Clocks differ a little.
+_AHEAD_US = 3600 * 1_000_000
 
 
 class BadRow(Exception):
@@ -94,9 +94,9 @@ class RowReader:
             created = microseconds(value)
         except (OverflowError, ValueError):  # NaN and the infinities
             created = -1
-        if not 0 <= created <= _LAST_CREATION_US:
+        if not 0 <= created <= self._now_us + _AHEAD_US:
             raise _Problem(
-                f"`{self._table.name}._creationTime`: expected milliseconds since 1970, up to the year 2248, "
+                f"`{self._table.name}._creationTime`: expected milliseconds since 1970, and none in the future, "
                 f"got {show(value)}"
             )
         return created
