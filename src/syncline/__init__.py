@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         App,
         MutationCtx,
         QueryCtx,
+        Retry,
         SyncActionCtx,
         action,
         cron,
@@ -82,6 +83,7 @@ __all__ = [
     "Page",
     "PaginationOptions",
     "QueryCtx",
+    "Retry",
     "Rules",
     "ScheduledJob",
     "SearchIndex",
@@ -111,7 +113,7 @@ __all__ = [
 # Imported when first used: `syncline --help` must not wait for the database.
 _HOMES = {
     "syncline.functions": (
-        "ActionCtx App MutationCtx QueryCtx SyncActionCtx action cron every mutation query"
+        "ActionCtx App MutationCtx QueryCtx Retry SyncActionCtx action cron every mutation query"
     ),
     "syncline.kernel.errors": (
         "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError "

@@ -101,7 +101,6 @@ class Process:
         self.engine.reload(load_application(folder / "backend"), done.append)
         self.run_until(lambda: bool(done))
         assert done == [None]
-        self.jobs.on_release()
         self.run_until(lambda: self.jobs.ready)
 
     def end(self) -> None:

@@ -16,6 +16,7 @@ from .loader import Release, load_application
 from .log_book import LogBook, LogEntry
 from .outcomes import ErrorFacts, Failure, Frame, Outcome, Success
 from .registry import Registry
+from .retry import Retry
 from .run import Auth, Execution, RunSettings, TransactionRun
 from .scheduling import Scheduler
 from .variables import Environment, StoredVariables
@@ -52,6 +53,7 @@ __all__ = [
     "QueryResult",
     "Registry",
     "Release",
+    "Retry",
     "RunSettings",
     "Scheduler",
     "StoredVariables",

@@ -16,14 +16,27 @@ from .outcomes import Outcome, Success
 class Job:
     """An action on its way. Its time limit, its end and a shutdown race to answer it."""
 
-    __slots__ = ("_answered", "_done", "_lock", "_raw_args", "run")
+    __slots__ = ("_answered", "_done", "_lock", "attempt", "handle", "pause", "raw_args", "run", "stop")
 
-    def __init__(self, run: ActionRun, raw_args: bytes, done: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self,
+        run: ActionRun,
+        raw_args: bytes,
+        done: Callable[[Outcome], None],
+        handle: object | None = None,
+    ) -> None:
         self.run = run
-        self._raw_args = raw_args
+        self.raw_args = raw_args
         self._done = done
         self._answered = False
         self._lock = threading.Lock()
+        #: By which it can be cancelled.
+        self.handle = handle
+        #: Ends what runs it, if that can be ended.
+        self.stop: Callable[[], None] | None = None
+        self.attempt = 1
+        #: Seconds after which it is to be attempted again; None: it is not.
+        self.pause: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -34,7 +47,7 @@ class Job:
     def arguments(self) -> dict[str, object] | None:
         """The decoded arguments, or None: then the job is answered."""
         try:
-            return self.run.definition.arguments.decode(self._raw_args)
+            return self.run.definition.arguments.decode(self.raw_args)
         except SynclineError as error:
             self.fail(error, raised_by_function=False)
             return None
@@ -58,6 +71,8 @@ class Job:
         run = self.run
         if raised_by_function is None:
             raised_by_function = not isinstance(error, ResultError)
+        if raised_by_function and self._is_to_be_repeated(error):
+            return
         self._answer(
             make_failure(
                 error,
@@ -77,6 +92,12 @@ class Job:
             ),
             raised_by_function=False,
         )
+        self._end()
+
+    def cancel(self) -> None:
+        """Answer it as cancelled, and end what runs it."""
+        self.cancelled()
+        self._end()
 
     def cancelled(self) -> None:
         """The action was stopped from outside, or cancelled itself."""
@@ -93,6 +114,34 @@ class Job:
             ),
             raised_by_function=False,
         )
+
+    def begin(self) -> None:
+        """An attempt begins."""
+        self.pause = None
+
+    @property
+    def answered(self) -> bool:
+        return self._answered
+
+    def answer(self, outcome: Outcome) -> None:
+        """Answer it as somebody else says."""
+        self._answer(outcome)
+
+    def _is_to_be_repeated(self, error: BaseException) -> bool:
+        retry = self.run.definition.retry
+        if retry is None or self._answered or not retry.allows(error, self.attempt):
+            return False
+        self.pause = retry.pause(self.attempt, self.run.random)
+        self.run.logs.add_text(
+            "WARN",
+            f"attempt {self.attempt} failed, the next one is in {self.pause:.2g} s: {type(error).__name__}: {error}",
+        )
+        self.attempt += 1
+        return True
+
+    def _end(self) -> None:
+        if self.stop is not None:
+            self.stop()
 
     def _answer(self, outcome: Outcome) -> None:
         with self._lock:

@@ -41,12 +41,16 @@ class ActionLoop:
         """`job` has ended."""
         self._post(self._forget, job)
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something on the loop's thread in so many seconds."""
+        self._post(self._loop.call_later, seconds, call)
+
     def close(self) -> None:
         """Cancel what runs and end the thread."""
         self._post(self._stop)
         self._thread.join(_CANCEL_AGAIN)
 
-    def _post(self, function: Callable[..., None], *args: object) -> None:
+    def _post(self, function: Callable[..., object], *args: object) -> None:
         # Threads of actions that the server did not wait for may still report after it has stopped.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *args)
@@ -109,6 +113,7 @@ class ActionLoop:
             definition.fn(ActionCtx(job.run), **kwargs), self._deadline, self._step_seconds, definition.label
         )
         body = self._loop.create_task(steps, name=f"{definition.path} (body)")
+        job.stop = lambda: self._post(body.cancel)
         try:
             await self._wait(body, job)
         except asyncio.CancelledError:

@@ -53,7 +53,7 @@ class ActionRun(Run):
     ) -> None:
         super().__init__(definition, caller, host.node.settings, request_id)
         self._host = host
-        self._seed = seed
+        self.seed = seed
 
     def _environment(self) -> Environment:
         node = self._host.node
@@ -66,7 +66,7 @@ class ActionRun(Run):
     @property
     def random(self) -> Random:
         if self._random is None:
-            self._random = Random(self._seed)  # noqa: S311 - like ctx.random of queries: not for secrets
+            self._random = Random(self.seed)  # noqa: S311 - like ctx.random of queries: not for secrets
         return self._random
 
     async def call(self, definition: FunctionDefinition, values: dict[str, object]) -> object:
@@ -106,7 +106,10 @@ class ActionRun(Run):
 
     def _start(self, definition: FunctionDefinition, values: dict[str, object], done: _Done) -> None:
         arguments = definition.arguments
-        raw_args = arguments.encode(arguments.check(values))
+        self.start_call(definition, arguments.encode(arguments.check(values)), done)
+
+    def start_call(self, definition: FunctionDefinition, raw_args: bytes, done: _Done) -> None:
+        """Start a query or mutation with encoded arguments; `done` gets its outcome on some thread."""
         # The backend calls itself here: internal functions are open to it. Rules bind what it calls as they bind it.
         caller = replace(self.caller, backend=True, trusted=not self.restricted)
         if definition.kind is Kind.QUERY:

@@ -45,6 +45,8 @@ class ActionCall(msgspec.Struct, frozen=True, eq=False):
     request_id: str | None = None
     #: The scheduled job that it is, if it is one.
     job: Id[ScheduledJob] | None = None
+    #: By which `Engine.cancel` finds it.
+    handle: object | None = None
 
 
 class QueryJob(msgspec.Struct, frozen=True, eq=False):

@@ -8,13 +8,26 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from syncline.kernel.errors import SetupError
 
 from .collecting import collect
 from .kinds import Kind
+from .retry import Retry
 from .sources import line_of_def
 
 if TYPE_CHECKING:
@@ -25,6 +38,16 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ActionOptions:
+    """What only actions can be told."""
+
+    process: bool = False
+    retry: Retry | None = None
+    concurrency: int | None = None
+    cancel_with_client: bool = False
 
 
 class Function(Generic[P, R_co]):
@@ -40,6 +63,7 @@ class Function(Generic[P, R_co]):
         internal: bool = False,
         anonymous: bool = False,
         timeout: float | None = None,
+        options: ActionOptions | None = None,
     ) -> None:
         if not isinstance(fn, FunctionType):
             raise SetupError(
@@ -51,6 +75,7 @@ class Function(Generic[P, R_co]):
         self.internal = internal
         self.anonymous = anonymous
         self.timeout = timeout
+        self.options = options or ActionOptions()
         #: The parameters after `ctx`, for calls by position.
         self.parameters: tuple[str, ...] = fn.__code__.co_varnames[1 : fn.__code__.co_argcount]
         self.definition: FunctionDefinition | None = None  # None -> the definition: define()
@@ -85,6 +110,13 @@ class Function(Generic[P, R_co]):
             raise SetupError(
                 f"{fn.__qualname__}: timeout={self.timeout!r} must be a number of seconds above 0"
             )
+        if self.options.process and inspect.iscoroutinefunction(fn):
+            raise SetupError(
+                f"{fn.__qualname__} is an `async def`, and process=True is for plain functions",
+                "write `def`: a process is for work that keeps a processor busy, which nothing else in it waits for",
+            )
+        if self.options.concurrency is not None and self.options.concurrency < 1:
+            raise SetupError(f"{fn.__qualname__}: concurrency={self.options.concurrency!r} must be 1 or more")
 
     @property
     def file(self) -> str:
@@ -145,6 +177,10 @@ class _QueryDecorator(Protocol):
 
 class _MutationDecorator(Protocol):
     def __call__(self, fn: Callable[Concatenate[MutationCtx, P], R], /) -> Mutation[P, R]: ...
+
+
+class _SyncActionDecorator(Protocol):
+    def __call__(self, fn: Callable[Concatenate[SyncActionCtx, P], R], /) -> SyncAction[P, R]: ...
 
 
 class _ActionDecorator(Protocol):
@@ -208,8 +244,27 @@ def action(fn: Callable[Concatenate[ActionCtx, P], Coroutine[Any, Any, R]], /) -
 def action(fn: Callable[Concatenate[SyncActionCtx, P], R], /) -> SyncAction[P, R]: ...
 @overload
 def action(
-    *, name: str | None = None, internal: bool = False, anonymous: bool = False, timeout: float | None = None
+    *,
+    name: str | None = None,
+    internal: bool = False,
+    anonymous: bool = False,
+    timeout: float | None = None,
+    retry: Retry | int | None = None,
+    concurrency: int | None = None,
+    cancel_with_client: bool = False,
 ) -> _ActionDecorator: ...
+@overload
+def action(
+    *,
+    process: Literal[True],
+    name: str | None = None,
+    internal: bool = False,
+    anonymous: bool = False,
+    timeout: float | None = None,
+    retry: Retry | int | None = None,
+    concurrency: int | None = None,
+    cancel_with_client: bool = False,
+) -> _SyncActionDecorator: ...
 def action(
     fn: Callable[..., Any] | None = None,
     /,
@@ -218,15 +273,28 @@ def action(
     internal: bool = False,
     anonymous: bool = False,
     timeout: float | None = None,
+    retry: Retry | int | None = None,
+    concurrency: int | None = None,
+    cancel_with_client: bool = False,
+    process: bool = False,
 ) -> Any:
-    """Make a function an action: `async def` runs on an event loop, `def` in a thread.
+    """Make a function an action: `async def` runs on an event loop, `def` in a thread, or with `process` in a process.
 
-    `timeout` is in seconds (600 unless said); the other options are those of `query`.
+    `timeout` is in seconds, for each attempt (600 unless said). `retry` attempts a failed one again: a number of times, or
+    a `Retry`. `concurrency` is how many runs of it there may be at once; the others wait. `cancel_with_client` stops it
+    when the client that called it leaves. The other options are those of `query`.
     """
+    options = ActionOptions(
+        process, Retry(retry) if isinstance(retry, int) else retry, concurrency, cancel_with_client
+    )
 
     def decorate(fn: Callable[..., Any]) -> Function[..., Any]:
         if inspect.iscoroutinefunction(fn):
-            return Action[..., Any](fn, name, internal=internal, anonymous=anonymous, timeout=timeout)
-        return SyncAction[..., Any](fn, name, internal=internal, anonymous=anonymous, timeout=timeout)
+            return Action[..., Any](
+                fn, name, internal=internal, anonymous=anonymous, timeout=timeout, options=options
+            )
+        return SyncAction[..., Any](
+            fn, name, internal=internal, anonymous=anonymous, timeout=timeout, options=options
+        )
 
     return decorate if fn is None else decorate(fn)

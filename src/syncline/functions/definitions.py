@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from syncline.kernel.errors import ArgumentError, SetupError
@@ -11,8 +11,9 @@ from syncline.kernel.limits import Limits
 from syncline.schema import ArgumentsCodec, ResultCodec, TableNumbers
 from syncline.schema.hints import evaluate
 
-from .decorators import Action, Function
+from .decorators import Action, ActionOptions, Function
 from .kinds import Kind
+from .retry import Retry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,16 +34,25 @@ class FunctionDefinition:
     timeout: float | None  # seconds, for actions that say so
     is_async: bool
     parameters: tuple[str, ...]
+    options: ActionOptions
     #: `path` as the heartbeat holds it.
     label: bytes
+    #: What `bind` gave last, and for which tables and limits. Tests bind the same functions again and again.
+    _binding: list[tuple[TableNumbers, Limits | None, FunctionDefinition]] = field(default_factory=list, repr=False)
 
     def bind(self, tables: TableNumbers, limits: Limits | None = None) -> FunctionDefinition:
         """The same function, checking that ids are of the right tables."""
-        bound = replace(
-            self, arguments=self.arguments.bind(tables, limits), result=self.result.bind(tables, limits)
-        )
+        if not self._binding or self._binding[0][:2] != (tables, limits):
+            arguments, result = self.arguments.bind(tables, limits), self.result.bind(tables, limits)
+            bound = replace(self, arguments=arguments, result=result, _binding=[])
+            self._binding[:] = [(tables, limits, bound)]
+        bound = self._binding[0][2]
         self.function.definition = bound  # ctx.run finds it there.
         return bound
+
+    @property
+    def retry(self) -> Retry | None:
+        return self.options.retry
 
     def __repr__(self) -> str:
         return f"<{self.kind.decorator} {self.path}>"
@@ -74,6 +84,7 @@ def define(function: Function[..., Any], path: str | None = None) -> FunctionDef
         timeout=function.timeout,
         is_async=isinstance(function, Action),
         parameters=function.parameters,
+        options=function.options,
         label=path.encode(),
     )
     function.definition = made

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from syncline.database import (
@@ -88,7 +89,11 @@ class Engine:
             created=CreationClock(last_creation_time(store, catalog)),
             cursor_key=store.secret("cursors"),
             variables=StoredVariables(store, settings.secrets),
-            releases=(ActiveRelease(1, _bound(release, catalog, settings), catalog, store.head),),
+            releases=(
+                ActiveRelease(
+                    1, _bound(release, catalog, settings), catalog, store.head, _folder_of(release)
+                ),
+            ),
         )
         self._report = report
         self._on_fatal = on_fatal
@@ -103,6 +108,7 @@ class Engine:
         self._numbers = count(1)
         self._post: Post | None = None
         self._watchers: list[Callable[[Sequence[CommitRecord]], None]] = []
+        self._release_watchers: list[Callable[[], None]] = []
         #: Hears everything; set by `start`, or before it by whoever listens.
         self.listener: EngineListener | None = None
         self.actions = ActionRunner(self)
@@ -163,10 +169,12 @@ class Engine:
             node.keys.apply_all([commit])
             old = node.release
             registry = _bound(release, catalog, node.settings)
-            node.releases = (ActiveRelease(old.number + 1, registry, catalog, commit.ts), old)
+            folder = _folder_of(release)
+            node.releases = (ActiveRelease(old.number + 1, registry, catalog, commit.ts, folder), old)
+            self.actions.on_release()
             assert self.listener is not None
             # The commit itself is not told: whoever moved to it before the release would show what old code gave.
-            self.post(self._tell, self.listener.on_release, commit.ts)
+            self.post(self._tell, self._hear_release, commit.ts)
             self.post(done, None)
 
         self._lane.exclusively(switch)
@@ -188,7 +196,7 @@ class Engine:
                 registry = old.registry
                 if catalog is not old.catalog:
                     registry = registry.bind(catalog.numbers, node.settings.limits)
-                node.releases = (ActiveRelease(old.number + 1, registry, catalog, ts), old)
+                node.releases = (ActiveRelease(old.number + 1, registry, catalog, ts, old.folder), old)
 
             try:
                 load(ready)
@@ -205,7 +213,7 @@ class Engine:
                 declare_searches(node.store, table, self._report)
             node.created.last = max(node.created.last, last_creation_time(node.store, node.release.catalog))
             assert self.listener is not None
-            self.post(self._tell, self.listener.on_release, node.store.head)
+            self.post(self._tell, self._hear_release, node.store.head)
             self.post(done, None)
 
         self._lane.exclusively(switch)
@@ -219,6 +227,10 @@ class Engine:
     def act(self, call: ActionCall) -> None:
         """Start an action. OverloadedError when too many run and wait."""
         self.actions.submit(call)
+
+    def cancel(self, handle: object, *, client_left: bool = False) -> None:
+        """Stop the action that has this handle, if it runs; with `client_left` only if it was declared so."""
+        self.actions.cancel(handle, client_left=client_left)
 
     def query_once(self, job: QueryJob, done: Callable[[QueryResult], None]) -> None:
         """Run one query on the newest snapshot; `done` is called on the reader's thread."""
@@ -236,9 +248,13 @@ class Engine:
 
         self._readers[0].read(look)
 
-    def watch(self, commits: Callable[[Sequence[CommitRecord]], None]) -> None:
-        """Let `commits` hear of every batch, on the loop's thread, before its callers do. Not after `start`."""
+    def watch(
+        self, commits: Callable[[Sequence[CommitRecord]], None], release: Callable[[], None]
+    ) -> None:
+        """Let `commits` hear of every batch, on the loop's thread, before its callers do; and `release` of each change
+        of code, or of all data, which no batch tells of. Not after `start`."""
         self._watchers.append(commits)
+        self._release_watchers.append(release)
 
     # Rounds, from the loop's thread
 
@@ -272,6 +288,12 @@ class Engine:
             watch(records)
         self.listener.on_batch(records, settled)
 
+    def _hear_release(self, ts: int) -> None:
+        assert self.listener is not None
+        self.listener.on_release(ts)
+        for watch in self._release_watchers:
+            watch()
+
     def _answer(self, round: int, ts: int, results: Sequence[QueryResult]) -> None:
         assert self.listener is not None
         self.post(self._tell, self.listener.on_results, round, ts, results)
@@ -296,6 +318,11 @@ class Engine:
 
     def _fatal(self, error: BaseException) -> None:
         self.post(self._on_fatal, error)
+
+
+def _folder_of(release: LoadedRelease) -> Path | None:
+    found = getattr(release, "folder", None)
+    return found if isinstance(found, Path) else None
 
 
 def _bound(release: LoadedRelease, catalog: Catalog, settings: RunSettings) -> Registry:

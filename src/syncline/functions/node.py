@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from syncline.database import Catalog, CreationClock, KeyCache
 from syncline.kernel.clock import Clock, Entropy
@@ -26,6 +27,8 @@ class ActiveRelease:
     registry: Registry
     catalog: Catalog
     since_ts: int
+    #: Where the code is, for the processes that load it too.
+    folder: Path | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -63,7 +63,9 @@ class JobsEngine(Protocol):
 
     def mutate(self, call: MutationCall) -> None: ...
     def read(self, work: Callable[[Reader, Catalog], T], done: Callable[[T | Exception], None]) -> None: ...
-    def watch(self, commits: Callable[[Sequence[CommitRecord]], None]) -> None: ...
+    def watch(
+        self, commits: Callable[[Sequence[CommitRecord]], None], release: Callable[[], None]
+    ) -> None: ...
 
 
 class _Debt(NamedTuple):
@@ -108,7 +110,7 @@ class Jobs:
         self._upkeep_at = 0.0
         self._started = 0
         self._max_lag = 0.0
-        engine.watch(self._on_commits)
+        engine.watch(self._on_commits, self._on_release)
 
     # Life
 
@@ -119,9 +121,11 @@ class Jobs:
         self._upkeep_at = self._clock.monotonic()
         self.tick()
 
-    def on_release(self) -> None:
-        """New code is in force: its crons are taken up."""
+    def _on_release(self) -> None:
+        """New code is in force, or all data are others."""
         self._chores.append("sync_crons")
+        for queue in self._queues:
+            queue.stale = True
         self.tick()
 
     def pause(self) -> None:

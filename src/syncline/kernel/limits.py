@@ -43,6 +43,8 @@ class Limits:
     batch_bytes: int = 16 * MiB
     actions_running: int = 256
     actions_queued: int = 1_000
+    process_workers: int = 0  # as many as there are processors
+    process_memory_bytes: int = 4 * 1024 * MiB
     function_statistics: int = 10_000
 
     # Scheduled functions

@@ -1,0 +1,136 @@
+"""The other side of `process=True`: a process that loads the application and runs one action at a time."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import threading
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any
+
+from syncline.kernel.clock import SystemClock
+from syncline.kernel.errors import ResultError, SynclineError
+from syncline.schema import TableNumbers
+
+from .action_run import ActionRun
+from .contexts import SyncActionCtx, utc
+from .current import acting
+from .definitions import FunctionDefinition
+from .loader import load_application
+from .process_messages import Answer, Ask, Broken, Done, Setup, Work, packed, unpacked
+from .registry import Registry
+from .run import Run, RunSettings
+from .system import system_definitions
+from .variables import Environment
+
+
+def main(pipe: Connection, lifeline: Connection) -> None:
+    """Entry of the process. Ends when the server lets go of the pipe, or of the lifeline."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server to deal with.
+    threading.Thread(target=_die_with_the_server, args=(lifeline,), daemon=True).start()
+    try:
+        setup = pipe.recv()
+        registry = _load(setup)
+        if registry is None:
+            pipe.send(Broken(traceback.format_exc()))
+            return
+        pipe.send(None)
+        while (work := pipe.recv()) is not None:
+            pipe.send(_run(work, registry, setup, pipe))
+    except (EOFError, OSError):
+        return
+
+
+def _die_with_the_server(lifeline: Connection) -> None:
+    try:
+        lifeline.recv()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _load(setup: Setup) -> Registry | None:
+    if setup.limits.process_memory_bytes:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (setup.limits.process_memory_bytes, hard))
+    try:
+        release = load_application(setup.folder)
+        return Registry([*release.registry, *system_definitions()]).bind(
+            TableNumbers(dict(setup.tables)), setup.limits
+        )
+    except Exception:
+        return None
+
+
+class RemoteRun(ActionRun):
+    """One run of an action in this process: what it calls is run by the server."""
+
+    def __init__(
+        self, definition: FunctionDefinition, work: Work, settings: RunSettings, remote: _Remote
+    ) -> None:
+        Run.__init__(self, definition, work.caller, settings, work.request_id)
+        self.seed = work.seed
+        self._remote = remote
+        self.job = work.job
+        self._clock = SystemClock()
+        self._began = self._clock.monotonic(), work.now_ns
+
+    def _environment(self) -> Environment:
+        return Environment(self.settings.env)
+
+    def now(self) -> Any:
+        began, now_ns = self._began
+        return utc(now_ns + int((self._clock.monotonic() - began) * 1e9))
+
+    def call_and_wait(self, definition: FunctionDefinition, values: dict[str, object]) -> object:
+        arguments = definition.arguments
+        raw = self._remote.ask(Ask(definition.path, arguments.encode(arguments.check(values))))
+        return definition.result.decode(raw)
+
+    def _system(self, path: str) -> FunctionDefinition:
+        return self._remote.registry.definitions[path]
+
+
+class _Remote:
+    """The server, as an action sees it. Threads of the action take turns."""
+
+    def __init__(self, pipe: Connection, registry: Registry) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self.registry = registry
+
+    def ask(self, question: Ask) -> bytes:
+        with self._lock:
+            self._pipe.send(question)
+            answer = self._pipe.recv()
+        assert isinstance(answer, Answer)
+        if answer.value is None:
+            raise unpacked(answer.error)
+        return answer.value
+
+
+def _run(work: Work, registry: Registry, setup: Setup, pipe: Connection) -> Done:
+    definition = registry.definitions[work.path]
+    os.environ.update(work.env)
+    settings = RunSettings(limits=setup.limits, env=work.env, redact=setup.redact)
+    run = RemoteRun(definition, work, settings, _Remote(pipe, registry))
+    token = acting.set(run)
+    try:
+        kwargs = definition.arguments.decode(work.args)
+    except SynclineError as error:
+        acting.reset(token)
+        return Done(None, (), packed(error), raised_by_function=False)
+    try:
+        value = definition.result.encode(definition.fn(SyncActionCtx(run), **kwargs))
+        return Done(value, tuple(run.log_lines()))
+    except BaseException as error:
+        return Done(
+            None,
+            tuple(run.log_lines()),
+            packed(error),
+            raised_by_function=not isinstance(error, ResultError),
+            traceback=traceback.format_exc(),
+        )
+    finally:
+        acting.reset(token)
