@@ -50,10 +50,9 @@ class RowReader:
             raise BadRow(row.line, row.problem)
         tree = row.tree.copy()
         try:
-            internal = self._internal_id(tree.pop("_id", None))
+            internal, text = self._id(tree.pop("_id", None))
             created = self._created(tree.pop("_creationTime", None), row.line)
             fields = self._checked(tree)
-            text = encode_id(self._plan.number, internal)
             body = self._table.codec.encode_body(fields, text, created)
             check_document(dict(fields), self._limits, body)
         except (_Problem, InvalidValueError, LimitError) as error:
@@ -64,11 +63,13 @@ class RowReader:
             ) from None
         return self._staged(row.line, internal, created, fields, body)
 
-    def _internal_id(self, text: Json) -> bytes:
+    def _id(self, text: Json) -> tuple[bytes, str]:
+        """The internal id, and the id as it will be."""
         name = self._table.name
         if text is None:
             millis = self._now_us // 1000
-            return millis.to_bytes(6, "big") + self._entropy.bytes(10)
+            internal = millis.to_bytes(6, "big") + self._entropy.bytes(10)
+            return internal, encode_id(self._plan.number, internal)
         if not isinstance(text, str):
             raise _Problem(f"`{name}._id`: expected an id, got {show(text)}")
         try:
@@ -81,7 +82,7 @@ class RowReader:
                 f'`{name}._id`: "{text}" is the id of a document of another table: its number is {number}, that of '
                 f"{name} is {expected or self._plan.number}"
             )
-        return internal
+        return internal, text if number == self._plan.number else encode_id(self._plan.number, internal)
 
     def _created(self, value: Json, line: int) -> int:
         if value is None:
