@@ -1,0 +1,3 @@
+export { AuthClient, createAuthClient, type AuthClientOptions, type TokenOptions } from "./client.js";
+export { decodeClaims, TokenVerifier } from "./jwt.js";
+export { SignedOutError, type AuthState, type Claims, type Organization, type Session, type User } from "./types.js";

@@ -1,0 +1,71 @@
+/** A user as the server describes him. Times are milliseconds since the epoch. */
+export interface User {
+  id: string;
+  name: string | null;
+  image_url: string | null;
+  email: string | null;
+  email_verified: boolean;
+  public_metadata: Record<string, unknown>;
+  unsafe_metadata: Record<string, unknown>;
+  created_at: number | null;
+  [more: string]: unknown;
+}
+
+/** The session of this browser. `auth_time` and `mfa_time` are in seconds, `*_at` in milliseconds since the epoch. */
+export interface Session {
+  id: string;
+  created_at: number | null;
+  expires_at: number | null;
+  auth_time: number | null;
+  mfa_time: number | null;
+  organization: string | null;
+  actor: string | null;
+}
+
+export interface Organization {
+  id: string;
+  slug: string;
+  name: string;
+  role: string;
+}
+
+/** Who is signed in. `isLoaded` is false until the server has said so; then `session` is null for nobody. */
+export interface AuthState {
+  isLoaded: boolean;
+  session: Session | null;
+  user: User | null;
+  organizations: Organization[];
+}
+
+/** The claims of an access token. */
+export interface Claims {
+  iss: string;
+  sub: string;
+  aud: string | string[];
+  sid: string;
+  iat: number;
+  exp: number;
+  email?: string;
+  email_verified?: boolean;
+  name?: string;
+  picture?: string;
+  auth_time?: number;
+  mfa_time?: number;
+  o?: { id: string; slg: string; rol: string };
+  act?: { sub: string };
+  [more: string]: unknown;
+}
+
+/** A token, and when it ends by this machine's clock (milliseconds since the epoch). */
+export interface Token {
+  value: string;
+  endsAt: number;
+}
+
+/** What the server says when somebody cannot be signed in by it: nobody is, and asking again does not help. */
+export class SignedOutError extends Error {
+  constructor() {
+    super("nobody is signed in");
+    this.name = "SignedOutError";
+  }
+}
