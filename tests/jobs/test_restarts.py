@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -366,3 +367,46 @@ def test_a_full_lane_delays_jobs_and_loses_none(world: World) -> None:
             process.turn()
             world.clock.advance(0.1)
         assert sorted(map(int, process.call("jobs:texts"))) == list(range(20))
+
+
+WAITING = """
+    import asyncio
+
+    from syncline import ActionCtx, Id, MutationCtx, ScheduledJob, action, mutation
+
+    events: list[str] = []
+
+
+    @action
+    async def wait(ctx: ActionCtx) -> None:
+        try:
+            events.append("began")
+            await asyncio.sleep(60)
+        finally:
+            events.append("stopped")
+
+
+    @mutation
+    def plan(ctx: MutationCtx) -> Id[ScheduledJob]:
+        return ctx.scheduler.after(0, wait)
+
+
+    @mutation
+    def cancel(ctx: MutationCtx, id: Id[ScheduledJob]) -> None:
+        ctx.scheduler.cancel(id)
+"""
+
+
+def test_cancelling_a_running_action_stops_it(tmp_path: Path) -> None:
+    write_application(tmp_path, work=WAITING)
+    world = World(tmp_path)
+    with world.process() as process:
+        events: list[str] = sys.modules["backend.work"].events
+        id = process.call("work:plan")
+        while "began" not in events:
+            process.turn()
+        process.call("work:cancel", id=id)
+        process.run_until(lambda: process.jobs.idle)
+        assert events == ["began", "stopped"]
+        assert [job["state"] for job in process.listed()] == ["cancelled"]
+    world.store.close()

@@ -80,6 +80,9 @@ class ModelEngine:
         self.lane.append(call)
         self.wake("lane", False)
 
+    def cancel(self, handle: object, *, client_left: bool = False) -> None:
+        """Actions of the model end in an instant."""
+
     def act(self, call: ActionCall) -> None:
         if self.overloaded:
             raise OverloadedError("actions queued: 1,000 wait, the limit is 1,000. Try again in a second")

@@ -31,7 +31,7 @@ from syncline.store import Reader
 from syncline.system import ScheduledJob
 from syncline.values import encode_id
 
-from .due import DueQueue, Found, due_ms, id_of
+from .due import DueQueue, Found, due_ms, id_of, state_prefix
 from .stats import JobStats
 
 T = TypeVar("T")
@@ -42,6 +42,7 @@ _LAST_RETRY: Final = 60.0
 _OVERLOADED_RETRY: Final = 0.05
 _NO_ROOM_RETRY: Final = 1.0
 _UPKEEP_SECONDS: Final = 600.0
+_CANCELLED_ACTION: Final = state_prefix("cancelled", "action")
 _BACKWARDS_MS: Final = 60_000.0
 
 
@@ -62,6 +63,7 @@ class JobsEngine(Protocol):
     def release(self) -> ActiveRelease: ...
 
     def mutate(self, call: MutationCall) -> None: ...
+    def cancel(self, handle: object) -> None: ...
     def read(self, work: Callable[[Reader, Catalog], T], done: Callable[[T | Exception], None]) -> None: ...
     def watch(
         self, commits: Callable[[Sequence[CommitRecord]], None], release: Callable[[], None]
@@ -230,6 +232,9 @@ class Jobs:
         index = table.by_index[ScheduledJob.by_state].id
         keys = [key for record in commits for number, key, _ in record.entries if number == index]
         if keys:
+            for key in keys:
+                if key.startswith(_CANCELLED_ACTION):
+                    self._engine.cancel(self._id(key))  # It may be running: it is stopped if it can be.
             for queue in self._queues:
                 queue.notice(keys)
             self._go_on()
@@ -293,7 +298,7 @@ class Jobs:
     ) -> None:
         done = partial(self._acted, queue, key, id)
         try:
-            self._act(ActionCall(started.path, started.args, JOB_CALLER, done, job=id))
+            self._act(ActionCall(started.path, started.args, JOB_CALLER, done, job=id, handle=id))
         except OverloadedError:
             args = msgspec.json.encode({"id": str(id), "seconds": _NO_ROOM_RETRY})
             self._record(_Debt("postpone", args, queue, key))

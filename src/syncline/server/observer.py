@@ -149,6 +149,9 @@ class ObservedEngine:
         self._observer.began(call)
         self._engine.mutate(call)
 
+    def cancel(self, handle: object, *, client_left: bool = False) -> None:
+        self._engine.cancel(handle, client_left=client_left)
+
     def act(self, call: ActionCall) -> None:
         began = self._clock.monotonic()
 

@@ -13,7 +13,7 @@ Invariants
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from syncline.identity import Verified, Watch
@@ -68,6 +68,7 @@ class Delivery:
         "due",
         "expires_ns",
         "floor",
+        "on_closed",
         "queries",
         "received_identity",
         "received_query_set",
@@ -83,6 +84,8 @@ class Delivery:
         self._live = services.live
         self._chunks = chunks
         self.closed = False
+        #: Called once, when the client has left.
+        self.on_closed: Callable[[], None] | None = None
         self.version = INITIAL_VERSION
         #: `version.ts`.
         self.ts = 0
@@ -306,6 +309,9 @@ class Delivery:
             self._live.cancel(subscription)
         self.queries = {}
         self._answers = []
+        left, self.on_closed = self.on_closed, None
+        if left is not None:
+            left()
 
     def abort(self) -> None:
         self.close(1011, "InternalServerError")

@@ -51,11 +51,12 @@ class Requests:
         self._delivery = delivery
         self._services = services
         self._mutations = 0
-        self._actions = 0
+        self._actions: set[int] = set()  # numbers of their requests
+        delivery.on_closed = self._left
 
     @property
     def running(self) -> int:
-        return self._mutations + self._actions
+        return self._mutations + len(self._actions)
 
     def mutate(self, message: Mutation) -> None:
         """Raises PathError."""
@@ -81,17 +82,25 @@ class Requests:
         path = parse_path(message.udf_path)
         if not delivery.check_identity():
             return
-        if self._actions >= self._services.limits.session_actions:
+        if len(self._actions) >= self._services.limits.session_actions:
             delivery.close(1013, "TooManyConcurrentActions")
             return
-        self._actions += 1
+        self._actions.add(request)
         done = partial(self._acted, request)
         request_id = request_id_for(self._session, request)
         try:
             args = one_object(path, message.component_path, message.args)
-            self._services.engine.act(ActionCall(path, args, delivery.caller, done, request_id))
+            handle = self._session, request
+            self._services.engine.act(
+                ActionCall(path, args, delivery.caller, done, request_id, handle=handle)
+            )
         except CALL_ERRORS as error:
             done(failure(error, self._services, request_id))
+
+    def _left(self) -> None:
+        """The client has gone: actions that are declared so end with it."""
+        for request in self._actions:
+            self._services.engine.cancel((self._session, request), client_left=True)
 
     def _mutated(self, request: int, outcome: Outcome, ts: int | None) -> None:
         self._mutations -= 1
@@ -106,7 +115,7 @@ class Requests:
             self._delivery.answer(message, 0, urgent=True)
 
     def _acted(self, request: int, outcome: Outcome) -> None:
-        self._actions -= 1
+        self._actions.discard(request)
         if self._delivery.closed:
             return
         if isinstance(outcome, Success):
