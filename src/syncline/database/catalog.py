@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncline.kernel.errors import SetupError
-from syncline.schema import Document, Index, Members, TableCodec, TableNumbers, TableSpec
+from syncline.schema import Aggregate, Document, Index, Members, TableCodec, TableNumbers, TableSpec
 from syncline.store import TableInfo
 from syncline.values import encode_key_part
 
@@ -48,6 +48,7 @@ class TableBinding:
 
     __slots__ = (
         "access",
+        "aggregates",
         "by_creation",
         "by_index",
         "cls",
@@ -91,6 +92,9 @@ class TableBinding:
         self.indexes = tuple(indexes)
         self.by_index = {binding.index: binding for binding in self.indexes}
         self.searches = tuple(searches)
+        self.aggregates = tuple(
+            binding for binding in self.indexes if isinstance(binding.index, Aggregate)
+        )
         self.plans: dict[Any, Any] = {}
 
     @property

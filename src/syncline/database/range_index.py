@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from .read_set import END, CommitRecord, ReadRange, ReadSet, Terms, has_terms
+from .read_set import END, CommitRecord, KeyTest, ReadRange, ReadSet
 
 T = TypeVar("T", bound=Hashable)
 
@@ -84,13 +84,13 @@ class _Ranges(Generic[T]):
 
 
 class _Bucket(Generic[T]):
-    __slots__ = ("partial", "terms", "whole")
+    __slots__ = ("partial", "tests", "whole")
 
     def __init__(self) -> None:
         self.whole: set[T] = set()
         self.partial: _Ranges[T] | None = None
-        #: Searches: those who look for the same words share an entry.
-        self.terms: dict[Terms, set[T]] = {}
+        #: Searches: those who look for the same share an entry.
+        self.tests: dict[KeyTest, set[T]] = {}
 
 
 def _covers_prefix(item: ReadRange) -> bool:
@@ -134,8 +134,8 @@ class RangeIndex(Generic[T]):
             bucket = buckets.get(item.prefix)
             if bucket is None:
                 bucket = buckets[item.prefix] = _Bucket()
-            if item.terms is not None:
-                bucket.terms.setdefault(item.terms, set()).add(token)
+            if item.test is not None:
+                bucket.tests.setdefault(item.test, set()).add(token)
             elif _covers_prefix(item):
                 bucket.whole.add(token)
             else:
@@ -154,18 +154,18 @@ class RangeIndex(Generic[T]):
             bucket = buckets.get(item.prefix)
             if bucket is None:
                 continue
-            if item.terms is not None:
-                sharing = bucket.terms.get(item.terms, set())
+            if item.test is not None:
+                sharing = bucket.tests.get(item.test, set())
                 sharing.discard(token)
                 if not sharing:
-                    bucket.terms.pop(item.terms, None)
+                    bucket.tests.pop(item.test, None)
             elif _covers_prefix(item):
                 bucket.whole.discard(token)
             elif bucket.partial is not None:
                 bucket.partial.remove(item.start, item.stop, token)
                 if not bucket.partial:
                     bucket.partial = None
-            if not bucket.whole and bucket.partial is None and not bucket.terms:
+            if not bucket.whole and bucket.partial is None and not bucket.tests:
                 del buckets[item.prefix]
                 if not buckets:
                     del self._buckets[item.index_id]
@@ -183,8 +183,8 @@ class RangeIndex(Generic[T]):
                 found |= bucket.whole
                 if bucket.partial is not None:
                     bucket.partial.collect(key, found)
-                for terms, tokens in bucket.terms.items():
-                    if has_terms(key, terms):
+                for test, tokens in bucket.tests.items():
+                    if test.includes(key):
                         found |= tokens
             for offset in offsets:
                 bucket = buckets.get(key[:offset])

@@ -11,7 +11,7 @@ insert of one.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol
 
 from syncline.store import Commit
 
@@ -20,13 +20,19 @@ from syncline.store import Commit
 END = b"\xff" * 33
 
 
-#: Groups of byte strings.
-Terms: TypeAlias = tuple[tuple[bytes, ...], ...]
+class KeyTest(Protocol):
+    """Which keys of a derived index a read depends on. Hashable: equal tests are asked once."""
+
+    def includes(self, key: bytes) -> bool: ...
 
 
-def has_terms(key: bytes, terms: Terms) -> bool:
-    """Whether `key` contains one term of each group."""
-    return all(any(term in key for term in group) for group in terms)
+class Terms(NamedTuple):
+    """Keys that contain one byte string of each group."""
+
+    groups: tuple[tuple[bytes, ...], ...]
+
+    def includes(self, key: bytes) -> bool:
+        return all(any(term in key for term in group) for group in self.groups)
 
 
 class ReadRange(NamedTuple):
@@ -35,18 +41,18 @@ class ReadRange(NamedTuple):
     `prefix` is the longest run of leading fields that the range fixes by equality, encoded, or ``b""``. All keys
     of the range start with it.
 
-    `terms` narrows a read of a full-text index: a key is touched only if it contains one term of each group.
+    `test` narrows a read of a full-text or vector index, whose keys hold what the index keeps of a document.
     """
 
     index_id: int
     prefix: bytes
     start: bytes
     stop: bytes
-    terms: Terms | None = None
+    test: KeyTest | None = None
 
     def includes(self, key: bytes) -> bool:
         """Whether a written key is one that was read."""
-        return self.start <= key < self.stop and (self.terms is None or has_terms(key, self.terms))
+        return self.start <= key < self.stop and (self.test is None or self.test.includes(key))
 
 
 class EntryChange(NamedTuple):

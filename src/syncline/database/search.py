@@ -19,8 +19,9 @@ from syncline.text import Needle, Statistics, parse_search, score
 
 from .catalog import TableBinding
 from .conditions import Condition, make_condition
+from .derived import allows, token_term
 from .pages import begin_page, make_page
-from .read_set import END, ReadRange
+from .read_set import END, ReadRange, Terms
 from .rules import TableRule
 from .search_binding import (
     SearchBinding,
@@ -28,7 +29,6 @@ from .search_binding import (
     expression_of,
     joined,
     needle_term,
-    token_term,
 )
 from .selection import Predicate
 from .transaction import Transaction
@@ -110,7 +110,7 @@ class Ranked:
             total += length
             for position, found in enumerate(counts):
                 frequencies[position] += found > 0
-            if any(counts) and self._allowed(tokens):
+            if any(counts) and allows(self._groups, tokens):
                 candidates.append((id, counts, length))
         statistics = Statistics(documents, total / documents if documents else 0.0, tuple(frequencies))
         return _in_order(
@@ -121,13 +121,10 @@ class Ranked:
         """How often each needle is in a document, and how long that is; nothing if a filter excludes it."""
         table = self._table
         tokens, words = self._binding.cut(table.codec.decode_body(table.current(shape, body)))
-        if not self._allowed(tokens):
+        if not allows(self._groups, tokens):
             return [], 0
         text = joined(words)
         return [count_of(needle, text) for needle in self._needles], len(words) + len(tokens)
-
-    def _allowed(self, tokens: Sequence[str]) -> bool:
-        return all(any(token in tokens for token in group) for group in self._groups)
 
     def _expression(self) -> str:
         parts = [f"filters : ({' OR '.join(group)})" for group in self._groups]
@@ -176,7 +173,7 @@ class Search(Generic[D]):
         self._conditions = conditions
         self._predicates = predicates
         self._rule = rule
-        groups: list[tuple[str, ...]] | None = _groups(binding, fixed)
+        groups: list[tuple[str, ...]] | None = binding.groups(fixed)
         if rule is not None:
             narrowing = rule.narrow(fixed)
             if narrowing is not None and narrowing.kind == "nothing":
@@ -185,13 +182,13 @@ class Search(Generic[D]):
                 self._rule = None
             elif narrowing is not None and narrowing.field in binding.filters:
                 group = tuple([binding.token(narrowing.field, part) for part in narrowing.parts])
-                groups = [*_groups(binding, fixed), group] if group else None
+                groups = [*binding.groups(fixed), group] if group else None
                 self._rule = None  # The index sees to it.
         self._ranked: Ranked | None = None
         if groups is not None and needles:
             self._ranked = Ranked(transaction, table, binding, needles, groups)
             terms = (*(tuple(map(token_term, group)) for group in groups), tuple(map(needle_term, needles)))
-            transaction.read_terms(ReadRange(binding.id, b"", b"", END, terms))
+            transaction.read_derived(ReadRange(binding.id, b"", b"", END, Terms(terms)))
 
     # Building
 
@@ -327,11 +324,6 @@ class Search(Generic[D]):
         for item in sorted(self._conditions, key=lambda item: item.field):
             hasher.update(f"\0{item.field}\0{item.kind}\0".encode() + item.start + b"\0" + (item.stop or b""))
         return hasher.digest()
-
-
-def _groups(binding: SearchBinding, fixed: Iterable[Condition]) -> list[tuple[str, ...]]:
-    """What the values of filters ask of a document's tokens."""
-    return [(binding.token(item.field, item.start),) for item in fixed]
 
 
 def _position(value: float, id: bytes) -> bytes:

@@ -156,8 +156,8 @@ class Transaction:
         scan.exhausted = len(found) < count
         return found
 
-    def read_terms(self, searched: ReadRange) -> None:
-        """Note a search of a full-text index."""
+    def read_derived(self, searched: ReadRange) -> None:
+        """Note a search of a full-text or vector index."""
         self._searches.append(searched)
         self._count_range()
 

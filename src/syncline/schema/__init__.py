@@ -15,6 +15,7 @@ from .access import (
     public_read,
 )
 from .access_checks import check_access
+from .aggregate import Aggregate, number_node
 from .arguments import ArgumentsCodec, Parameter
 from .binding import TableNumbers
 from .bounds import Bound, Edge, between, contains, gt, gte, lt, lte
@@ -28,7 +29,7 @@ from .mismatch import Problem
 from .nodes import TypeNode
 from .pagination import Page, PaginationOptions
 from .results import ResultCodec
-from .search_index import SearchIndex
+from .search_index import DerivedIndex, SearchIndex, VectorIndex
 from .table_codec import IndexKey, TableCodec
 from .tables import FieldSpec, TableSpec, table_of
 from .writing import read_head
@@ -37,8 +38,10 @@ __all__ = [
     "MISSING",
     "UNSET",
     "Access",
+    "Aggregate",
     "ArgumentsCodec",
     "Bound",
+    "DerivedIndex",
     "Document",
     "Edge",
     "FieldSpec",
@@ -62,6 +65,7 @@ __all__ = [
     "TableSpec",
     "TypeNode",
     "UnsetType",
+    "VectorIndex",
     "between",
     "body_of",
     "check_access",
@@ -74,6 +78,7 @@ __all__ = [
     "lt",
     "lte",
     "members",
+    "number_node",
     "owned_by",
     "private",
     "public_read",

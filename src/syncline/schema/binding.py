@@ -21,6 +21,9 @@ class TableNumbers:
         self._numbers = dict(numbers)
         self._names = {number: name for name, number in self._numbers.items()}
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TableNumbers) and self._numbers == other._numbers
+
     def number(self, table: str) -> int | None:
         return self._numbers.get(table)
 

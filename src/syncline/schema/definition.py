@@ -14,7 +14,7 @@ from .access import Access
 from .index import Index
 from .mismatch import did_you_mean, show
 from .naming import RESERVED_FIELDS, RESERVED_INDEXES, problem_with_name, table_name_of
-from .search_index import SearchIndex, take_searches
+from .search_index import DerivedIndex, take_derived
 
 if sys.version_info >= (3, 14):
     import annotationlib
@@ -43,7 +43,7 @@ class Definition:
     indexes: tuple[Index, ...]
     #: Who may see and change the rows; None: everybody.
     access: Access | None = None
-    searches: tuple[SearchIndex, ...] = ()
+    derived: tuple[DerivedIndex, ...] = ()
 
 
 def take_definition(
@@ -57,11 +57,11 @@ def take_definition(
     for field in annotations:
         _check_field(name, field, taken)
     indexes = _take_indexes(name, namespace, annotations)
-    searches = take_searches(name, namespace, annotations, [index.name for index in indexes])
+    derived = take_derived(name, namespace, annotations, [index.name for index in indexes])
     defaults = {field: namespace.pop(field) for field in annotations if field in namespace}
     system = str(namespace.get("__module__")).startswith(_SYSTEM_MODULES)
     access = _take_access(name, namespace)
-    return Definition(_table(name, table, system=system), annotations, defaults, indexes, access, searches)
+    return Definition(_table(name, table, system=system), annotations, defaults, indexes, access, derived)
 
 
 def _annotations_of(namespace: dict[str, Any]) -> dict[str, object]:

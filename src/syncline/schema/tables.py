@@ -10,6 +10,7 @@ from syncline.kernel.errors import SetupError
 from syncline.values import Value
 
 from .access import Access
+from .aggregate import Aggregate, check_aggregate
 from .binding import Binding
 from .containers import ListNode, UnionNode
 from .definition import MISSING, Missing
@@ -18,7 +19,7 @@ from .hints import document_fields
 from .index import Index
 from .mismatch import Mismatch
 from .nodes import TypeNode
-from .search_index import SearchIndex, check_text
+from .search_index import SearchIndex, VectorIndex, check_derived
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class TableSpec:
         self.indexes: tuple[Index, ...] = definition.indexes
         #: Who may see and change the rows; None: everybody.
         self.access: Access | None = definition.access
-        self.searches: tuple[SearchIndex, ...] = definition.searches
+        self.searches = tuple([each for each in definition.derived if isinstance(each, SearchIndex)])
+        self.vectors = tuple([each for each in definition.derived if isinstance(each, VectorIndex)])
 
     @cached_property
     def fields(self) -> tuple[FieldSpec, ...]:
@@ -57,8 +59,10 @@ class TableSpec:
         fields = tuple(FieldSpec(name, node, self._default(name, node)) for name, node in nodes)
         for index in self.indexes:
             self._check_index(index, dict(nodes))
-        for search in self.searches:
-            check_text(self.cls.__name__, search, dict(nodes)[search.field])
+            if isinstance(index, Aggregate):
+                check_aggregate(self.cls.__name__, index, dict(nodes))
+        for derived in (*self.searches, *self.vectors):
+            check_derived(self.cls.__name__, derived, dict(nodes)[derived.field])
         return fields
 
     @cached_property
