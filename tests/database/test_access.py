@@ -150,7 +150,9 @@ def test_a_unique_index_names_itself_only_and_none_may_repeat(database: Database
         bob = db.insert(User(name="bob"))
         db.insert(User(name="cy"))
         with pytest.raises(
-            UniqueError, match=r"already exists in the unique index users\.by_name$"
+            UniqueError,
+            match=r"already exists in the unique index users\.by_name\. Look for it first \(`where`, then `unique`\), "
+            r"and change that one; or catch UniqueError where it is expected$",
         ) as caught:
             db.insert(User(name="ann", email="other@example.com"))
         assert caught.value.client_data() == {"code": "not_unique", "message": str(caught.value)}

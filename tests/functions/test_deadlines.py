@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -115,11 +116,16 @@ def test_a_function_that_runs_too_long_is_stopped(function: Any) -> None:
         assert app.execution.deadline.interrupts == 1
         assert app.value("test:quick") == "quick", "the next call is not touched"
     assert failure.error.type == "LimitError"
-    assert failure.error.message == (
-        f"run seconds: test:{function.name} was stopped after 0.05 s, the limit of queries and mutations. "
-        "Read less at a time (an index, take(n), paginate), or do long work in an @action and store what it finds "
-        "with a mutation."
+    told = re.fullmatch(
+        rf"run seconds: test:{function.name} was stopped after 0\.05 s, the limit of queries and mutations\. "
+        r"(It was at line \d+ of \S*test_deadlines\.py, in \w+\. )?"
+        r"Read less at a time \(an index, take\(n\), paginate\), or do long work in an @action and store what it finds "
+        r"with a mutation\.",
+        failure.error.message,
     )
+    assert told is not None, failure.error.message
+    if function is spin:
+        assert told[1] is not None and told[1].endswith(", in spin. "), "it says where it was"
     assert failure.data is not None, "clients learn of limits in production too"
 
 

@@ -26,6 +26,7 @@ import weakref
 from collections.abc import Callable
 from itertools import repeat
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from syncline.kernel.clock import SystemClock, cpu_clock_of_this_thread
@@ -117,9 +118,10 @@ class Deadline:
         """`function(*args)`, interrupted after `seconds`.
 
         Raises DeadlineInterrupt if time ran out, also when the function returned all the same or raised something
-        else. When it returns or raises, no interrupt is on its way to this thread.
+        else; its traceback says where the function was, if that is known. When it returns or raises, no interrupt is on its way to this thread.
         """
         number = self._calls = self._calls + 1
+        where: TracebackType | None = None
         heartbeat = self._heartbeat
         now = _monotonic()
         if heartbeat is not None:
@@ -135,20 +137,22 @@ class Deadline:
                 self._call = 0
             if self._fired != number:
                 return result
-        except DeadlineInterrupt:
+        except DeadlineInterrupt as struck:
             # It may have struck in the `finally` above, before its only line.
             self._call = 0
             if self._fired != number:
                 raise  # Not ours: raised by hand.
-        except BaseException:
+            where = struck.__traceback__
+        except BaseException as error:
             if self._fired != number:
                 raise
+            where = error.__traceback__
         finally:
             if heartbeat is not None:
                 heartbeat.stop()
         self.interrupts += 1
         self._drain()
-        raise DeadlineInterrupt
+        raise DeadlineInterrupt().with_traceback(where)
 
     def _drain(self) -> None:
         """Make sure that no interrupt is on its way."""

@@ -51,7 +51,7 @@ def make_failure(
         error = problem
     expected = data is not None
     # Nobody reads where an expected error was raised in production, and there may be many.
-    frames = _frames(error.__traceback__) if raised_by_function and not (expected and redact) else ()
+    frames = application_frames(error.__traceback__) if raised_by_function and not (expected and redact) else ()
     shown = "" if expected or not raised_by_function else _traceback(error)
     captured = [] if lines is None else lines
     if redact:
@@ -107,7 +107,7 @@ def _bare(error: BaseException) -> Exception:
     return error.with_traceback(None)
 
 
-def _frames(tb: TracebackType | None) -> tuple[Frame, ...]:
+def application_frames(tb: TracebackType | None) -> tuple[Frame, ...]:
     """The frames of a traceback without Syncline's own, the innermost first."""
     found: list[Frame] = []
     while tb is not None:

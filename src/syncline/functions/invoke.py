@@ -13,7 +13,7 @@ from syncline.store import QueryInterrupted
 from .contexts import MutationCtx, QueryCtx
 from .current import transactions
 from .deadline import DeadlineInterrupt
-from .failures import make_failure, new_request_id, request_id_for
+from .failures import application_frames, make_failure, new_request_id, request_id_for
 from .kinds import Kind
 from .logs import EMPTY, CapturedOutput, capture_output, encode_lines
 from .outcomes import Failure, Outcome, Success
@@ -49,11 +49,11 @@ def _outcome(run: TransactionRun, raw_args: bytes) -> Outcome:
         return _failure(run, error, raised_by_function=False)
     try:
         value = _attempt(run, kwargs)
-    except DeadlineInterrupt:
-        return _failure(run, time_is_up(run), raised_by_function=False)
+    except DeadlineInterrupt as error:
+        return _failure(run, time_is_up(run, error), raised_by_function=False)
     except BaseException as error:
         if isinstance(error, QueryInterrupted):
-            return _failure(run, time_is_up(run), raised_by_function=False)
+            return _failure(run, time_is_up(run, error), raised_by_function=False)
         return _failure(run, run.violation or error, raised_by_function=not isinstance(error, ResultError))
     if run.violation is not None:
         return _failure(run, run.violation)
@@ -104,12 +104,20 @@ def _failure(run: TransactionRun, error: BaseException, *, raised_by_function: b
     )
 
 
-def time_is_up(run: TransactionRun) -> LimitError:
-    """What a function that ran too long failed with."""
+def time_is_up(run: TransactionRun, interrupt: BaseException) -> LimitError:
+    """What a function that ran too long failed with. Says where it was, except to clients in production."""
     limit = run.settings.limits.run_seconds
+    frames = application_frames(interrupt.__traceback__)
+    where = ""
+    if frames:
+        place = f"line {frames[0].line} of {frames[0].file}, in {frames[0].function}"
+        if run.settings.redact:
+            run.logs.add_text("WARN", f"stopped at {place}")
+        else:
+            where = f"It was at {place}. "
     return LimitError(
         f"run seconds: {run.definition.path} was stopped after {limit:g} s, the limit of queries and mutations. "
-        "Read less at a time (an index, take(n), paginate), or do long work in an @action and store what it finds "
+        f"{where}Read less at a time (an index, take(n), paginate), or do long work in an @action and store what it finds "
         "with a mutation."
     )
 

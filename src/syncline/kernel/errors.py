@@ -11,6 +11,7 @@
     ├─ LimitError             a transaction, value or call is over a limit
     ├─ OverloadedError        a queue is full; says when to try again
     ├─ SideEffectError        a query or mutation touched the outside world
+    ├─ RefusedAddressError    ctx.http was sent to an address that is not public
     ├─ ResultError            a function returned what its hint does not allow
     ├─ FunctionNotFoundError  no such function, or not for this caller
     ├─ RetentionError         the past that was asked for is not kept any more
@@ -73,7 +74,10 @@ class UniqueError(SynclineError):
     public = True
 
     def __init__(self, index: str) -> None:
-        super().__init__(f"a document with this key already exists in the unique index {index}")
+        super().__init__(
+            f"a document with this key already exists in the unique index {index}. Look for it first (`where`, then "
+            "`unique`), and change that one; or catch UniqueError where it is expected"
+        )
         self.index = index
 
 
@@ -117,6 +121,20 @@ class SideEffectError(SynclineError, PermissionError):
 
     code = "side_effect"
     public = True
+
+
+class RefusedAddressError(SynclineError):
+    """`ctx.http` was sent to this machine or a private network. `host` is what was asked for, `address` what it is."""
+
+    code = "refused_address"
+
+    def __init__(self, host: str, address: str) -> None:
+        super().__init__(
+            f"ctx.http does not connect to {host} ({address}): it is not on the public network. If the address was not "
+            "chosen by somebody else, use a client of your own: httpx.AsyncClient()"
+        )
+        self.host = host
+        self.address = address
 
 
 class ResultError(SynclineError):
