@@ -118,7 +118,7 @@ def test_a_function_that_runs_too_long_is_stopped(function: Any) -> None:
     assert failure.error.type == "LimitError"
     told = re.fullmatch(
         rf"run seconds: test:{function.name} was stopped after 0\.05 s, the limit of queries and mutations\. "
-        r"(It was at line \d+ of \S*test_deadlines\.py, in \w+\. )?"
+        r"(It was at line \d+ of \S*test_deadlines\.py, in \S+\. )?"
         r"Read less at a time \(an index, take\(n\), paginate\), or do long work in an @action and store what it finds "
         r"with a mutation\.",
         failure.error.message,
