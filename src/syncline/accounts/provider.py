@@ -17,6 +17,8 @@ from . import housekeeping, sessions, signing_keys
 from .core import Core
 from .identity_file import FILE, IdentityFile
 from .mail.sender import Mailer, Transport, smtp_transport
+from .oauth import ProviderClient
+from .outgoing import Outgoing
 from .passwords import Hasher
 from .rendering import Renderer
 from .settings import AccountSettings
@@ -64,6 +66,8 @@ class IdentityProvider:
         #: The JSON Web Key Set that our tokens are verified with, as it is now.
         self.key_set: dict[str, Any] = {}
         self.workers.call(self._load)
+        self.outgoing = Outgoing()
+        self.clients = self._make_clients()
         self.application: ASGIApp = make_application(self)
 
     @classmethod
@@ -104,6 +108,7 @@ class IdentityProvider:
         self.core.settings = settings
         self.core.pages = Renderer(settings)
         self.hasher = Hasher(settings.password) if settings.password else None
+        self.clients = self._make_clients()
         self.workers.call(self._load_keys)
 
     def start(self) -> None:
@@ -124,6 +129,7 @@ class IdentityProvider:
 
     def close(self) -> None:
         """End the threads and close the file."""
+        self.outgoing.close()
         self.workers.close()
         self.core.file.close()
 
@@ -137,7 +143,7 @@ class IdentityProvider:
 
     def provider_origins(self) -> list[str]:
         """Origins of the services that people sign in at, for the policy of our pages."""
-        return []
+        return [client.origin() for client in self.clients.values()]
 
     def _load(self) -> None:
         self._load_keys()
@@ -147,6 +153,13 @@ class IdentityProvider:
     def _load_keys(self) -> None:
         signing_keys.ensure(self.core)
         self.refresh_keys()
+
+    def _make_clients(self) -> dict[str, ProviderClient]:
+        settings = self.core.settings
+        return {
+            key: ProviderClient(provider, settings, self.core.clock)
+            for key, provider in settings.external.items()
+        }
 
     def refresh_keys(self) -> None:
         """Look for keys again: they may have been rotated, or a new one's day has come. On the file's thread."""

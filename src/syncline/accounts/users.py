@@ -108,9 +108,12 @@ def require(core: Core, id: str) -> User:
 
 
 def by_email(core: Core, email: str, *, verified_only: bool = False) -> User | None:
-    """Whose address this is. `email` is from `clean_email`."""
+    """Whose address this is. `email` is from `clean_email`.
+
+    An address that was never proved is its user's only while the user has no better one.
+    """
     row = core.file.row("SELECT user_id, verified_at FROM addresses WHERE normal = ?", normal_form(email))
-    if row is None or (verified_only and row[1] is None):
+    if row is None or (row[1] is None and (verified_only or _has_verified(core, row[0]))):
         return None
     return get(core, row[0])
 
@@ -144,8 +147,12 @@ def listed(core: Core, *, after: str = "", limit: int = 100, search: str = "") -
 def add_address(core: Core, user_id: str, email: str, *, verified: bool, primary: bool = False) -> None:
     """Raises AccountError if somebody has the address, or the user too many."""
     normal = normal_form(email)
-    if core.file.row("SELECT 1 FROM addresses WHERE normal = ?", normal):
-        raise AccountError("error.email_taken", status=409)
+    taken = core.file.row("SELECT user_id, verified_at FROM addresses WHERE normal = ?", normal)
+    if taken is not None:
+        if not verified or taken[1] is not None or not _has_verified(core, taken[0]):
+            raise AccountError("error.email_taken", status=409)
+        # Somebody only said that it is his, now somebody has proved it.
+        core.file.change("DELETE FROM addresses WHERE normal = ?", normal)
     count: int = core.file.value("SELECT count(*) FROM addresses WHERE user_id = ?", user_id)
     if count >= ADDRESSES:
         raise AccountError("error.too_many_addresses", limit=ADDRESSES)
@@ -171,8 +178,7 @@ def verify_address(core: Core, email: str) -> None:
     if row is None or row[1] is not None:
         return
     user_id = row[0]
-    others = core.file.row("SELECT 1 FROM addresses WHERE user_id = ? AND verified_at IS NOT NULL", user_id)
-    if others is None:
+    if not _has_verified(core, user_id):
         for table in ("passwords", "totps", "backup_codes", "passkeys", "connections"):
             core.file.change(f"DELETE FROM {table} WHERE user_id = ?", user_id)  # noqa: S608 - names from here
         ids = core.file.rows("SELECT id FROM sessions WHERE user_id = ? AND ended_at IS NULL", user_id)
@@ -232,6 +238,12 @@ def touch(core: Core, user_id: str) -> None:
 def clean_name(name: str) -> str:
     """A name without control characters and surplus spaces, of a bounded length."""
     return " ".join("".join(char for char in name if char.isprintable()).split())[:NAME_LENGTH]
+
+
+def _has_verified(core: Core, user_id: str) -> bool:
+    return bool(
+        core.file.row("SELECT 1 FROM addresses WHERE user_id = ? AND verified_at IS NOT NULL", user_id)
+    )
 
 
 def _own(user: User, email: str) -> Address:

@@ -102,9 +102,13 @@ class External(BuiltIn):
 
 @dataclass(frozen=True, kw_only=True)
 class GitHub(External):
-    """Sign-in with GitHub."""
+    """Sign-in with GitHub. `host`: another one for an Enterprise Server of your own."""
 
     id: ClassVar[str] = "github"
+    host: str = "https://github.com"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", checked_url(self.host, f"the host of GitHub(host={self.host!r})"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +116,7 @@ class Google(External):
     """Sign-in with Google."""
 
     id: ClassVar[str] = "google"
+    issuer: ClassVar[str] = "https://accounts.google.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +128,7 @@ class Microsoft(External):
     """
 
     id: ClassVar[str] = "microsoft"
+    host: ClassVar[str] = "https://login.microsoftonline.com"
     tenant: str = "common"
 
     def __post_init__(self) -> None:
@@ -139,6 +145,7 @@ class Apple(External):
     """
 
     id: ClassVar[str] = "apple"
+    issuer: ClassVar[str] = "https://appleid.apple.com"
     team_id: str = ""
     key_id: str = ""
     private_key: str = ""

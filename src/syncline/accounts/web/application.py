@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from syncline.accounts.core import AccountError
 
-from . import account, api, devices, exchange, factors, inbox, reset, second, sign_in, sign_up, verify
+from . import account, api, devices, exchange, factors, inbox, oauth, reset, second, sign_in, sign_up, verify
 from .headers import failed, protect, refusal
 from .visits import Visit, check_form, open_visit, request_locale
 
@@ -68,6 +68,9 @@ ENTRIES = (
     Entry("/passkeys/options", None, None, factors.sign_in_options),
     Entry("/passkeys/sign-in", None, None, factors.sign_in),
     Entry("/passkeys/reverify", None, None, factors.reverify),
+    Entry("/oauth/{provider}/start", None, oauth.start),
+    Entry("/oauth/{provider}/callback", oauth.callback, free=oauth.callback_form),
+    Entry("/account/connections", None, oauth.disconnect),
     Entry("/token", None, None, api.token),
     Entry("/session", api.session),
     Entry("/authorize", exchange.authorize),

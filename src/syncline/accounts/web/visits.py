@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
 
 #: Paths below /auth to which other origins may send forms: no cookie counts there.
-FREE = ("/exchange", "/revoke")
+FREE = ("/exchange", "/revoke", "/callback")
 BODY_BYTES = 64 * 1024
 _FIELDS = 50
 _BROWSER_SECONDS = 24 * 3600
@@ -155,6 +155,9 @@ def check_origin(accounts: IdentityProvider, request: Request) -> None:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     is_form = is_form and not request.url.path.endswith(FREE)
+    if request.url.path.endswith("/callback"):
+        # The answer of a service, by a form from its site: whose it is, its state says.
+        return
     if origin is not None:
         good = is_own_origin(settings, origin) if is_form else allows_origin(settings, origin)
     else:

@@ -1,0 +1,161 @@
+"""Requests to other services: providers that people sign in at, and receivers of webhooks.
+
+On threads of their own, with bounds for time and size. The address that was checked is the one that is connected to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, ParamSpec, TypeVar
+from urllib.parse import urlsplit
+
+from syncline.kernel.addresses import is_own_machine_or_network, is_public
+
+from .core import AccountError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_THREADS = 4
+WAITING = 100
+_SECONDS = 5.0
+_SECONDS_IN_ALL = 15.0
+_BYTES = 512 * 1024
+_LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
+class OutgoingError(Exception):
+    """The other service did not answer, or not in a way that can be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object. Raises OutgoingError."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise OutgoingError("the answer is no JSON") from None
+        if not isinstance(value, dict):
+            raise OutgoingError("the answer is no JSON object")
+        return value  # pyright: ignore[reportUnknownVariableType] - any JSON object
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    production: bool,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    public_only: bool = False,
+) -> Answer:
+    """One request, without redirects. Blocks. Raises OutgoingError.
+
+    In production nothing goes over http. `public_only`: the address is somebody's word, and must not be in our own network.
+    """
+    import httpcore
+
+    parts = urlsplit(url)
+    local = not production and parts.hostname in _LOCAL
+    if parts.scheme != "https" and not (parts.scheme == "http" and local):
+        raise OutgoingError(f"{url} is not https")
+    timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _SECONDS)
+    allowed = is_public if public_only and not local else is_own_machine_or_network
+    try:
+        with (
+            httpcore.ConnectionPool(
+                ssl_context=_trust(), network_backend=_guarded(allowed), retries=0
+            ) as pool,
+            pool.stream(
+                method,
+                url,
+                headers=[
+                    ("accept", "application/json"),
+                    ("user-agent", "Syncline"),
+                    *(headers or {}).items(),
+                ],
+                content=body,
+                extensions={"timeout": timeouts},
+            ) as response,
+        ):
+            return Answer(response.status, _read(response.iter_stream()))
+    except OutgoingError:
+        raise
+    except Exception as error:  # Whatever goes wrong with what others send is their failure to answer.
+        raise OutgoingError(f"{parts.hostname} could not be asked: {type(error).__name__}: {error}") from None
+
+
+class Outgoing:
+    """Runs such requests off the event loop."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_THREADS, "syncline-outgoing")
+        self._waiting = 0
+
+    async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """`work` on a thread of the pool."""
+        if self._waiting >= WAITING:
+            raise AccountError("busy", status=503, retry_after=5)
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _read(stream: Iterable[bytes]) -> bytes:
+    end, body = monotonic() + _SECONDS_IN_ALL, bytearray()
+    for part in stream:
+        body += part
+        if len(body) > _BYTES or monotonic() > end:
+            raise OutgoingError("the answer is too long or too slow")
+    return bytes(body)
+
+
+def _trust() -> ssl.SSLContext:
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _guarded(allowed: Callable[[str], bool]) -> Any:
+    """Connections to allowed addresses only."""
+    import httpcore
+
+    class Guarded(httpcore.SyncBackend):
+        def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Iterable[Any] | None = None,
+        ) -> httpcore.NetworkStream:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+            if not addresses or not all(map(allowed, addresses)):
+                raise OutgoingError(f"{host} is at an address that is not asked")
+            for address in addresses[:-1]:
+                try:
+                    return super().connect_tcp(address, port, timeout, local_address, socket_options)
+                except httpcore.NetworkError:
+                    continue
+            return super().connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
+
+    return Guarded()
