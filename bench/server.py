@@ -33,8 +33,11 @@ class Server:
     `seconds_to_ready` is the time from starting the process to the first 200 of `/readyz`.
     """
 
-    def __init__(self, data: Path, *, backend: Path = APPLICATION, mode: str = "start") -> None:
+    def __init__(
+        self, data: Path, *, backend: Path = APPLICATION, mode: str = "start", site: Path | None = None
+    ) -> None:
         self.data = data
+        self.site = site
         self.backend = backend
         self.mode = mode
         self.port = _free_port()
@@ -47,6 +50,7 @@ class Server:
     def __enter__(self) -> Server:
         syncline = str(Path(sys.executable).parent / "syncline")
         command = [syncline, self.mode, "--backend", str(self.backend), "--data", str(self.data)]
+        command += [] if self.site is None else ["--site", str(self.site)]
         started = time.perf_counter()
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
