@@ -17,7 +17,7 @@ PACKAGE := $(VENV)/.stamp-package
 DEV := $(VENV)/.stamp-dev
 BUNDLE := src/syncline/http/assets/browser.bundle.js
 NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
-	$(wildcard tests/js/package-lock.json examples/*/package-lock.json))
+	$(wildcard tests/js/package-lock.json packages/*/package-lock.json examples/*/package-lock.json))
 LOAD := bench/bin/load
 
 export PATH := $(abspath $(BIN)):$(PATH)

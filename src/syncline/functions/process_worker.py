@@ -56,7 +56,7 @@ def _load(setup: Setup) -> Registry | None:
         resource.setrlimit(resource.RLIMIT_AS, (setup.limits.process_memory_bytes, hard))
     try:
         release = load_application(setup.folder)
-        return Registry([*release.registry, *system_definitions()]).bind(
+        return release.registry.plus(system_definitions()).bind(
             TableNumbers(dict(setup.tables)), setup.limits
         )
     except Exception:

@@ -45,6 +45,10 @@ class Registry:
             define(item, f"{module}:{item.name}" if module is not None else None) for item in functions
         )
 
+    def plus(self, definitions: Iterable[FunctionDefinition]) -> Registry:
+        """The same functions and more, for the same callers."""
+        return Registry([*self, *definitions], self.admission)
+
     def bind(self, tables: TableNumbers, limits: Limits | None = None) -> Registry:
         """The same functions, checking that ids in arguments and results are of the right tables."""
         return Registry((item.bind(tables, limits) for item in self), self.admission)

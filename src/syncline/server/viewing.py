@@ -80,7 +80,7 @@ def viewing(settings: Settings, environment: Mapping[str, str], report: Report) 
         assert view is not None
         inspection = inspect(view, release.schema)
         limits = settings.make_limits()
-        registry = Registry([*release.registry, *system_definitions()])
+        registry = release.registry.plus(system_definitions())
         yield Viewed(
             release,
             registry.bind(inspection.catalog.numbers, limits),

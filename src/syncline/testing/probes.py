@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any, Literal, TypeAlias
 
-from syncline.functions import FunctionDefinition, MutationCtx, QueryCtx, Registry, define, mutation, query
+from syncline.functions import FunctionDefinition, MutationCtx, QueryCtx, define, mutation, query
 from syncline.functions.engine import LoadedRelease
 from syncline.functions.system_db import run_of, writer_of
 from syncline.kernel.errors import ForbiddenError, NotFoundError, UnauthenticatedError, UniqueError
@@ -92,13 +93,15 @@ class ProbedRelease:
 
     def __init__(self, release: LoadedRelease) -> None:
         self.schema: Sequence[TableSpec] = release.schema
-        self.registry = Registry([*release.registry, *_definitions()])
+        self.registry = release.registry.plus(_definitions())
 
 
+@cache
 def _definitions() -> list[FunctionDefinition]:
     found: list[FunctionDefinition] = []
     for function in (rows, get, list_ids, count, paginate, attempt):
-        public = define(function, f"{PUBLIC}:{function.name}")
+        # Open to all: what rules make of nobody is to be seen too.
+        public = replace(define(function, f"{PUBLIC}:{function.name}"), anonymous=True)
         internal = f"{INTERNAL}:{function.name}"
         found += [public, replace(public, path=internal, label=internal.encode(), internal=True)]
     return found

@@ -1,0 +1,6 @@
+"""Who gets in: people with a password, or with a code that was sent to their address."""
+
+from syncline import App
+from syncline.auth import Accounts, EmailCode, Password
+
+app = App(auth=[Password(), EmailCode(), Accounts(name="Todo")])
