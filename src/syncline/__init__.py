@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         LimitError,
         NotFoundError,
         OverloadedError,
+        RefusedAddressError,
         SideEffectError,
         SynclineError,
         UnauthenticatedError,
@@ -83,6 +84,7 @@ __all__ = [
     "Page",
     "PaginationOptions",
     "QueryCtx",
+    "RefusedAddressError",
     "Retry",
     "Rules",
     "ScheduledJob",
@@ -116,7 +118,7 @@ _HOMES = {
         "ActionCtx App MutationCtx QueryCtx Retry SyncActionCtx action cron every mutation query"
     ),
     "syncline.kernel.errors": (
-        "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError "
+        "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError RefusedAddressError "
         "SideEffectError SynclineError UnauthenticatedError UniqueError"
     ),
     "syncline.kernel.identity": "Identity",

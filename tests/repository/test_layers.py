@@ -50,6 +50,7 @@ OPTIONAL = {
     "certifi",
     "cryptography",
     "httpcore",
+    "httpx",
     "jinja2",
     "joserfc",
     "pydantic",
@@ -68,7 +69,8 @@ LOOPS_AND_SOCKETS = {
 #: Below `http` only these may touch event loops: `async def` actions run on one of their own, and the client has a
 #: shell around its state machine.
 LOOPS_ALLOWED = {
-    "functions/action_loop.py", "functions/action_run.py",
+    "functions/action_http.py", "functions/action_loop.py", "functions/action_run.py",
+    "functions/contexts.py",  # the type of ctx.http
     "client/blocking.py", "client/client.py", "client/link.py", "client/subscription.py",
 }  # fmt: skip
 

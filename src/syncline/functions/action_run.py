@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from queue import SimpleQueue
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 from syncline.kernel.identity import Caller
 
@@ -21,6 +21,7 @@ from .outcomes import Failure, Outcome
 from .run import Run
 from .variables import Environment, environment_now
 
+T = TypeVar("T")
 _Done = Callable[[Outcome], None]
 
 
@@ -47,6 +48,7 @@ class ActionRun(Run):
     """One run of an action."""
 
     request_id: str
+    _made: dict[str, object] | None = None
 
     def __init__(
         self, definition: FunctionDefinition, caller: Caller, host: ActionHost, request_id: str, seed: bytes
@@ -58,6 +60,14 @@ class ActionRun(Run):
     def _environment(self) -> Environment:
         node = self._host.node
         return environment_now(node.settings.env, node.variables)
+
+    def made_once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` gives, made when it is first asked for in this run."""
+        if self._made is None:
+            self._made = {}
+        if name not in self._made:
+            self._made[name] = make()
+        return cast("T", self._made[name])
 
     def now(self) -> datetime:
         """The time now."""

@@ -11,6 +11,7 @@ from syncline.database import DatabaseReader, DatabaseWriter, Guard
 from syncline.kernel.errors import ArgumentError
 from syncline.kernel.identity import Identity
 
+from .action_http import async_client, sync_client
 from .action_scheduling import ActionScheduler, SyncActionScheduler
 from .decorators import Function, Mutation, Query
 from .definitions import FunctionDefinition, arguments_by_name, define
@@ -20,6 +21,8 @@ from .run import Auth, Run, TransactionRun
 from .scheduling import Scheduler
 
 if TYPE_CHECKING:
+    import httpx
+
     from .action_run import ActionRun
 
 P = ParamSpec("P")
@@ -194,6 +197,14 @@ class ActionCtx(_Ctx["ActionRun"]):
         """Calls of functions at a later time: `after`, `at` and `cancel`, each a transaction of its own."""
         return ActionScheduler(self._run)
 
+    @property
+    def http(self) -> httpx.AsyncClient:
+        """An httpx client that reaches the public network only: for URLs that somebody else has chosen.
+
+        Anything else is a RefusedAddressError that names it, redirects and names that resolve to private addresses too.
+        """
+        return self._run.made_once("http", async_client)
+
     async def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query or a mutation, each a transaction of its own."""
         definition = _transactional(fn)
@@ -223,6 +234,14 @@ class SyncActionCtx(_Ctx["ActionRun"]):
     def scheduler(self) -> SyncActionScheduler:
         """Calls of functions at a later time: `after`, `at` and `cancel`, each a transaction of its own."""
         return SyncActionScheduler(self._run)
+
+    @property
+    def http(self) -> httpx.Client:
+        """An httpx client that reaches the public network only: for URLs that somebody else has chosen.
+
+        Anything else is a RefusedAddressError that names it, redirects and names that resolve to private addresses too.
+        """
+        return self._run.made_once("http", sync_client)
 
     def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query or a mutation, each a transaction of its own, and wait for its result."""

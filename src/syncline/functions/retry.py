@@ -38,7 +38,7 @@ class Retry:
             return False
         return not isinstance(error, SynclineError) or isinstance(error, OverloadedError)
 
-    def pause(self, attempt: int, random: Random) -> float:
+    def pause(self, attempt: int, chance: Random) -> float:
         """Seconds between attempt number `attempt` (from 1) and the next one."""
         longest = min(self.longest, self.first * self.factor ** min(attempt - 1, 64))
-        return longest * (1 - random.random() / 4)
+        return longest * (1 - chance.random() / 4)
