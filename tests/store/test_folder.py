@@ -199,7 +199,19 @@ def test_closing_twice_is_harmless(tmp_path: Path) -> None:
 
 def test_a_memory_store_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("syncline.store.folder._MEMORY", str(tmp_path))
     with Store.memory(FakeClock()) as store:
         commit(store, put(1))
         assert len(list(tmp_path.iterdir())) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_memory_store_goes_elsewhere_if_there_is_little_memory_for_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for place, bytes_needed in ((str(tmp_path / "none"), 0), (str(tmp_path), 2**62)):
+        monkeypatch.setattr("syncline.store.folder._MEMORY", place)
+        monkeypatch.setattr("syncline.store.folder._MEMORY_BYTES", bytes_needed)
+        with Store.memory(FakeClock()):
+            assert len(list(tmp_path.iterdir())) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from syncline.kernel.errors import ArgumentError, SetupError
 from syncline.kernel.limits import Limits
@@ -14,6 +14,8 @@ from syncline.schema.hints import evaluate
 from .decorators import Action, ActionOptions, Function
 from .kinds import Kind
 from .retry import Retry
+
+Binding: TypeAlias = "tuple[TableNumbers, Limits | None, FunctionDefinition]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,15 +40,15 @@ class FunctionDefinition:
     #: `path` as the heartbeat holds it.
     label: bytes
     #: What `bind` gave last, and for which tables and limits. Tests bind the same functions again and again.
-    _binding: list[tuple[TableNumbers, Limits | None, FunctionDefinition]] = field(default_factory=list, repr=False)
+    _bound: list[Binding] = field(default_factory=list["Binding"], repr=False)
 
     def bind(self, tables: TableNumbers, limits: Limits | None = None) -> FunctionDefinition:
         """The same function, checking that ids are of the right tables."""
-        if not self._binding or self._binding[0][:2] != (tables, limits):
+        if not self._bound or self._bound[0][:2] != (tables, limits):
             arguments, result = self.arguments.bind(tables, limits), self.result.bind(tables, limits)
-            bound = replace(self, arguments=arguments, result=result, _binding=[])
-            self._binding[:] = [(tables, limits, bound)]
-        bound = self._binding[0][2]
+            bound = replace(self, arguments=arguments, result=result, _bound=[])
+            self._bound[:] = [(tables, limits, bound)]
+        bound = self._bound[0][2]
         self.function.definition = bound  # ctx.run finds it there.
         return bound
 

@@ -12,6 +12,11 @@ from .errors import FolderLockedError, FolderUnusableError
 DATABASE = "syncline.db"
 LOCK = "lock"
 
+#: On Linux, files here are in memory.
+_MEMORY = "/dev/shm"  # noqa: S108 - only folders of `mkdtemp` are made there
+#: Stores for tests go elsewhere if there is less room: containers are often given little.
+_MEMORY_BYTES = 2**30
+
 
 class FolderLock:
     """An exclusive lock on a data folder, held until `release`.
@@ -79,3 +84,13 @@ def _unusable(folder: Path, error: OSError) -> FolderUnusableError:
 def _whoami() -> str:
     command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]) if sys.argv and sys.argv[0] else "python"
     return f"process {os.getpid()} ({command[:200]})"
+
+
+def folder_in_memory() -> str | None:
+    """Where files are in memory, if this machine has such a place with room in it: making a store takes 1 ms there, not 5."""
+    try:
+        found = os.statvfs(_MEMORY)
+    except OSError:
+        return None
+    roomy = found.f_bavail * found.f_frsize >= _MEMORY_BYTES
+    return _MEMORY if roomy and os.access(_MEMORY, os.W_OK) else None

@@ -21,7 +21,7 @@ from .catalog import Catalog
 from .check import KeysOf, find_damage
 from .checkpoints import Checkpoints
 from .errors import LogTrimmedError
-from .folder import DATABASE, FolderLock, make_folder
+from .folder import DATABASE, FolderLock, folder_in_memory, make_folder
 from .indexing import Progress, drop_some, fill
 from .layout import BUSY_TIMEOUT_MS, connect, explain_unusable, prepare
 from .loading import Conflict, Loaded, Moved, TableChange, find_conflicts, load_staged
@@ -140,7 +140,7 @@ class Store:
 
         SQLite's own in-memory databases have no write-ahead log, so a reader would block the writer.
         """
-        folder = tempfile.mkdtemp(prefix="syncline-")
+        folder = tempfile.mkdtemp(prefix="syncline-", dir=folder_in_memory())
         store = cls(Path(folder) / DATABASE, clock=clock, durable=False, limits=limits or Limits())
         store._remove_files = weakref.finalize(store, shutil.rmtree, folder, ignore_errors=True)
         return store
