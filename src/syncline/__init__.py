@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         mutation,
         query,
     )
+    from syncline.functions.routes import Cors
+    from syncline.http import SyncRequest, context, route, sync_context
     from syncline.kernel.errors import (
         AppError,
         ArgumentError,
@@ -69,6 +71,7 @@ __all__ = [
     "App",
     "AppError",
     "ArgumentError",
+    "Cors",
     "CronJob",
     "Document",
     "DocumentError",
@@ -91,12 +94,14 @@ __all__ = [
     "SearchIndex",
     "SideEffectError",
     "SyncActionCtx",
+    "SyncRequest",
     "SynclineError",
     "UnauthenticatedError",
     "UniqueError",
     "action",
     "between",
     "contains",
+    "context",
     "cron",
     "every",
     "gt",
@@ -110,6 +115,8 @@ __all__ = [
     "private",
     "public_read",
     "query",
+    "route",
+    "sync_context",
 ]
 
 # Imported when first used: `syncline --help` must not wait for the database.
@@ -117,6 +124,8 @@ _HOMES = {
     "syncline.functions": (
         "ActionCtx App MutationCtx QueryCtx Retry SyncActionCtx action cron every mutation query"
     ),
+    "syncline.functions.routes": "Cors",
+    "syncline.http": "SyncRequest context route sync_context",
     "syncline.kernel.errors": (
         "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError RefusedAddressError "
         "SideEffectError SynclineError UnauthenticatedError UniqueError"

@@ -44,6 +44,7 @@ FACADE = "syncline"
 
 #: May be missing from an installation, or slow to import and seldom needed.
 OPTIONAL = {
+    "a2wsgi",
     "aiosmtplib",
     "argon2",
     "bcrypt",

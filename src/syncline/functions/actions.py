@@ -56,7 +56,9 @@ class ActionRunner:
             request_id = call.request_id or node.entropy.bytes(8).hex()
             seed = node.entropy.bytes(16)
             try:
-                definition = node.release.registry.find(call.path, Kind.ACTION, call.caller)
+                definition = call.definition or node.release.registry.find(
+                    call.path, Kind.ACTION, call.caller
+                )
             except SynclineError as error:
                 failure = make_failure(
                     error, request_id=request_id, redact=node.settings.redact, raised_by_function=False

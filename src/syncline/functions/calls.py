@@ -12,6 +12,7 @@ from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.schema import Id
 from syncline.system import ScheduledJob
 
+from .definitions import FunctionDefinition
 from .outcomes import Outcome
 
 
@@ -36,7 +37,7 @@ class MutationCall(msgspec.Struct, frozen=True, eq=False):
 
 
 class ActionCall(msgspec.Struct, frozen=True, eq=False):
-    """An action to run. `done` is called on the event loop's thread."""
+    """An action to run. `done` is called on the event loop's thread. With `definition` it is not looked up by its path."""
 
     path: str
     args: bytes
@@ -47,6 +48,8 @@ class ActionCall(msgspec.Struct, frozen=True, eq=False):
     job: Id[ScheduledJob] | None = None
     #: By which `Engine.cancel` finds it.
     handle: object | None = None
+    #: What to run, of those that are in no registry.
+    definition: FunctionDefinition | None = None
 
 
 class QueryJob(msgspec.Struct, frozen=True, eq=False):

@@ -1,30 +1,33 @@
-"""Which functions are being declared: the loader listens while it imports an application."""
+"""Which functions and routes are being declared: the loader listens while it imports an application."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from .decorators import Function
+    from .routes import Route
+
+Declared: TypeAlias = "Function[..., Any] | Route"
 
 # A context variable, so that a load in one thread does not see what another thread declares.
-_declared: ContextVar[list[Function[..., Any]] | None] = ContextVar("declared functions", default=None)
+_declared: ContextVar[list[Declared] | None] = ContextVar("declared functions", default=None)
 
 
-def collect(function: Function[..., Any]) -> None:
-    """Tell the load in progress, if there is one, about a function."""
+def collect(item: Declared) -> None:
+    """Tell the load in progress, if there is one, about a function or route."""
     declared = _declared.get()
     if declared is not None:
-        declared.append(function)
+        declared.append(item)
 
 
 @contextmanager
-def collecting() -> Generator[list[Function[..., Any]], None, None]:
-    """The functions declared within the block, in order."""
-    declared: list[Function[..., Any]] = []
+def collecting() -> Generator[list[Declared], None, None]:
+    """What is declared within the block, in order."""
+    declared: list[Declared] = []
     token = _declared.set(declared)
     try:
         yield declared

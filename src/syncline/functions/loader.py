@@ -24,6 +24,7 @@ from .guards import install_guards
 from .load_errors import at_function, while_importing
 from .modules import ReleaseModules
 from .registry import Registry
+from .routes import Route
 from .sources import add_source_root, short_name
 
 _SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "tests"})
@@ -39,6 +40,7 @@ class Release:
     files: tuple[Path, ...]
     folder: Path
     modules: ReleaseModules
+    routes: tuple[Route, ...] = ()
 
     def activate(self) -> None:
         """Let `import backend` find this release from now on."""
@@ -65,13 +67,17 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
         _show_info_lines(modules.package)
         app = _app(modules)
         admission = Admission(signed_in=app is not None and bool(app.auth))
-        registry = Registry(_definitions(declared, modules), admission)
-        check_crons(declared)
+        functions = [item for item in declared if isinstance(item, Function)]
+        registry = Registry(_definitions(functions, modules), admission)
+        routes = tuple(
+            item for item in declared if isinstance(item, Route) and modules.holds(item.__module__)
+        )
+        check_crons(functions)
         schema = collect(modules.modules.values())
     files = tuple(sorted(_files(modules.modules.values())))
     if activate:
         modules.activate()
-    return Release(registry, schema, app, files, folder, modules)
+    return Release(registry, schema, app, files, folder, modules, routes)
 
 
 def _check_folder(folder: Path) -> None:

@@ -5,13 +5,20 @@ from .calls import FunctionEndpoints
 from .connection import HttpConnection, connection_class
 from .deployment import DeploymentEndpoints
 from .diagnostics import Diagnostics
+from .front import Front
 from .gateway import Gateway
 from .issuer_fetch import IssuerFetcher
 from .logs import LogEndpoint
 from .misc import register_misc
+from .mounted import MountSet
+from .mounts import Mounts, context, sync_context
 from .origins import Origins
 from .pages import Pages, read_site
 from .reference_pages import ReferencePages
+from .route_decorator import route
+from .route_table import RouteTable
+from .routes import Routes
+from .sync_request import SyncRequest
 from .upgrade import SyncSockets
 from .watch import WatchEndpoint
 from .websocket import WebSocketConnection
@@ -20,19 +27,28 @@ __all__ = [
     "Callers",
     "DeploymentEndpoints",
     "Diagnostics",
+    "Front",
     "FunctionEndpoints",
     "Gateway",
     "HttpConnection",
     "IssuerFetcher",
     "LogEndpoint",
+    "MountSet",
+    "Mounts",
     "Origins",
     "Pages",
     "ReferencePages",
+    "RouteTable",
+    "Routes",
+    "SyncRequest",
     "SyncSockets",
     "WatchEndpoint",
     "WebSocketConnection",
     "check_key",
     "connection_class",
+    "context",
     "read_site",
     "register_misc",
+    "route",
+    "sync_context",
 ]

@@ -18,7 +18,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from .gateway import Gateway
+from .gateway import Gateway, decoded_path
 from .replies import JSON, Refusal, body_too_large
 from .request import Request
 
@@ -29,6 +29,9 @@ _PATIENCE = (75.0, 10.0, 60.0, float("inf"), 30.0)
 
 # Node's limit for the whole head is 16 KiB; tokens of some issuers need more.
 _HEAD_BYTES = 64 * 1024
+
+# A body of any length may take as long as it needs if this much of it comes within the time above.
+_BODY_STEP = 64 * 1024
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -51,6 +54,7 @@ class HttpConnection(HttpToolsProtocol):
         self._phase = _HEAD
         self._since = self.gateway.wheel.now
         self._head_bytes = 0
+        self._body_bytes = 0
         self._unsent = 0
         self._leaving = False
         self._upgrading = False
@@ -114,6 +118,8 @@ class HttpConnection(HttpToolsProtocol):
             elif now - self._since > _PATIENCE[_CLOSING]:
                 self.transport.abort()
             self._unsent = unsent
+        elif self._phase == _BODY and self.flow.read_paused:
+            self._enter(_BODY)  # It is not the client who is slow.
         elif now - self._since > _PATIENCE[self._phase]:
             if self._phase == _IDLE or not self._head_bytes:
                 self.transport.close()
@@ -164,13 +170,16 @@ class HttpConnection(HttpToolsProtocol):
         self._upgrading = parser.should_upgrade()
         if self._upgrading or self.transport.is_closing():
             return
+        method = parser.get_method()
+        endpoint = self.gateway.find(method, self.url)
+        if endpoint is None and self.gateway.claims(decoded_path(self.url)):
+            self._begin_asgi()  # Whoever answers has limits of his own.
+            return
         try:
             self._check_head(dict(self.headers))
         except Refusal as refusal:
             self._refuse_and_close(refusal)
             return
-        method = parser.get_method()
-        endpoint = self.gateway.find(method, self.url)
         if endpoint is None:
             self._begin_asgi()
         else:
@@ -183,6 +192,10 @@ class HttpConnection(HttpToolsProtocol):
             cycle.collect(body)
         elif cycle:
             super().on_body(body)
+            self._body_bytes += len(body)
+            if self._body_bytes >= _BODY_STEP:
+                self._body_bytes = 0
+                self._enter(self._phase)
 
     def on_message_complete(self) -> None:
         cycle = self.cycle

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from uvicorn.server import ServerState
 
@@ -35,6 +36,8 @@ class Gateway:
         self._any: dict[bytes, Endpoint] = {}
         #: Where preflights are left to whoever answers the requests behind them.
         self._left: tuple[bytes, ...] = ()
+        #: Whether the application itself answers at a path (decoded), preflights included.
+        self.claims: Callable[[str], bool] = _claims_nothing
         self._upgrade: Callable[[HttpConnection, bytes], None] | None = None
         self._defaults: list[tuple[bytes, bytes]] | None = None
         self._heads: dict[tuple[int, bytes], bytes] = {}
@@ -78,7 +81,8 @@ class Gateway:
         path = url_path(url)
         endpoint = self._any.get(method)
         if endpoint is not None:
-            return None if path.startswith(self._left) else endpoint
+            claimed = path.startswith(self._left) or self.claims(decoded_path(url))
+            return None if claimed else endpoint
         methods = self._paths.get(path)
         if methods is None:
             methods = next(
@@ -133,6 +137,15 @@ def url_path(url: bytes) -> bytes:
     """The path of a request target, without the query and without the doubled slash that a base URL may leave."""
     path = url.partition(b"?")[0]
     return path[1:] if path.startswith(b"//") else path
+
+
+def _claims_nothing(path: str) -> bool:
+    return False
+
+
+def decoded_path(url: bytes) -> str:
+    """The path as applications see it."""
+    return unquote(url_path(url).decode("latin-1"))
 
 
 def _refuse_method(methods: Iterable[bytes]) -> Endpoint:

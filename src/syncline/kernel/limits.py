@@ -97,6 +97,9 @@ class Limits:
 
     # HTTP
     body_bytes: int = 16 * MiB + 2000
+    route_body_bytes: int = 20 * MiB
+    mount_body_bytes: int = 100 * MiB
+    mount_requests: int = 256
     connections: int = 20_000
     connections_per_address: int = 1_000
 

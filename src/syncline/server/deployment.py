@@ -49,6 +49,7 @@ from .secret_key import open_secrets
 from .settings import Mode, Settings
 from .variables import ProcessVariables
 from .verification import Verification
+from .web import Prepared, Web, prepare
 
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY, MAIL_URL})
@@ -115,6 +116,7 @@ class Deployment:
                 on_fatal=on_fatal,
                 on_variables=self._variables.update,
             )
+            prepared = Prepared.of(self.release)
         except BaseException:
             if store is not None:
                 store.close()
@@ -143,6 +145,7 @@ class Deployment:
         self.gateway = Gateway(limits, self._clock, Origins([*settings.origins, *own]))
         self.gateway.leave_preflights("/auth/")
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
+        self._web = Web(prepared, self._services, self.engine, self._observer)
         self._reference = ReferencePages(
             lambda: self.engine.release.registry, instance_name=instance_name(admin_key), version=__version__
         )
@@ -182,7 +185,8 @@ class Deployment:
 
     def application(self) -> ASGIApp:
         """What answers requests that are for none of the hot endpoints."""
-        return self.accounts.mounted(self.pages.application(self._reference.routes()))
+        pages = self.pages.application(self._reference.routes())
+        return self.accounts.mounted(self._web.front(self.gateway, pages))
 
     def summary(self) -> str:
         """What was loaded: `7 functions, 2 tables, 3 indexes`."""
@@ -200,13 +204,22 @@ class Deployment:
     def reload(self, release: Release, done: Callable[[BaseException | None], None]) -> None:
         """Put new code in force; sockets stay open, and live queries run again. `done` gets what kept it out."""
 
-        def settled(error: BaseException | None) -> None:
+        def settled(prepared: Prepared, error: BaseException | None) -> None:
             if error is None:
                 release.activate()
                 self.release = release
+                self._web.use(prepared)
                 self.accounts.use(release.app)
                 self._accept_tokens(release.app)
+            else:
+                prepared.mounts.close()
             done(error)
+
+        def switch(prepared: Prepared | Exception) -> None:
+            if isinstance(prepared, Prepared):
+                self.engine.reload(release, partial(settled, prepared))
+            else:
+                self.engine.post(done, prepared)
 
         try:
             self.verification.check(release.app)
@@ -214,7 +227,7 @@ class Deployment:
         except SetupError as error:
             done(error)
             return
-        self.engine.reload(release, settled)
+        prepare(release, switch)
 
     def close(self) -> None:
         """Finish what is queued, and close the store. The event loop may have ended."""
@@ -224,6 +237,7 @@ class Deployment:
         self._exports.stop()
         if self._timer is not None:
             self._timer.cancel()
+        self._web.close()
         if self._loop is not None:
             self.engine.stop()
         self.verification.close()

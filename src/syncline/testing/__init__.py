@@ -10,6 +10,7 @@
 
 from .backend import Backend, User
 from .deny_matrix import DenyMatrix, deny_matrix
+from .requests import Reply
 from .updates import Updates
 
-__all__ = ["Backend", "DenyMatrix", "Updates", "User", "deny_matrix"]
+__all__ = ["Backend", "DenyMatrix", "Reply", "Updates", "User", "deny_matrix"]

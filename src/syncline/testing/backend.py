@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from syncline.functions import (
     Action,
@@ -26,19 +26,25 @@ from syncline.functions import (
 from syncline.functions.definitions import arguments_by_name
 from syncline.functions.engine import Engine
 from syncline.functions.system.jobs import MOST_SHOWN, list_jobs
+from syncline.functions.variables import CHANGE
 from syncline.jobs import Jobs
 from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.errors import SynclineError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
+from syncline.kernel.secrets import SecretBox
 from syncline.store import Store
 from syncline.sync import LiveQueries
 from syncline.system import ScheduledJob
 
 from .probes import ProbedRelease
 from .refusals import expect_refusal
+from .requests import Ask, Reply, send
 from .turns import Turns
 from .updates import Updates, decoded
+
+if TYPE_CHECKING:
+    from .front import TestFront
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +63,9 @@ class World:
     def __init__(self, release: Release, limits: Limits, env: Mapping[str, str]) -> None:
         self.clock = FakeClock()
         self.logs: list[str] = []
+        self._release = release
+        self._limits = limits
+        self._front: TestFront | None = None  # None -> started: the first request
         self._turns = Turns()
         self._store = Store.memory(self.clock)
         seeds = count(1)
@@ -64,7 +73,7 @@ class World:
         self._engine = Engine(
             self._store,
             ProbedRelease(release),
-            RunSettings(limits=limits, env=env),
+            RunSettings(limits=limits, env=env, secrets=SecretBox(bytes(32))),
             self.clock,
             SeededEntropy(0),
             on_fatal=_failed,
@@ -101,8 +110,31 @@ class World:
         self.logs += outcome.lines
         return decoded(definition, outcome)
 
-    def probe(self, caller: Caller, name: str, **values: str) -> Any:
-        """The result of one of the functions in probes.py; `name` is its path."""
+    def request(self, identity: Identity | None, ask: Ask) -> Reply:
+        """The answer of a route or mount to a request of somebody."""
+        front = self._front
+        if front is None:
+            # Imported when a test needs it: most do not, and it takes a while.
+            from .front import TestFront
+
+            front = self._front = TestFront(
+                self._release, self._engine, self._live, self.clock, self._limits, self._heard
+            )
+        if identity is not None:
+            ask = ask.with_header("authorization", f"Bearer {front.token(identity)}")
+        answers: list[Reply | BaseException] = []
+        send(front.app, ask, lambda answer: self._turns.post(answers.append, answer))
+        self._turns.run_until(lambda: bool(answers), f"{ask.method} {ask.url}")
+        [answer] = answers
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _heard(self, outcome: Outcome) -> None:
+        self.logs += outcome.lines
+
+    def probe(self, caller: Caller, name: str, **values: object) -> Any:
+        """The result of one of Syncline's own functions, or of those in probes.py; `name` is its path."""
         return self.call(caller, self._find(name), (), values)
 
     def probe_live(self, caller: Caller, name: str, **values: str) -> Any:
@@ -170,6 +202,8 @@ class World:
         self._jobs.tick()
 
     def close(self) -> None:
+        if self._front is not None:
+            self._front.close()
         self._engine.stop()
         self._store.close()
 
@@ -206,6 +240,20 @@ class User:
             arguments_by_name(definition, args, kwargs),
             lambda: self._world.call(Caller(self.identity), definition, args, kwargs),
         )
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes | str = b"",
+        json: object = None,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send an HTTP request to a route or a mount: raw `content`, or `json`, or form fields as `data`."""
+        ask = Ask.of(method, url, content=content, json_body=json, data=data, headers=headers or {})
+        return self._world.request(self.identity, ask)
 
     @contextmanager
     def subscribe(self, fn: Query[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Generator[Updates[R]]:
@@ -251,6 +299,10 @@ class Backend(User):
     def signed_in(self, subject: str, **claims: Any) -> User:
         """Somebody who is signed in as `subject`; `claims` are fields of Identity, such as `email="a@b.c"`."""
         return User(self._world, Identity(subject, claims.pop("issuer", ISSUER), **claims))
+
+    def set_env(self, **variables: str | None) -> None:
+        """Set environment variables of the deployment, as `syncline env set` does; None removes one."""
+        self._world.probe(Caller(backend=True), CHANGE, changes=variables)
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> None:
         """Let time pass, from one moment at which something is due to the next.
