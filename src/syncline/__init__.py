@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from syncline.kernel.identity import Identity
     from syncline.schema import (
         UNSET,
+        Aggregate,
         Document,
         Id,
         Index,
@@ -68,6 +69,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNSET",
     "ActionCtx",
+    "Aggregate",
     "App",
     "AppError",
     "ArgumentError",
@@ -132,7 +134,7 @@ _HOMES = {
     ),
     "syncline.kernel.identity": "Identity",
     "syncline.schema": (
-        "UNSET Document Id Index Page PaginationOptions Rules SearchIndex between contains gt gte lt lte members owned_by private "
+        "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex between contains gt gte lt lte members owned_by private "
         "public_read"
     ),
     "syncline.system": "CronJob ScheduledJob",

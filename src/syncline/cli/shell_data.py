@@ -83,8 +83,10 @@ class StatementSnapshot:
     ) -> Iterator[Row]:
         return self._current().rows(table, index_id, prefix, start, stop, reverse, limit)
 
-    def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> Iterator[bytes]:
-        return self._current().keys(index_id, prefix, start, stop)
+    def keys(
+        self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False, /
+    ) -> Iterator[bytes]:
+        return self._current().keys(index_id, prefix, start, stop, reverse)
 
     def known_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> list[bytes] | None:
         return self._current().known_keys(index_id, prefix, start, stop)

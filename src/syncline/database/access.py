@@ -11,6 +11,8 @@ from syncline.schema import Document, Id, body_of, read_head
 from syncline.schema.table_codec import IndexKey
 from syncline.values import InvalidValueError, Value, check_document, decode_id, encode_id, prefix_end
 
+from .aggregate_keeping import keep_aggregates
+from .aggregate_methods import AggregateMethods
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .query import Query
 from .read_set import END
@@ -20,7 +22,7 @@ from .transaction import Transaction
 D = TypeVar("D", bound=Document)
 
 
-class DatabaseReader:
+class DatabaseReader(AggregateMethods):
     """Reads of one snapshot. In a mutation they see its own writes."""
 
     __slots__ = ("_catalog", "_guard", "_transaction")
@@ -137,8 +139,9 @@ class DatabaseWriter(DatabaseReader):
             for part, offsets in parts:
                 writes.put_entry(index.id, part + tail, True, offsets)
         writes.put_entry(table.by_creation, tail, True, ())
-        for search in table.searches:
-            writes.touch_entry(search.id, search.key(fields), ())
+        self._touch_derived(table, internal, fields)
+        if table.aggregates:
+            keep_aggregates(transaction, self._catalog, table, None, fields)
         return cast("Id[D]", Id(text))
 
     def insert_many(self, documents: Iterable[D]) -> list[Id[D]]:
@@ -187,8 +190,9 @@ class DatabaseWriter(DatabaseReader):
             for part, offsets in codec.index_keys(index.index, fields):
                 writes.put_entry(index.id, part + tail, False, offsets)
         writes.put_entry(table.by_creation, tail, False, ())
-        for search in table.searches:
-            writes.touch_entry(search.id, search.key(fields), ())
+        self._touch_derived(table, internal, fields)
+        if table.aggregates:
+            keep_aggregates(self._transaction, self._catalog, table, fields, None)
 
     def _stored(self, target: str | Document) -> tuple[TableBinding, bytes, str, int, bytes]:
         text = _id_of(target)
@@ -252,9 +256,19 @@ class DatabaseWriter(DatabaseReader):
         for index, old, new in keys:
             self._move_entries(index, old, new, tail)
         writes.touch_entry(table.by_creation, tail, ())
-        for search in table.searches:
-            for fields in (before, after):
+        self._touch_derived(table, internal, before, after)
+        if table.aggregates:
+            keep_aggregates(self._transaction, self._catalog, table, before, after)
+
+    def _touch_derived(self, table: TableBinding, internal: bytes, *states: dict[str, Value]) -> None:
+        """Say to full-text and vector indexes what a document was or is."""
+        writes = self._transaction.writes
+        assert writes is not None
+        for fields in states:
+            for search in table.searches:
                 writes.touch_entry(search.id, search.key(fields), ())
+            for vectors in table.vectors:
+                writes.touch_entry(vectors.id, vectors.key(fields, internal), ())
 
     def _move_entries(
         self,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from syncline.store import Row, TextReader
+from syncline.store import FoundNearest, Row, TextReader
 
 from .read_set import ReadRange
 
@@ -34,8 +34,10 @@ class Snapshot(Protocol):
         """
         ...
 
-    def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> Iterator[bytes]:
-        """The keys alone, ascending."""
+    def keys(
+        self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False, /
+    ) -> Iterator[bytes]:
+        """The keys alone, in order, read as consumed."""
         ...
 
     def known_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes, /) -> list[bytes] | None:
@@ -49,6 +51,12 @@ class Snapshot(Protocol):
     @property
     def ts(self) -> int:
         """The commit that this is the state after."""
+        ...
+
+    def nearest(
+        self, index_id: int, table: int, vector: bytes, count: int, groups: Sequence[Sequence[str]], /
+    ) -> FoundNearest | None:
+        """What a vector index knows; None where there is none."""
         ...
 
     def text(self) -> TextReader | None:

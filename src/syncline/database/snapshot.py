@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from syncline.store import Commit, Reader, Row, TextReader
+from syncline.store import Commit, FoundNearest, Reader, Row, TextReader
 
 _KEYS_PER_PREFIX = 16
 #: Remembered for prefixes with more keys than are kept, whatever is written there: it says only not to try.
@@ -103,14 +103,25 @@ class CachedSnapshot:
             return self._reader.scan(index_id, start, stop, reverse, limit)
         return self._documents(table, reversed(keys) if reverse else keys)
 
-    def keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> Iterator[bytes]:
-        """The keys in ``[start, stop)`` alone."""
+    def keys(
+        self, index_id: int, prefix: bytes, start: bytes, stop: bytes, reverse: bool = False
+    ) -> Iterator[bytes]:
+        """The keys in ``[start, stop)`` alone, in order."""
         keys = self.known_keys(index_id, prefix, start, stop)
-        return self._reader.scan_keys(index_id, start, stop) if keys is None else iter(keys)
+        if keys is None:
+            return self._reader.scan_keys(index_id, start, stop, reverse)
+        return iter(reversed(keys) if reverse else keys)
 
     def count(self, index_id: int, start: bytes, stop: bytes) -> int:
         """How many keys are in ``[start, stop)``."""
         return self._reader.count(index_id, start, stop)
+
+    def nearest(
+        self, index_id: int, table: int, vector: bytes, count: int, groups: Sequence[Sequence[str]]
+    ) -> FoundNearest | None:
+        """What a vector index knows; None where there is none."""
+        vectors = self._reader.vectors
+        return None if vectors is None else vectors.nearest(index_id, table, self.ts, vector, count, groups)
 
     def text(self) -> TextReader | None:
         """The full-text indexes; None where there are none."""

@@ -12,6 +12,7 @@ from syncline.values import (
     Json,
     Value,
     decode_canonical,
+    decode_key_part,
     encode_key_part,
     encode_value,
 )
@@ -211,6 +212,10 @@ class TableCodec:
     def is_list(self, field: str) -> bool:
         """Whether a field holds a list (or None), whose elements can be indexed."""
         return field in self._elements
+
+    def value_of_part(self, field: str, part: bytes) -> object:
+        """The value of a field, in Python, that is a part of an index key."""
+        return self._decoders[field](cast("Value", decode_key_part(part)[0]))
 
     # Schema
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from syncline.schema import TableSpec, table_of
 
+from .aggregates import AggregateRow
 from .environment import EnvironmentVariable
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
 from .transfers import ExportJob, ImportJob
@@ -18,10 +19,12 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(CronJob),
     table_of(ImportJob),
     table_of(ExportJob),
+    table_of(AggregateRow),
 )
 
 __all__ = [
     "SYSTEM_TABLES",
+    "AggregateRow",
     "CronJob",
     "CronRun",
     "EnvironmentVariable",
