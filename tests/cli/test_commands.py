@@ -34,7 +34,7 @@ def test_help_lists_the_commands_that_one_begins_with_first(tmp_path: Path) -> N
     code, out, err = run(tmp_path, "--help")
     assert (code, err) == (0, "")
     commands = [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines()]
-    assert commands[:4] == ["new", "dev", "start", "run"]
+    assert commands[:4] == ["new", "add", "dev", "start"]
     assert run(tmp_path)[:2] == (0, out)
 
 
@@ -121,16 +121,14 @@ def test_run_uses_the_key_of_the_environment(folder: Path) -> None:
 def test_a_function_that_fails_is_exit_code_1_with_its_message(folder: Path) -> None:
     code, out, err = run(folder, "run", "notes:broken")
     assert (code, out) == (1, "")
-    assert "Server Error\nUncaught ValueError: a bug\n    at broken (backend/notes.py:" in err
+    assert "error: ValueError: a bug\n    at broken (backend/notes.py:" in err
     assert "[ERROR] Traceback (most recent call last):\n" in err
     code, out, err = run(folder, "run", "notes:refused")
     assert (code, out) == (1, "")
     assert err.endswith('  data: {"code":"no","limit":3.0}\n') and "Traceback" not in err
     code, out, err = run(folder, "run", "notes:missing")
     assert (code, out) == (1, "")
-    assert err.endswith(
-        "Could not find function for 'notes:missing'. Did you forget to run `syncline dev`?\n"
-    )
+    assert "error: Could not find function for 'notes:missing'. Did you forget to run `syncline dev`?\n" in err
 
 
 def test_a_server_file_that_was_left_behind_does_not_mislead(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import sqlite3
 import textwrap
@@ -164,7 +165,6 @@ def test_a_data_folder_that_is_in_use_names_who_uses_it(tmp_path: Path) -> None:
               help: stop that process, or give this one a folder of its own with --data
         """
         fails(tmp_path, "dev", "--port", "0", expected=expected)
-        fails(tmp_path, "check", expected=expected)
 
 
 def test_a_data_folder_that_is_none(tmp_path: Path) -> None:
@@ -253,3 +253,125 @@ def test_errors_are_coloured_on_terminals_only_and_not_with_no_color(tmp_path: P
         show_setup_error(SetupError("x", "y"), variables, stream)
         assert ("\x1b[" in stream.getvalue()) is coloured
         assert stream.getvalue().endswith(": x\n  help: y\n")
+
+
+BROKEN = """
+    from syncline import AppError, Document, Index, MutationCtx, QueryCtx, mutation, query
+
+    class User(Document):
+        name: str
+
+        by_name = Index("name", unique=True)
+
+    @query
+    def greet(ctx: QueryCtx, name: str) -> str:
+        return f"Hello {name}"
+
+    @query
+    def wrong(ctx: QueryCtx) -> int:
+        return "x"  # type: ignore
+
+    @query
+    def bug(ctx: QueryCtx) -> int:
+        return {}["x"]
+
+    @query
+    def refuse(ctx: QueryCtx) -> int:
+        raise AppError({"code": "closed", "message": "we are closed"})
+
+    @query
+    def endless(ctx: QueryCtx) -> int:
+        number = 0
+        while True:
+            number += 1
+
+    @mutation
+    def twice(ctx: MutationCtx) -> None:
+        for _ in range(2):
+            ctx.db.insert(User(name="ann"))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lines"),
+    [
+        (
+            ("users:greet", '{"nam": "x"}'),
+            [
+                "error: arguments that do not fit: there is no argument `nam` (did you mean `name`?)",
+                "  the function takes: v.object({name: v.string()})",
+                "  request id: ...",
+                "  code: invalid_argument",
+            ],
+        ),
+        (
+            ("users:greet", '{"name": 3}'),
+            [
+                "error: arguments that do not fit: `name`: expected str, got 3.0 (float)",
+                "  the function takes: v.object({name: v.string()})",
+                "  request id: ...",
+                "  code: invalid_argument",
+            ],
+        ),
+        (
+            ("users:greet",),
+            [
+                "error: arguments that do not fit: `name`: expected str, got nothing",
+                "  the function takes: v.object({name: v.string()})",
+                "  request id: ...",
+                "  code: invalid_argument",
+            ],
+        ),
+        (
+            ("users:wrong",),
+            [
+                'error: a result that is not what its hint says: its result: expected int, got "x" (str)',
+                "  the function returns: v.number()",
+                "  request id: ...",
+            ],
+        ),
+        (
+            ("users:refuse",),
+            [
+                "error: AppError: we are closed",
+                "    at refuse (backend/users.py:22:5)",
+                "  request id: ...",
+                "  code: closed",
+            ],
+        ),
+        (
+            ("users:twice",),
+            [
+                "error: UniqueError: a document with this key already exists in the unique index users.by_name. Look for "
+                "it first (`where`, then `unique`), and change that one; or catch UniqueError where it is expected",
+                "    at twice (backend/users.py:33:9)",
+                "  request id: ...",
+                "  code: not_unique",
+            ],
+        ),
+    ],
+)
+def test_a_failure_says_first_what_the_application_says(
+    tmp_path: Path, arguments: tuple[str, ...], lines: list[str]
+) -> None:
+    write_application(tmp_path, users=BROKEN)
+    done = syncline("run", *arguments, folder=tmp_path)
+    assert done.returncode == 1
+    told = [re.sub(r"request id: \w{16}$", "request id: ...", line) for line in done.stderr.splitlines()]
+    assert told == lines
+
+
+def test_a_bug_ends_with_its_message_and_a_run_away_function_with_its_line(tmp_path: Path) -> None:
+    write_application(tmp_path, users=BROKEN)
+    told = syncline("run", "users:bug", folder=tmp_path).stderr.splitlines()
+    assert told[-3:-1] == ["error: KeyError: 'x'", "    at bug (backend/users.py:18:12)"]
+    told = syncline("run", "users:endless", folder=tmp_path).stderr.splitlines()
+    assert re.search(r" It was at line 2[678] of backend/users\.py, in endless\. ", told[0])
+
+
+def test_a_server_in_production_says_where_the_reason_is(tmp_path: Path) -> None:
+    write_application(tmp_path, users=BROKEN)
+    with serving(tmp_path, "start"):
+        told = syncline("run", "users:bug", folder=tmp_path).stderr.splitlines()
+    assert told[0] == "error: the server keeps the reason for its log: look there for the request id"
+    assert re.fullmatch(r"  request id: \w{16}", told[1])

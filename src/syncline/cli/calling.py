@@ -20,7 +20,8 @@ from syncline.server.local import call_once
 from syncline.server.settings import Settings
 from syncline.sync import acting_identity
 
-from .output import show_failure, show_log_lines, show_value
+from .failing import show_failure
+from .output import show_log_lines, show_value
 from .server_client import Answer, ServerClient, Unreachable
 
 

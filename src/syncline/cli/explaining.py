@@ -25,7 +25,8 @@ from syncline.server.viewing import viewing
 from syncline.sync import acting_identity
 
 from .calling import check_object, check_path, show_progress
-from .output import show_failure, show_log_lines
+from .failing import show_failure
+from .output import show_log_lines
 from .server_client import ServerClient, Unreachable
 
 _MOST_RANGES = 12

@@ -107,4 +107,23 @@ def shell(command: str | None, identity: str | None, **flags: object) -> int:
     return open_shell(settings_of(flags), command, identity)
 
 
+@click.command(short_help="Let the shell complete commands and options.")
+@click.argument("kind", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(ctx: click.Context, kind: str) -> int:
+    """Print what lets bash, zsh or fish complete commands and options with Tab.
+
+    \b
+    syncline completion bash >> ~/.bashrc
+    syncline completion zsh >> ~/.zshrc
+    syncline completion fish > ~/.config/fish/completions/syncline.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(kind)
+    assert found is not None
+    click.echo(found(ctx.find_root().command, {}, "syncline", "_SYNCLINE_COMPLETE").source())
+    return 0
+
+
 COMMANDS = (check, audit, explain, shell)

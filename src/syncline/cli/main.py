@@ -10,10 +10,12 @@ import click
 
 from syncline.kernel.errors import SetupError
 
-from .inspecting import COMMANDS
+from .inspecting import COMMANDS, completion
 from .moving import COMMANDS as MOVING
 from .options import Command, backend_option, data_option, json_option, settings_of
 from .scheduled import COMMANDS as SCHEDULED
+from .storing import COMMANDS as STORING
+from .users import COMMANDS as USERS
 
 
 def serving_options(command: Command) -> Command:
@@ -60,7 +62,12 @@ class _InOrder(click.Group):
 def syncline() -> None:
     """A transactional document database, typed Python functions, and results that stay live in the browser.
 
+    \b
+    syncline new chat && cd chat && syncline dev
+
     Settings also come from the environment (SYNCLINE_PORT, ...) and from [tool.syncline] in pyproject.toml.
+
+    Exit codes: 0 fine, 1 your mistake (the last line says what to do), 2 a wrong option, 3 a fault of Syncline.
     """
 
 
@@ -74,6 +81,9 @@ def syncline() -> None:
 )
 def new(name: str, template: str) -> int:
     """Make a new project in the folder NAME: backend, page, tests.
+
+    \b
+    syncline new shop --template vite
 
     \b
     The templates:
@@ -127,7 +137,15 @@ def add(
 @syncline.command(short_help="Run the application here, and reload it on save.")
 @serving_options
 def dev(**flags: object) -> int:
-    """Run the application here: load, serve, and load again on every save."""
+    """Run the application here: load, serve, and load again on every save.
+
+    \b
+    syncline dev
+    syncline dev --port 4000 --site web
+
+    Sockets stay open when code changes, and live queries run again with it. Code that does not load leaves the old
+    one serving. Clients see errors in full.
+    """
     from syncline.server.settings import Mode
 
     return _serve(Mode.DEV, flags)
@@ -136,7 +154,13 @@ def dev(**flags: object) -> int:
 @syncline.command(short_help="Run the application in production.")
 @serving_options
 def start(**flags: object) -> int:
-    """Run the application in production: errors are redacted, code is not watched."""
+    """Run the application in production: errors are redacted, code is not watched.
+
+    \b
+    syncline start --host 0.0.0.0 --data /var/lib/app
+
+    A serving process that dies or is stuck is replaced. SIGTERM ends it when what is under way has finished.
+    """
     from syncline.server.settings import Mode
 
     return _serve(Mode.START, flags)
@@ -152,6 +176,11 @@ def start(**flags: object) -> int:
 def run(function: str, arguments: str, identity: str | None, as_json: bool, **flags: object) -> int:
     """Call a function, internal ones too, and print its result.
 
+    \b
+    syncline run messages:send '{"channel": "general", "body": "hello"}'
+    syncline run admin/users:list --json | jq length
+    syncline run notes:mine --identity '{"subject": "ada", "issuer": "local"}'
+
     The server of the data folder runs it, if there is one; otherwise this process does.
     """
     from .calling import run_function
@@ -165,7 +194,11 @@ def run(function: str, arguments: str, identity: str | None, as_json: bool, **fl
 @json_option
 @data_option
 def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
-    """Print a query's result, and again whenever it changes, until Ctrl-C."""
+    """Print a query's result, and again whenever it changes, until Ctrl-C. It needs a running server.
+
+    \b
+    syncline watch messages:list '{"channel": "general"}'
+    """
     from .watching import watch_function
 
     return watch_function(settings_of(flags), function, arguments, as_json=as_json)
@@ -203,56 +236,7 @@ def codegen(check: bool, **flags: object) -> int:
     return generate_types(settings_of(flags), check=check)
 
 
-for _command in COMMANDS:
-    syncline.add_command(_command)
-
-
-@syncline.command(short_help="Show what is stored.")
-@click.argument("table", required=False)
-@click.option(
-    "--limit", type=click.IntRange(min=0), default=100, metavar="N", help="At most so many (default: 100)."
-)
-@click.option(
-    "--order", type=click.Choice(["asc", "desc"]), default="asc", help="By creation time (default: asc)."
-)
-@click.option(
-    "--where", multiple=True, metavar="FIELD=JSON", help="Only these: 'author=\"Ada\"'. May be repeated."
-)
-@json_option
-@data_option
-def data(
-    table: str | None, limit: int, order: str, where: tuple[str, ...], as_json: bool, **flags: object
-) -> int:
-    """Show the tables, or the documents of one.
-
-    Reads the data folder, also beside a running server. Needs no code of the application.
-    """
-    from .transferring import show_documents, show_tables
-
-    settings = settings_of(flags)
-    if table is None:
-        return show_tables(settings, as_json=as_json)
-    return show_documents(
-        settings, table, limit=limit, newest_first=order == "desc", where=where, as_json=as_json
-    )
-
-
-@syncline.command(short_help="Write all documents into a file.")
-@click.option("--path", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.")
-@click.option("--table", metavar="TABLE", help="Only this table, as --format says.")
-@click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Of one table (default: jsonl).")
-@data_option
-def export(path: Path | None, table: str | None, form: str | None, **flags: object) -> int:
-    """Write all documents, as of one moment, into a ZIP file in the layout of Convex.
-
-    Reads the data folder, also beside a running server. Needs no code of the application.
-    """
-    from .transferring import export as write
-
-    return write(settings_of(flags), path, table, form)
-
-
-for _command in MOVING:
+for _command in (*COMMANDS, *STORING, *MOVING):
     syncline.add_command(_command)
 
 
@@ -352,8 +336,11 @@ def env_remove(names: tuple[str, ...], **flags: object) -> int:
     return remove_variables(settings_of(flags), names)
 
 
-for _command in SCHEDULED:
+for _command in (*SCHEDULED, *USERS):
     syncline.add_command(_command)
+
+
+syncline.add_command(completion)
 
 
 def _serve(mode: object, flags: dict[str, object]) -> int:

@@ -40,6 +40,10 @@ def import_(
 ) -> int:
     """Import a ZIP in the layout of Convex, JSON lines, a JSON array or CSV: all rows of it, or none.
 
+    \b
+    syncline import snapshot.zip
+    syncline import messages.csv --table messages --append
+
     Rows that do not fit the schema are named with file and line. Ids and creation times are kept. Without --append,
     --replace or --replace-all the tables must be empty. The server of the data folder does it, if there is one.
     """

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from typing import Any, cast
 
 import click
 
@@ -31,17 +29,3 @@ def show_log_lines(lines: list[str]) -> None:
     """What a function printed, on stderr: stdout is for results."""
     for line in lines:
         click.echo(line, err=True)
-
-
-def show_failure(message: str, data: bytes | None) -> None:
-    """A function that failed. What its message says already is not said again as data."""
-    label = click.style("error", fg="red", bold=True) if sys.stderr.isatty() else "error"
-    click.echo(f"{label}: {message.rstrip()}", err=True)
-    if data is None:
-        return
-    content: Any = json.loads(data)
-    fields = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
-    if fields.keys() == {"code", "message"} and str(fields["message"]) in message:
-        click.echo(f"  code: {fields['code']}", err=True)
-    else:
-        click.echo(f"  data: {data.decode()}", err=True)

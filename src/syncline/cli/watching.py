@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from typing import Any
 
@@ -14,7 +15,8 @@ from syncline.server.endpoint import find_endpoint
 from syncline.server.settings import Settings
 
 from .calling import check_object, check_path, no_server
-from .output import show_failure, show_value
+from .failing import show_failure, styled
+from .output import show_value
 from .server_client import ServerClient, StreamEvent, Unreachable
 
 _RETRY_SECONDS = 0.5
@@ -63,7 +65,7 @@ def _show(event: StreamEvent, *, as_json: bool) -> None:
         name = "value" if event.kind == "message" else "error"
         click.echo(f'{{"ts": {ts}, "{name}": {event.data.decode()}}}')
         return
-    click.echo(click.style(time.strftime("%H:%M:%S", time.localtime(int(ts) / 1e9)), dim=True))
+    click.echo(styled(time.strftime("%H:%M:%S", time.localtime(int(ts) / 1e9)), sys.stdout, dim=True))
     if event.kind == "message":
         show_value(event.data, as_json=False)
     else:
