@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         PaginationOptions,
         Rules,
         SearchIndex,
+        VectorIndex,
         between,
         contains,
         gt,
@@ -100,6 +101,7 @@ __all__ = [
     "SynclineError",
     "UnauthenticatedError",
     "UniqueError",
+    "VectorIndex",
     "action",
     "between",
     "contains",
@@ -134,7 +136,7 @@ _HOMES = {
     ),
     "syncline.kernel.identity": "Identity",
     "syncline.schema": (
-        "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex between contains gt gte lt lte members owned_by private "
+        "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte lt lte members owned_by private "
         "public_read"
     ),
     "syncline.system": "CronJob ScheduledJob",

@@ -45,6 +45,8 @@ FACADE = "syncline"
 #: May be missing from an installation, or slow to import and seldom needed.
 OPTIONAL = {
     "a2wsgi",
+    "numpy",
+    "usearch",
     "aiosmtplib",
     "argon2",
     "bcrypt",

@@ -1,7 +1,7 @@
 """Transactions over the store: read sets, write sets, queries, and the catalog that binds a schema to them."""
 
 from .access import DatabaseReader, DatabaseWriter, SystemWriter
-from .activation import Progress, activate, declare_searches, last_creation_time
+from .activation import Progress, activate, declare_derived, last_creation_time
 from .catalog import Catalog, TableBinding
 from .creation import CreationClock
 from .query import Query
@@ -45,7 +45,7 @@ __all__ = [
     "WriteSet",
     "activate",
     "commit_record",
-    "declare_searches",
+    "declare_derived",
     "document_index",
     "document_range",
     "last_creation_time",

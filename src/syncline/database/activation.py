@@ -12,15 +12,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from syncline.kernel.errors import SetupError
-from syncline.schema import Index, SearchIndex, TableCodec, TableNumbers, TableSpec
+from syncline.schema import (
+    Aggregate,
+    DerivedIndex,
+    Index,
+    SearchIndex,
+    TableCodec,
+    TableNumbers,
+    TableSpec,
+    VectorIndex,
+)
 from syncline.schema.document import MISSING
 from syncline.store import IndexInfo, Reader, ShapeInfo, Store, TableInfo
 from syncline.system import SYSTEM_TABLES
 from syncline.values import encode_json
 
+from .aggregate_building import build_aggregates
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .read_set import END
 from .search_binding import SearchBinding, joined
+from .vector_binding import VectorBinding
 
 _EXAMPLES = 3
 _REPORT_EVERY = 10_000
@@ -65,7 +76,9 @@ def activate(
     finally:
         reader.close()
     _drop_unused(store, bound, keep)
-    return Catalog(bound, numbers)
+    catalog = Catalog(bound, numbers)
+    build_aggregates(store, catalog, keep)
+    return catalog
 
 
 def last_creation_time(store: Store, catalog: Catalog) -> int:
@@ -180,26 +193,36 @@ def _bind(
         shape.number,
         table.by_creation,
         indexes,
-        [_bind_search(store, spec, table, index, codec, existing) for index in spec.searches],
+        [
+            SearchBinding(
+                _number_of(store, table, index, search_definition(index, spec, codec), existing), index, spec
+            )
+            for index in spec.searches
+        ],
+        [
+            VectorBinding(
+                _number_of(store, table, index, vector_definition(index, spec, codec), existing), index, spec
+            )
+            for index in spec.vectors
+        ],
     )
-    declare_searches(store, bound, report)
+    declare_derived(store, bound, report)
     return bound
 
 
-def _bind_search(
+def _number_of(
     store: Store,
-    spec: TableSpec,
     table: TableInfo,
-    index: SearchIndex,
-    codec: TableCodec,
+    index: DerivedIndex,
+    definition: str,
     existing: dict[tuple[str, str], IndexInfo],
-) -> SearchBinding:
-    definition = search_definition(index, spec, codec)
+) -> int:
+    """The number of an index that has no entries: what it keeps is elsewhere."""
     info = existing.get((index.name, definition))
     if info is None:
         info = store.add_index(table.number, index.name, definition)
-        store.set_index_ready(info.number)  # It has no entries: what it keeps is in a file of its own.
-    return SearchBinding(info.number, index, spec)
+        store.set_index_ready(info.number)
+    return info.number
 
 
 def search_definition(index: SearchIndex, spec: TableSpec, codec: TableCodec) -> str:
@@ -207,10 +230,32 @@ def search_definition(index: SearchIndex, spec: TableSpec, codec: TableCodec) ->
     return json.dumps(SearchBinding(0, index, spec).definition(codec), sort_keys=True)
 
 
-def declare_searches(store: Store, table: TableBinding, report: Report = silent) -> None:
-    """Put the full-text indexes of a table in service, building those that are not there. Nothing else may write."""
+def vector_definition(index: VectorIndex, spec: TableSpec, codec: TableCodec) -> str:
+    """The same for a vector index."""
+    return json.dumps(VectorBinding(0, index, spec).definition(codec), sort_keys=True)
+
+
+def declare_derived(store: Store, table: TableBinding, report: Report = silent) -> None:
+    """Put the full-text and vector indexes of a table in service, building those that are not there.
+
+    Nothing else may write. Raises SetupError.
+    """
     for search in table.searches:
         _declare(store, table, search, report)
+    for vectors in table.vectors:
+        _declare_vectors(store, table, vectors, report)
+
+
+def _declare_vectors(store: Store, table: TableBinding, vectors: VectorBinding, report: Report) -> None:
+    def cut(shape: int, body: bytes) -> tuple[list[str], bytes]:
+        return vectors.cut(table.codec.decode_body(table.current(shape, body)))
+
+    def progress(done: int) -> None:
+        report(Progress(f"building vector index {vectors.label}", done, done))
+
+    if store.vectors is not None:
+        index = (vectors.id, table.number, table.by_creation, vectors.index.dimensions, cut)
+        store.vectors.declare(index, store.reader, store.commits_after, progress)
 
 
 def _declare(store: Store, table: TableBinding, search: SearchBinding, report: Report) -> None:
@@ -221,22 +266,23 @@ def _declare(store: Store, table: TableBinding, search: SearchBinding, report: R
     def progress(done: int) -> None:
         report(Progress(f"building search index {search.label}", done, done))
 
-    info = TableInfo(table.number, table.name, table.by_creation)
-    store.declare_text_index(search.id, info, cut, progress)
+    if store.text is not None:
+        index = (search.id, table.number, table.by_creation, cut)
+        store.text.declare(index, store.reader, store.commits_after, progress)
 
 
 def index_definition(index: Index, codec: TableCodec) -> str:
     """What an index's entries depend on: if this text changes, the index is built anew."""
-    return json.dumps(
-        {
-            "fields": list(index.fields),
-            "unique": index.unique,
-            "each": index.each,
-            # Documents without the field are indexed under its default.
-            "types": [_field_definition(codec, name) for name in index.fields],
-        },
-        sort_keys=True,
-    )
+    definition: dict[str, object] = {
+        "fields": list(index.fields),
+        "unique": index.unique,
+        "each": index.each,
+        # Documents without the field are indexed under its default.
+        "types": [_field_definition(codec, name) for name in index.fields],
+    }
+    if isinstance(index, Aggregate):
+        definition["aggregate"] = len(index.by)
+    return json.dumps(definition, sort_keys=True)
 
 
 def _field_definition(codec: TableCodec, name: str) -> list[object]:
@@ -286,6 +332,8 @@ def _drop_unused(store: Store, tables: Iterable[TableBinding], keep: Catalog | N
     tables = tuple(tables)
     if store.text is not None:
         store.text.keep_only(kept | {search.id for table in tables for search in table.searches})
+    if store.vectors is not None:
+        store.vectors.keep_only(kept | {each.id for table in tables for each in table.vectors})
     for table in tables:
         wanted = kept | {binding.id for binding in table.bindings} | {table.by_creation}
         for info in store.indexes():

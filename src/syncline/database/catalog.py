@@ -11,6 +11,7 @@ from syncline.store import TableInfo
 from syncline.values import encode_key_part
 
 from .search_binding import SearchBinding
+from .vector_binding import VectorBinding
 
 _NULL = encode_key_part(None)
 
@@ -63,6 +64,7 @@ class TableBinding:
         "shape",
         "spec",
         "system",
+        "vectors",
     )
 
     def __init__(
@@ -74,6 +76,7 @@ class TableBinding:
         by_creation: int,
         indexes: Iterable[IndexBinding],
         searches: Iterable[SearchBinding] = (),
+        vectors: Iterable[VectorBinding] = (),
     ) -> None:
         self.number = number
         self.spec = spec
@@ -92,15 +95,14 @@ class TableBinding:
         self.indexes = tuple(indexes)
         self.by_index = {binding.index: binding for binding in self.indexes}
         self.searches = tuple(searches)
-        self.aggregates = tuple(
-            binding for binding in self.indexes if isinstance(binding.index, Aggregate)
-        )
+        self.vectors = tuple(vectors)
+        self.aggregates = tuple(binding for binding in self.indexes if isinstance(binding.index, Aggregate))
         self.plans: dict[Any, Any] = {}
 
     @property
-    def bindings(self) -> tuple[IndexBinding | SearchBinding, ...]:
+    def bindings(self) -> tuple[IndexBinding | SearchBinding | VectorBinding, ...]:
         """All indexes that have a number in the store."""
-        return (*self.indexes, *self.searches)
+        return (*self.indexes, *self.searches, *self.vectors)
 
     def __repr__(self) -> str:
         return f"<table {self.name}>"
@@ -171,10 +173,13 @@ class Catalog:
                 SearchBinding(indexes.get(search.id, search.id), search.index, table.spec)
                 for search in table.searches
             ]
+            vectors = [
+                VectorBinding(indexes.get(each.id, each.id), each.index, table.spec) for each in table.vectors
+            ]
             codec = TableCodec(table.spec, numbers)
             bound.append(
                 TableBinding(
-                    info.number, table.spec, codec, table.shape, info.by_creation, bindings, searches
+                    info.number, table.spec, codec, table.shape, info.by_creation, bindings, searches, vectors
                 )
             )
         return Catalog(bound, numbers)

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from syncline.schema import Index, SearchIndex, TableCodec, TableNumbers, TableSpec
+from syncline.schema import Index, TableCodec, TableNumbers, TableSpec
 from syncline.store import FIRST_USER_TABLE, IndexInfo, Reader, StoreView, TableInfo
 from syncline.system import SYSTEM_TABLES
 
-from .activation import Report, index_definition, misfits, search_definition, silent
+from .activation import Report, index_definition, misfits, search_definition, silent, vector_definition
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .read_set import END
 from .search_binding import SearchBinding
+from .vector_binding import VectorBinding
 
 #: Numbers for what the store does not know yet. Nothing is stored under them.
 _UNKNOWN: Final = 1 << 40
@@ -115,21 +116,25 @@ class _Inspector:
                 found.tables_of_indexes[number] = info.number
             kept.add(number)
             bindings.append(IndexBinding(number, index, spec))
-        searches = [self._search(own, search, spec, codec) for search in spec.searches]
-        kept |= {search.id for search in searches}
+        searches = [
+            SearchBinding(self._number(own, each.name, search_definition(each, spec, codec)), each, spec)
+            for each in spec.searches
+        ]
+        vectors = [
+            VectorBinding(self._number(own, each.name, vector_definition(each, spec, codec)), each, spec)
+            for each in spec.vectors
+        ]
+        kept |= {each.id for each in searches} | {each.id for each in vectors}
         found.surplus += [f"{spec.name}.{each.name}" for each in own if each.number not in kept]
-        return TableBinding(info.number, spec, codec, shape, info.by_creation, bindings, searches)
+        return TableBinding(info.number, spec, codec, shape, info.by_creation, bindings, searches, vectors)
 
-    def _search(
-        self, own: list[IndexInfo], index: SearchIndex, spec: TableSpec, codec: TableCodec
-    ) -> SearchBinding:
-        """A full-text index: without its file all documents are looked through, so that none is missing."""
-        definition = search_definition(index, spec, codec)
+    def _number(self, own: list[IndexInfo], name: str, definition: str) -> int:
+        """Of a full-text or vector index: without what it keeps all documents are looked through, so none is missing."""
         for info in own:
-            if (info.name, info.definition) == (index.name, definition):
-                return SearchBinding(info.number, index, spec)
+            if (info.name, info.definition) == (name, definition):
+                return info.number
         self._invented += 1
-        return SearchBinding(self._invented, index, spec)
+        return self._invented
 
     def _duplicates(self, reader: Reader, table: TableBinding, index: Index) -> list[str]:
         """What keeps a unique index from being built."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from hashlib import blake2b
 from heapq import merge
@@ -11,11 +11,12 @@ from operator import itemgetter
 from typing import Generic, Literal, TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, LimitError
-from syncline.schema import Document, Index, Page, PaginationOptions, SearchIndex, created_us_of
+from syncline.schema import Document, Index, Page, PaginationOptions, SearchIndex, VectorIndex, created_us_of
 from syncline.store import Row
 
 from .catalog import TableBinding
 from .conditions import CREATED, Condition, make_condition, merge_conditions
+from .nearest import Nearest, make_nearest
 from .pages import begin_page, make_page
 from .plans import Plan, index_plan
 from .rules import TableRule
@@ -127,6 +128,24 @@ class Query(Generic[D]):
             )
         return make_search(
             self._transaction, table, self._rule, index, text, filters, self._conditions, self._filters
+        )
+
+    def nearest(
+        self, index: VectorIndex, vector: Sequence[float], limit: int = 10, **filters: object
+    ) -> Nearest[D]:
+        """The `limit` documents whose vectors are nearest to `vector` (by cosine), the nearest first.
+
+        `filters` are values of the index's filter fields. With conditions given before, all documents that satisfy them
+        are read and compared.
+        """
+        table = self._table
+        if self._index is not None or self._descending is not None:
+            raise ArgumentError(
+                f"query on {table.name}: nearest has its own order, the nearest first: leave .index and .order out"
+            )
+        candidates = self if self._conditions else None
+        return make_nearest(
+            self._transaction, table, self._rule, index, vector, limit, filters, self._filters, candidates
         )
 
     # Ends

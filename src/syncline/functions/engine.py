@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -19,7 +20,7 @@ from syncline.database import (
     KeyCache,
     Progress,
     activate,
-    declare_searches,
+    declare_derived,
     last_creation_time,
 )
 from syncline.database.activation import silent
@@ -29,6 +30,7 @@ from syncline.store import Commit, Loaded, Reader, Store, StoreFailedError, Time
 
 from .actions import ActionRunner
 from .calls import ActionCall, EngineListener, MutationCall, QueryJob, QueryResult
+from .index_workers import IndexWorkers
 from .lane import Lane, Settled
 from .node import ActiveRelease, Node
 from .outcomes import Outcome
@@ -36,7 +38,6 @@ from .readers import ReaderThread
 from .registry import Registry
 from .run import RunSettings
 from .system import specification_query, system_definitions
-from .text_worker import TextWorker
 from .variables import CHANGE, StoredVariables
 
 T = TypeVar("T")
@@ -103,7 +104,7 @@ class Engine:
             ReaderThread(self._node, "1", self._answer),
             ReaderThread(self._node, "slow", self._answer),
         )
-        self._text = TextWorker(store)
+        self._indexes = IndexWorkers(store)
         self._rounds: dict[int, ReaderThread] = {}
         self._numbers = count(1)
         self._post: Post | None = None
@@ -136,7 +137,7 @@ class Engine:
         self._post = post
         self.listener = listener
         self._lane.start()
-        self._text.start()
+        self._indexes.start()
         for reader in self._readers:
             reader.start()
 
@@ -144,7 +145,7 @@ class Engine:
         """Give running actions `grace` seconds, finish the queued mutations, end the threads. Blocks meanwhile."""
         self.actions.stop(grace)
         self._lane.stop()
-        self._text.stop()
+        self._indexes.stop()
         for reader in self._readers:
             reader.stop()
 
@@ -210,7 +211,7 @@ class Engine:
                 return
             node.keys.restart(node.store.head)
             for table in node.release.catalog.by_number.values():
-                declare_searches(node.store, table, self._report)
+                declare_derived(node.store, table, self._report)
             node.created.last = max(node.created.last, last_creation_time(node.store, node.release.catalog))
             assert self.listener is not None
             self.post(self._tell, self._hear_release, node.store.head)
@@ -232,6 +233,10 @@ class Engine:
         """Stop the action that has this handle, if it runs; with `client_left` only if it was declared so."""
         self.actions.cancel(handle, client_left=client_left)
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something on a thread of actions in so many seconds."""
+        self.actions.later(seconds, call)
+
     def query_once(self, job: QueryJob, done: Callable[[QueryResult], None]) -> None:
         """Run one query on the newest snapshot; `done` is called on the reader's thread."""
         self._readers[0].once(job, done)
@@ -248,9 +253,7 @@ class Engine:
 
         self._readers[0].read(look)
 
-    def watch(
-        self, commits: Callable[[Sequence[CommitRecord]], None], release: Callable[[], None]
-    ) -> None:
+    def watch(self, commits: Callable[[Sequence[CommitRecord]], None], release: Callable[[], None]) -> None:
         """Let `commits` hear of every batch, on the loop's thread, before its callers do; and `release` of each change
         of code, or of all data, which no batch tells of. Not after `start`."""
         self._watchers.append(commits)
@@ -327,9 +330,14 @@ def _folder_of(release: LoadedRelease) -> Path | None:
 
 def _bound(release: LoadedRelease, catalog: Catalog, settings: RunSettings) -> Registry:
     """The functions of a release and Syncline's own, checking ids against the tables of the store."""
-    own = [*system_definitions(), specification_query(release.registry)]
-    registry = Registry([*release.registry, *own], release.registry.admission)
-    return registry.bind(catalog.numbers, settings.limits)
+    return _complete(release.registry).bind(catalog.numbers, settings.limits)
+
+
+@lru_cache(maxsize=1)
+def _complete(registry: Registry) -> Registry:
+    """With Syncline's own functions. Remembered, for tests: they make an engine each, of one release."""
+    own = [*system_definitions(), specification_query(registry)]
+    return Registry([*registry, *own], registry.admission)
 
 
 __all__ = ["Engine", "LoadedRelease", "Outcome", "Post"]

@@ -78,6 +78,7 @@ class Limits:
     # Full-text search
     search_results: int = 1_024
     search_backlog: int = 20_000
+    nearest_results: int = 256
 
     # Environment variables that are set while the server runs
     environment_variables: int = 1_000

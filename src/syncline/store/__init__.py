@@ -41,6 +41,7 @@ from .types import (
     TableInfo,
     Timestamp,
 )
+from .vector_index import Found as FoundNearest
 from .view import StoreView
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "EntryWrite",
     "FolderLockedError",
     "FolderUnusableError",
+    "FoundNearest",
     "IndexInfo",
     "KeysOf",
     "LoadRefusedError",

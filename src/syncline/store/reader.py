@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import apsw
 
@@ -12,6 +12,9 @@ from .errors import DamagedDataError, QueryInterrupted
 from .sqlite import Connection, array
 from .text_reader import TextReader
 from .types import ID_BYTES, RequestRecord, Row, StoredBody, Timestamp
+
+if TYPE_CHECKING:
+    from .vector_index import VectorIndexes
 
 _GET = "SELECT ts, shape, body FROM documents WHERE tbl = ? AND id = ?"
 # CROSS JOIN fixes the order of the loops, and with it the order of the rows: that of the ids given.
@@ -63,8 +66,11 @@ class Reader:
         cache: DocumentCache,
         monotonic: Callable[[], float],
         text: TextSource | None = None,
+        vectors: VectorIndexes | None = None,
     ) -> None:
         self._connection = connection
+        #: The vector indexes of the store; None in memory.
+        self.vectors = vectors
         self._text_source = text
         self._text: TextReader | None = None  # None -> opened: text()
         self._tables = tables  # index number -> table number; shared with the store, which adds to it
@@ -255,8 +261,9 @@ class WriterReader(Reader):
         monotonic: Callable[[], float],
         head: Timestamp,
         text: TextSource | None = None,
+        vectors: VectorIndexes | None = None,
     ) -> None:
-        super().__init__(connection, tables, cache, monotonic, text)
+        super().__init__(connection, tables, cache, monotonic, text, vectors)
         self.ts = head  # the store moves it with every append
 
     def let_go(self) -> None:

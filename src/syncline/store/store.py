@@ -32,9 +32,10 @@ from .sqlite import Connection
 from .staging import FILE as STAGING
 from .staging import Staging
 from .text_index import FILE as TEXT
-from .text_index import Cut, TextIndexes
+from .text_index import TextIndexes
 from .types import Commit, IndexInfo, ShapeInfo, TableInfo, Timestamp
 from .upkeep import Upkeep
+from .vector_index import VectorIndexes
 from .writing import Writes, begin_log, write_batch
 
 _NEWEST = "SELECT ts, total FROM commits ORDER BY ts DESC LIMIT 1"
@@ -79,6 +80,8 @@ class Store:
             self._side = Side(self._connect(), self._write_lock, self._writes)
             #: Full-text indexes, in a file of their own. None in memory: there all documents are looked through.
             self.text = TextIndexes(path.with_name(TEXT), key, durable=durable, vfs=vfs) if durable else None
+            #: Vector indexes. None in memory, as above.
+            self.vectors = VectorIndexes(path.parent, save=key is None) if durable else None
             newest = self._connection.execute(_NEWEST).fetchall()
             self._catalog = Catalog(self._side)
         except apsw.Error as error:
@@ -106,6 +109,7 @@ class Store:
             clock.monotonic,
             self._head,
             self.text.reader if self.text is not None else None,
+            self.vectors,
         )
 
     @classmethod
@@ -151,7 +155,12 @@ class Store:
         """A reader on a connection of its own, for one thread."""
         text = self.text.reader if self.text is not None else None
         reader = Reader(
-            self._connect(), self._catalog.tables_of_indexes, self.cache, self._clock.monotonic, text
+            self._connect(),
+            self._catalog.tables_of_indexes,
+            self.cache,
+            self._clock.monotonic,
+            text,
+            self.vectors,
         )
         self._readers.add(reader)
         return reader
@@ -201,8 +210,8 @@ class Store:
                 head = commit.ts
             total = self._total + len(body)
             self._writer_reader.let_go()
-            if self.text is not None:
-                self.text.follow(commits)
+            for derived in self._derived:
+                derived.follow(commits)
             with self._writes.transaction(self._connection):
                 write_batch(self._connection, commits, self._head, total, body)
                 self._retention.after_append(self._connection, head, total, requests)
@@ -210,8 +219,8 @@ class Store:
             self._writer_reader.share_found()
             self.cache.apply_all(commits)
             self._writer_reader.ts = head
-            if self.text is not None:
-                self.text.written()
+            for derived in self._derived:
+                derived.written()
             self._checkpoints.after_commit()
 
     def commits_after(self, ts: Timestamp) -> list[Commit]:
@@ -264,8 +273,8 @@ class Store:
             self._head, self._total = ts, total
             self.cache.clear(ts)
             self._writer_reader.ts = ts
-            if self.text is not None:
-                self.text.restart(ts)
+            for derived in self._derived:
+                derived.restart(ts)
             self._checkpoints.after_commit()
         return loaded
 
@@ -320,16 +329,9 @@ class Store:
         """32 random bytes of this data folder, made when they are first asked for."""
         return self._catalog.secret(name)
 
-    def declare_text_index(
-        self, number: int, table: TableInfo, cut: Cut, progress: Progress = lambda count: None
-    ) -> None:
-        """Put a full-text index in service; builds it unless it is there and fits. `cut` gives a document's words.
-
-        Call it while nothing else writes.
-        """
-        if self.text is not None:
-            index = (number, table.number, table.by_creation, cut)
-            self.text.declare(index, self.reader, self.commits_after, progress)
+    @property
+    def _derived(self) -> tuple[TextIndexes | VectorIndexes, ...]:
+        return (self.text, self.vectors) if self.text is not None and self.vectors is not None else ()
 
     # Upkeep and the end
 
@@ -358,9 +360,9 @@ class Store:
     def close(self) -> None:
         """Close everything, readers too. Nothing can be used afterwards; closing twice is harmless."""
         # SQLite empties the write-ahead log when it closes. If that fails, the log stays, and nothing is lost.
-        if self.text is not None:
-            with suppress(apsw.Error):
-                self.text.close()
+        for derived in self._derived:
+            with suppress(apsw.Error, OSError):
+                derived.close()
         with suppress(apsw.Error):
             for reader in list(self._readers):
                 reader.close()
