@@ -40,13 +40,13 @@ class FunctionDefinition:
     #: `path` as the heartbeat holds it.
     label: bytes
     #: What `bind` gave last, and for which tables and limits. Tests bind the same functions again and again.
-    _bound: list[Binding] = field(default_factory=list["Binding"], repr=False)
+    _bound: list[Binding] = field(default_factory=list["Binding"], init=False, repr=False)
 
     def bind(self, tables: TableNumbers, limits: Limits | None = None) -> FunctionDefinition:
         """The same function, checking that ids are of the right tables."""
         if not self._bound or self._bound[0][:2] != (tables, limits):
             arguments, result = self.arguments.bind(tables, limits), self.result.bind(tables, limits)
-            bound = replace(self, arguments=arguments, result=result, _bound=[])
+            bound = replace(self, arguments=arguments, result=result)
             self._bound[:] = [(tables, limits, bound)]
         bound = self._bound[0][2]
         self.function.definition = bound  # ctx.run finds it there.

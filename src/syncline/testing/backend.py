@@ -37,7 +37,7 @@ from syncline.store import Store
 from syncline.sync import LiveQueries
 from syncline.system import ScheduledJob
 
-from .probes import ProbedRelease
+from .probes import probed
 from .refusals import expect_refusal
 from .requests import Ask, Reply, send
 from .turns import Turns
@@ -72,7 +72,7 @@ class World:
         self.schema = release.schema
         self._engine = Engine(
             self._store,
-            ProbedRelease(release),
+            probed(release),
             RunSettings(limits=limits, env=env, secrets=SecretBox(bytes(32))),
             self.clock,
             SeededEntropy(0),

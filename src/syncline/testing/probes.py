@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal, TypeAlias
 
 from syncline.functions import FunctionDefinition, MutationCtx, QueryCtx, define, mutation, query
@@ -94,6 +94,12 @@ class ProbedRelease:
     def __init__(self, release: LoadedRelease) -> None:
         self.schema: Sequence[TableSpec] = release.schema
         self.registry = release.registry.plus(_definitions())
+
+
+@lru_cache(maxsize=1)
+def probed(release: LoadedRelease) -> ProbedRelease:
+    """The same one as long as the tests are of one application: each of them makes an engine for it."""
+    return ProbedRelease(release)
 
 
 @cache
