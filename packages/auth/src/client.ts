@@ -44,6 +44,8 @@ export class AuthClient {
   private token: Token | null = null;
   private refreshing: Promise<string | null> | null = null;
   private loading: Promise<void> | null = null;
+  /** Signing out: open connections hear that the session has ended before we do, and ask for another token. */
+  private leaving: Promise<void> | null = null;
   private loadedAt = 0;
 
   constructor(options: AuthClientOptions = {}) {
@@ -95,6 +97,7 @@ export class AuthClient {
    * reached, this waits. With `skipCache` it is another token than the last one.
    */
   async getToken({ skipCache = false }: TokenOptions = {}): Promise<string | null> {
+    await this.leaving?.catch(() => undefined);
     if (this.current.isLoaded && !this.current.session) return null;
     const known = this.token;
     if (known && !skipCache && known.endsAt - Date.now() > SPARE_MS) return known.value;
@@ -102,12 +105,8 @@ export class AuthClient {
   }
 
   /** End the session, here and in all tabs. */
-  async signOut(): Promise<void> {
-    await this.source.signOut().catch((error: unknown) => {
-      if (!(error instanceof SignedOutError)) throw error;
-    });
-    this.tell({ kind: "signed-out" });
-    this.become(NOBODY);
+  signOut(): Promise<void> {
+    return (this.leaving ??= this.leave().finally(() => (this.leaving = null)));
   }
 
   /** Make an organisation the active one (null: none); the next token says so. */
@@ -148,6 +147,14 @@ export class AuthClient {
   }
 
   // Inside
+
+  private async leave(): Promise<void> {
+    await this.source.signOut().catch((error: unknown) => {
+      if (!(error instanceof SignedOutError)) throw error;
+    });
+    this.tell({ kind: "signed-out" });
+    this.become(NOBODY);
+  }
 
   private begin(token: string): void {
     const claims = decodeClaims(token);
