@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from functools import lru_cache
 from itertools import count
 from pathlib import Path
 from typing import Protocol, TypeVar
