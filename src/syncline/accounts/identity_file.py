@@ -67,6 +67,17 @@ class IdentityFile:
             raise
         self._connection.execute("COMMIT")
 
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """A part of a transaction that can fail by itself: then it is undone alone."""
+        self._connection.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("ROLLBACK TO part; RELEASE part")
+            raise
+        self._connection.execute("RELEASE part")
+
     def close(self) -> None:
         self._connection.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +14,18 @@ from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
 from . import housekeeping, sessions, signing_keys
+from .administering import administer
 from .core import Core
 from .identity_file import FILE, IdentityFile
 from .mail.sender import Mailer, Transport, smtp_transport
 from .oauth import ProviderClient
 from .outgoing import Outgoing
-from .passwords import Hasher
+from .passwords import Hasher, check_new
 from .rendering import Renderer
 from .settings import AccountSettings
 from .token_rates import TokenRates
 from .web import make_application
+from .webhooks import WebhookSender
 from .workers import Workers
 
 #: Seconds between rounds of forgetting what is over.
@@ -62,11 +64,14 @@ class IdentityProvider:
         self.browser_cookie = f"{prefix}syncline_browser"
         if transport is None and settings.mail_url:
             transport = smtp_transport(settings.mail_url, settings.mail_from, settings.production)
+        self.outgoing = Outgoing()
+        self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
         self.mailer = Mailer(self.core, self.workers, transport)
+        #: Whether a text is the admin key. Nothing is, until somebody says so.
+        self.check_admin: Callable[[str], bool] = _never
         #: The JSON Web Key Set that our tokens are verified with, as it is now.
         self.key_set: dict[str, Any] = {}
         self.workers.call(self._load)
-        self.outgoing = Outgoing()
         self.clients = self._make_clients()
         self.application: ASGIApp = make_application(self)
 
@@ -115,6 +120,7 @@ class IdentityProvider:
         """Begin to send mails and to forget what is over."""
         self._loop = asyncio.get_running_loop()
         self.mailer.start()
+        self.webhooks.start()
         self._tasks.append(self._loop.create_task(self._keep_house()))
         if self.hasher is not None:
             self._tasks.append(self._loop.create_task(self.workers.hash(self.hasher.prepare)))
@@ -125,6 +131,7 @@ class IdentityProvider:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.mailer.stop()
+        await self.webhooks.stop()
         self._loop = None
 
     def close(self) -> None:
@@ -132,6 +139,35 @@ class IdentityProvider:
         self.outgoing.close()
         self.workers.close()
         self.core.file.close()
+
+    def administer(self, command: str, args: Mapping[str, Any], actor: str) -> Any:
+        """Run a command of `administering` and wait for it. Raises AccountError."""
+        prepared = self._prepared(args)
+        if "password" in prepared and self.hasher is not None:
+            prepared["password_hash"] = self.hasher.hash(str(prepared.pop("password")))
+        return self.workers.call(self._administer, command, prepared, actor)
+
+    async def administer_later(self, command: str, args: Mapping[str, Any], actor: str) -> Any:
+        """The same off the event loop."""
+        prepared = self._prepared(args)
+        if "password" in prepared and self.hasher is not None:
+            prepared["password_hash"] = await self.workers.hash(
+                self.hasher.hash, str(prepared.pop("password"))
+            )
+        return await self.workers.run(self._administer, command, prepared, actor)
+
+    def _prepared(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments, with a password that may be one."""
+        prepared = {name: value for name, value in args.items() if name != "password_hash"}
+        if "password" in prepared and self.settings.password is not None:
+            check_new(str(prepared["password"]), self.settings.password)
+        return prepared
+
+    def _administer(self, command: str, args: Mapping[str, Any], actor: str) -> Any:
+        result = administer(self.core, command, args, actor)
+        if command == "signing-keys.rotate":
+            self.refresh_keys()
+        return result
 
     def new_browser_secret(self) -> str:
         """A secret for the flow cookie of a browser. On the loop's thread."""
@@ -180,6 +216,7 @@ class IdentityProvider:
     def _posted(self) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.mailer.wake)
+            self._loop.call_soon_threadsafe(self.webhooks.wake)
 
     async def _keep_house(self) -> None:
         while True:
@@ -193,6 +230,10 @@ class IdentityProvider:
 
 def _ignore(ids: list[str]) -> None:
     pass
+
+
+def _never(key: str) -> bool:
+    return False
 
 
 def _ignore_keys() -> None:

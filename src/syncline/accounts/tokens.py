@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import organizations, signing_keys
+from .api_keys import ApiKey
 from .core import AccountError, Core
 from .sessions import Session
 from .settings import AUDIENCE
@@ -37,23 +38,38 @@ class Draft:
 
 def draft(core: Core, session: Session) -> Draft:
     """What the token of this session says now. Run it in a transaction; `sign` needs none."""
+    user = require(core, session.user_id)
+    if core.settings.accounts.require_second_factor and session.second_at is None and session.actor is None:
+        raise AccountError("error.second_required", status=403)
+    return _draft(core, user.id, session.id, session.ends_at, _claims_about(core, user, session))
+
+
+def draft_for_key(core: Core, key: ApiKey) -> Draft:
+    """The same for the holder of an API key: `sid` is the key, and `scp` what it is for."""
+    user = require(core, key.user_id)
+    about = {**_claims_about_user(core, user), "scp": list(key.scopes)}
+    return _draft(core, user.id, key.id, key.expires_at, about)
+
+
+def _draft(core: Core, subject: str, sid: str, ends_at: int | None, about: dict[str, Any]) -> Draft:
     key = signing_keys.current(core)
     if key is None:
         raise AccountError("busy", status=503, retry_after=1)
-    user = require(core, session.user_id)
     now = core.now()
-    lifetime = min(core.settings.accounts.token_seconds, max(session.ends_at - now, 1))
+    lifetime = core.settings.accounts.token_seconds
+    if ends_at is not None:
+        lifetime = min(lifetime, max(ends_at - now, 1))
     claims: dict[str, Any] = {
-        **_claims_about(core, user, session),
+        **about,
         "iss": core.settings.issuer,
-        "sub": user.id,
+        "sub": subject,
         "aud": AUDIENCE,
         "iat": now,
         "nbf": now,
         "exp": now + lifetime,
         # Clients take a token that is equal to their last one for a failed refresh.
         "jti": core.entropy.bytes(_JTI_BYTES).hex(),
-        "sid": session.id,
+        "sid": sid,
     }
     return Draft(claims, key.id, key.algorithm, signing_keys.private_key(core, key.id))
 
@@ -68,6 +84,20 @@ def sign(token: Draft) -> str:
 
 def _claims_about(core: Core, user: User, session: Session) -> dict[str, Any]:
     """What stays the same from one token of a session to the next, unless something happened."""
+    claims = _claims_about_user(core, user)
+    claims["auth_time"] = session.first_at
+    if session.second_at is not None:
+        claims["mfa_time"] = session.second_at
+    if session.organization is not None:
+        active = organizations.claim(core, session.organization, user.id)
+        if active is not None:
+            claims["o"] = active
+    if session.actor is not None:
+        claims["act"] = {"sub": session.actor}
+    return claims
+
+
+def _claims_about_user(core: Core, user: User) -> dict[str, Any]:
     claims: dict[str, Any] = {}
     for name, path in core.settings.accounts.claims.items():
         value = _lookup(user, path)
@@ -79,15 +109,6 @@ def _claims_about(core: Core, user: User, session: Session) -> dict[str, Any]:
         claims |= {"email": user.email, "email_verified": user.email_verified}
     if user.picture:
         claims["picture"] = user.picture
-    claims["auth_time"] = session.first_at
-    if session.second_at is not None:
-        claims["mfa_time"] = session.second_at
-    if session.organization is not None:
-        active = organizations.claim(core, session.organization, user.id)
-        if active is not None:
-            claims["o"] = active
-    if session.actor is not None:
-        claims["act"] = {"sub": session.actor}
     return claims
 
 

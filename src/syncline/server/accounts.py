@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from syncline.accounts import AUDIENCE, AccountSettings, IdentityProvider, uses_accounts
-from syncline.functions import App
+from syncline.accounts import AUDIENCE, AccountError, AccountSettings, IdentityProvider, uses_accounts
+from syncline.functions import App, load_application
 from syncline.identity import Issuer, KeySet, LocalKeys
-from syncline.kernel.clock import Clock
+from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
 from syncline.kernel.errors import SetupError
 from syncline.kernel.secrets import SecretBox
+from syncline.store.folder import FolderLock, make_folder
 
+from .data_key import read_data_key
+from .secret_key import open_secrets
 from .settings import Mode, Settings
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
@@ -37,7 +40,10 @@ class DeploymentAccounts:
         box: SecretBox,
         data_key: bytes | None,
         environment: Mapping[str, str],
+        check_admin: Callable[[str], bool],
     ) -> None:
+        """`check_admin`: whether a text is the admin key."""
+        self._check_admin = check_admin
         self._settings = settings
         self._mode = mode
         self._clock = clock
@@ -61,6 +67,7 @@ class DeploymentAccounts:
             self.provider = IdentityProvider.open(
                 self._settings.data, wanted, self._clock, self._box, self._data_key
             )
+            self.provider.check_admin = self._check_admin
             self.provider.set_listeners(on_ended=self._ended, on_keys=self._keys)
             if self._loop is not None:
                 self._start(self.provider)
@@ -124,6 +131,35 @@ class DeploymentAccounts:
     def _keys(self) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._keys_changed)
+
+
+def administer_here(
+    settings: Settings, environment: Mapping[str, str], command: str, args: Mapping[str, object]
+) -> object:
+    """Run a command of `syncline.accounts.administering` without a server. Raises SetupError."""
+    release = load_application(settings.backend)
+    if release.app is None or not uses_accounts(release.app.auth):
+        raise SetupError(
+            "the application has no accounts: none of its ways to sign in is Syncline's own",
+            "list one in backend/app.py, for example App(auth=[Password()])",
+        )
+    make_folder(settings.data, create=True)
+    lock = FolderLock(settings.data)
+    try:
+        box = open_secrets(settings.data, environment, SystemEntropy())
+        wanted = account_settings(settings, Mode.DEV, release.app, environment)
+        provider = IdentityProvider.open(
+            settings.data, wanted, SystemClock(), box, read_data_key(environment)
+        )
+        try:
+            return provider.administer(command, args, "command line")
+        except AccountError as error:
+            text = provider.core.pages.texts.get("en", error.text, app=wanted.name, **error.values)
+            raise SetupError(f"{command}: {text}") from None
+        finally:
+            provider.close()
+    finally:
+        lock.release()
 
 
 def account_settings(

@@ -98,13 +98,19 @@ class Deployment:
             self.verification.check(self.release.app)
             self._store = store = store or self._open_store(environment)
             secrets = open_secrets(settings.data, environment, SystemEntropy())
+            admin_key = load_admin_key(settings.data, environment, SystemEntropy())
             #: Syncline's own ways to sign in.
             self.accounts = DeploymentAccounts(
-                settings, mode, self._clock, secrets, read_data_key(environment), environment
+                settings,
+                mode,
+                self._clock,
+                secrets,
+                read_data_key(environment),
+                environment,
+                partial(check_key, key=admin_key),
             )
             self.accounts.use(self.release.app)
             self._accept_tokens(self.release.app)
-            admin_key = load_admin_key(settings.data, environment, SystemEntropy())
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
             self.engine = Engine(
                 self._store,

@@ -154,7 +154,10 @@ def smtp_transport(url: str, sender: str, production: bool) -> Transport:
                 raise PermanentError(f"{error.code} {error.message}") from None
             raise
         except aiosmtplib.SMTPRecipientsRefused as error:
-            raise PermanentError(str(error)) from None
+            # There is one recipient. "Later" (4xx) is another answer than "never".
+            if all(each.code >= 500 for each in error.recipients):
+                raise PermanentError(str(error)) from None
+            raise
 
     return send
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from syncline.accounts import events, organizations, tokens, users
+from syncline.accounts import api_keys, events, organizations, rates, tokens, users
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.sessions import Session
 
@@ -18,7 +18,11 @@ _KEYS_SECONDS = 600
 
 async def token(visit: Visit) -> Response:
     """`POST /auth/token`: an access token for the session of the cookie, with its lifetime in seconds."""
-    session, accounts = visit.required(), visit.accounts
+    accounts = visit.accounts
+    authorization = visit.request.headers.get("authorization", "")
+    if authorization.startswith(f"Bearer {api_keys.PREFIX}"):
+        return await _for_key(visit, authorization.removeprefix("Bearer ").strip()[:200])
+    session = visit.required()
     wait = accounts.token_wait(session.id)
     if wait is not None:
         raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, round(wait)))
@@ -65,6 +69,19 @@ async def discovery(visit: Visit) -> Response:
     }
     headers = {"cache-control": f"public, max-age={_KEYS_SECONDS}", "access-control-allow-origin": "*"}
     return JSONResponse(content, headers=headers)
+
+
+async def _for_key(visit: Visit, secret: str) -> Response:
+    """A token for the holder of an API key."""
+    accounts, core, run = visit.accounts, visit.core, visit.accounts.workers.run
+    rates.refuse(await run(rates.take, core, ("code.ip", visit.visitor.address)))
+    key = await run(api_keys.find, core, secret)
+    if key is None:
+        raise AccountError("error.signed_out", status=401)
+    draft = await run(tokens.draft_for_key, core, key)
+    return visit.answer(
+        {"token": await accounts.workers.sign(tokens.sign, draft), "expires_in": draft.seconds}
+    )
 
 
 def _describe(core: Core, found: Session) -> dict[str, Any]:

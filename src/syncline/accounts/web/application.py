@@ -17,7 +17,22 @@ from starlette.types import ASGIApp
 
 from syncline.accounts.core import AccountError
 
-from . import account, api, devices, exchange, factors, inbox, oauth, reset, second, sign_in, sign_up, verify
+from . import (
+    account,
+    api,
+    devices,
+    exchange,
+    factors,
+    inbox,
+    keys,
+    oauth,
+    organizations,
+    reset,
+    second,
+    sign_in,
+    sign_up,
+    verify,
+)
 from .headers import failed, protect, refusal
 from .visits import Visit, check_form, open_visit, request_locale
 
@@ -71,6 +86,13 @@ ENTRIES = (
     Entry("/oauth/{provider}/start", None, oauth.start),
     Entry("/oauth/{provider}/callback", oauth.callback, free=oauth.callback_form),
     Entry("/account/connections", None, oauth.disconnect),
+    Entry("/organizations", organizations.show, organizations.submit),
+    Entry("/organizations/active", None, None, organizations.choose),
+    Entry("/organizations/{organization}", organizations.show_one, organizations.submit_one),
+    Entry("/invitation", organizations.show_invitation, organizations.accept_invitation),
+    Entry("/api-keys", keys.show, keys.submit),
+    Entry("/impersonate", keys.show_impersonation, keys.impersonate),
+    Entry("/v1/{command}", json=keys.command),
     Entry("/token", None, None, api.token),
     Entry("/session", api.session),
     Entry("/authorize", exchange.authorize),

@@ -1,0 +1,85 @@
+"""A user's API keys, and administrators: those who hold the admin key, and those who act as somebody."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from syncline.accounts import api_keys, audit, flows, sessions, users
+from syncline.accounts.administering import ANYWHERE, IMPERSONATION_SECONDS
+from syncline.accounts.core import AccountError, Core
+
+from .account import page
+from .completing import require_recent
+from .visits import Visit
+
+KEYS = "/auth/api-keys"
+_SCHEME = "convex "
+
+
+async def show(visit: Visit) -> Response:
+    return await _page(visit)
+
+
+async def submit(visit: Visit) -> Response:
+    """Make a key, whose secret is shown once, or end one."""
+    session = visit.required()
+    try:
+        require_recent(visit)
+        if visit.form.get("action") == "revoke":
+            await visit.accounts.workers.run(
+                api_keys.revoke, visit.core, session.user_id, visit.form.get("key", ""), visit.visitor
+            )
+            return visit.redirect(KEYS)
+        _, secret = await visit.accounts.workers.run(
+            api_keys.create, visit.core, session.user_id, visit.form.get("name", "")
+        )
+    except AccountError as error:
+        if error.text == "error.reverify":
+            return visit.redirect("/auth/reverify", redirect=KEYS)
+        if error.text == "error.impersonated":
+            return await page(visit, error)
+        return await _page(visit, error)
+    return await _page(visit, secret=secret)
+
+
+async def show_impersonation(visit: Visit) -> Response:
+    flow, token = visit.query.get("flow", "")[:100], visit.query.get("token", "")[:100]
+    return visit.page("impersonate.html", flow=flow, token=token)
+
+
+async def impersonate(visit: Visit) -> Response:
+    """An administrator takes up a ticket: a short session as somebody, of which the log tells."""
+
+    def work(core: Core) -> str:
+        flow = flows.get(core, visit.form.get("flow", "")[:100], ANYWHERE, "impersonate")
+        if flow is None or flows.try_link(core, flow, visit.form.get("token", "")[:100]) != "right":
+            raise AccountError("notice.expired", status=410)
+        user = users.require(core, flow.user_id or "")
+        actor: str = flow.state["actor"]
+        session, secret = sessions.begin(
+            core, user, visit.visitor, ("impersonated",), actor=actor, seconds=IMPERSONATION_SECONDS
+        )
+        audit.record(core, "impersonation.began", user.id, visit.visitor, actor=actor, session=session.id)
+        return secret
+
+    visit.set_session(await visit.accounts.workers.run(work, visit.core))
+    return visit.redirect("/")
+
+
+async def command(visit: Visit) -> Response:
+    """`POST /auth/v1/{command}` with the admin key: see `administering`."""
+    accounts = visit.accounts
+    authorization = visit.request.headers.get("authorization", "")
+    if not authorization.lower().startswith(_SCHEME) or not accounts.check_admin(
+        authorization[len(_SCHEME) :].strip()
+    ):
+        raise AccountError("error.admin_key", status=403)
+    name: str = visit.request.path_params["command"]
+    return visit.answer(await accounts.administer_later(name, visit.json, "admin"))
+
+
+async def _page(visit: Visit, error: AccountError | None = None, secret: str = "") -> Response:
+    if visit.session is None:
+        return visit.redirect("/auth/sign-in", redirect=KEYS)
+    found = await visit.accounts.workers.run(api_keys.listed, visit.core, visit.session.user_id)
+    return visit.page("api_keys.html", error.status if error else 200, error=error, keys=found, secret=secret)

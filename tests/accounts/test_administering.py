@@ -1,0 +1,235 @@
+"""Administrators, API keys, imports, exports and the log. Checks S5, S11, S22, S40, S44, S46."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+
+from support.houses import PASSWORD, House
+from syncline.accounts import AccountError, audit, deletion, users
+from syncline.accounts.administering import COMMANDS, administer
+from syncline.accounts.importing import read_export
+from syncline.kernel.errors import SetupError
+
+
+def run(house: House, command: str, **args: Any) -> Any:
+    return house.provider.administer(command, args, "tester")
+
+
+def test_a_ban_takes_effect_at_once_and_can_be_lifted(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    run(house, "users.ban", user="ann@example.com")
+    assert visitor.session() is None
+    assert len(house.provider.ended_lately()) == 1
+    again = house.visitor()
+    again.sign_in("ann@example.com")
+    assert again.last.status_code == 403
+    assert "This account is locked" in again.alert
+    run(house, "users.unban", user="ann@example.com")
+    again.sign_in("ann@example.com")
+    assert again.session() is not None
+
+
+def test_an_administrator_acts_as_somebody_for_a_while_with_a_trace(house: House) -> None:
+    ann = house.sign_up("ann@example.com")
+    url = run(house, "users.impersonate", user="ann@example.com", reason="ticket 7")["url"]
+    admin = house.visitor()
+    admin.get(url.removeprefix("http://localhost:3210"))
+    admin.submit("/auth/impersonate")
+    session = admin.session()
+    assert session is not None and session["actor"] == "tester"
+    assert admin.user()["id"] == ann.user()["id"]
+    assert "You are acting as" in admin.get("/auth/account").text
+    assert "opened by an administrator" in ann.get("/auth/devices").text
+    events = {entry["event"]: entry for entry in house.do(audit.entries)}
+    assert events["impersonation.allowed"]["data"] == {"reason": "ticket 7"}
+    assert events["impersonation.began"]["actor"] == "tester"
+    house.clock.advance(15 * 60 + 1)
+    assert admin.session() is None
+
+
+def test_who_acts_as_somebody_cannot_change_how_that_one_signs_in(house: House) -> None:
+    house.sign_up("ann@example.com")
+    url = run(house, "users.impersonate", user="ann@example.com")["url"]
+    admin = house.visitor()
+    admin.get(url.removeprefix("http://localhost:3210"))
+    admin.submit("/auth/impersonate")
+    forms = {
+        "/auth/account/password": {"password": "another long sentence"},
+        "/auth/account/emails": {"action": "add", "email": "x@example.com"},
+        "/auth/account/delete": {"word": "delete"},
+        "/auth/account/totp/off": {},
+        "/auth/account/passkeys": {"passkey": "00"},
+        "/auth/api-keys": {"action": "create", "name": "mine"},
+    }
+    for path, fields in forms.items():
+        admin.get("/auth/account")
+        assert admin.submit(path, **fields).status_code == 403, path
+        assert "acting as somebody cannot do this" in admin.alert
+    assert admin.post("/auth/account/passkeys/options").json()["error"] == "impersonated"
+    assert house.do(users.find, "ann@example.com") is not None
+    taken_again = house.visitor()
+    assert taken_again.get(url.removeprefix("http://localhost:3210")).status_code == 200
+    assert taken_again.submit("/auth/impersonate").status_code == 410
+
+
+@pytest.mark.parametrize("credential", [None, "Convex wrong|key", "Bearer admin|secret", "admin|secret"])
+def test_commands_need_the_admin_key(house: House, credential: str | None) -> None:
+    house.provider.check_admin = lambda key: key == "admin|secret"
+    headers = {} if credential is None else {"authorization": credential}
+    for command in COMMANDS:
+        answer = house.visitor().request("POST", f"/auth/v1/{command}", json={}, headers=headers)
+        assert answer.status_code == 403, command
+    good = {"authorization": "Convex admin|secret"}
+    answer = house.visitor().request("POST", "/auth/v1/users.list", json={}, headers=good)
+    assert answer.json() == []
+
+
+def test_every_command_answers_nonsense_with_a_refusal(house: House) -> None:
+    for command in COMMANDS:
+        for args in (
+            {},
+            {"user": 7, "users": 7, "email": [], "pattern": None, "webhook": 1, "delivery": "x"},
+        ):
+            try:
+                json.dumps(house.do(administer, command, args, "tester"))
+            except AccountError as error:
+                assert error.text in house.core.pages.texts._texts["en"], error.text  # pyright: ignore[reportPrivateUsage] - all of them must have words
+
+
+def test_users_are_made_found_and_changed(house: House) -> None:
+    made = run(house, "users.create", email="Ann@example.com", name="Ann", password="a long sentence 77")
+    assert run(house, "users.list", search="ann@")[0]["id"] == made["id"]
+    run(house, "users.update", user=made["id"], name="Anna", public_metadata={"plan": "pro"})
+    shown = run(house, "users.show", user="ann@example.com")
+    assert (shown["name"], shown["public_metadata"], shown["password"]) == ("Anna", {"plan": "pro"}, True)
+    visitor = house.visitor()
+    visitor.sign_in("ann@example.com", "a long sentence 77")
+    assert visitor.session() is not None
+    with pytest.raises(AccountError):
+        run(house, "users.create", email="bob@example.com", password="password1")
+    run(house, "users.delete", user="ann@example.com")
+    assert run(house, "users.list") == []
+
+
+def test_an_api_key_is_exchanged_for_a_token_until_it_is_revoked(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    visitor.get("/auth/api-keys")
+    page = visitor.submit("/auth/api-keys", action="create", name="Robot").text
+    secret = "sk_" + page.partition("<code>sk_")[2].partition("<")[0]
+    program = house.visitor(agent="robot")
+    token = program.request("POST", "/auth/token", json={}, headers={"authorization": f"Bearer {secret}"})
+    assert token.status_code == 200
+    assert secret.encode() not in (house.folder / "identity.db-wal").read_bytes()
+    [key] = run(house, "api-keys.list", user="ann@example.com")
+    visitor.get("/auth/api-keys")
+    visitor.submit("/auth/api-keys", action="revoke", key=key["id"])
+    refused = program.request("POST", "/auth/token", json={}, headers={"authorization": f"Bearer {secret}"})
+    assert refused.status_code == 401
+    assert key["id"] in house.provider.ended_lately()
+
+
+def test_a_user_takes_everything_along(house: House) -> None:
+    visitor = house.sign_up("ann@example.com", name="Ann")
+    visitor.post("/auth/token")
+    exported = visitor.request("GET", "/auth/account/export")
+    assert exported.headers["content-disposition"].startswith("attachment")
+    content = exported.json()
+    assert content["user"]["email"] == "ann@example.com"
+    assert [entry["event"] for entry in content["events"]] == ["sign_up", "sign_in"]
+    text = exported.text
+    assert "$argon2" not in text and "hash" not in text and "private_metadata" not in text
+
+
+def test_the_log_of_who_is_gone_says_only_that_something_happened(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    user_id = visitor.user()["id"]
+    house.do(deletion.delete_user, user_id)
+    entries = house.do(audit.entries, user_id=user_id)
+    assert [entry["event"] for entry in entries] == ["sign_up", "sign_in", "user.deleted"]
+    assert all(entry["address"] == "" for entry in entries)
+
+
+def test_clerks_csv_brings_users_with_their_passwords(house: House, tmp_path: Path) -> None:
+    digest = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+    file = tmp_path / "clerk.csv"
+    file.write_text(
+        "id,first_name,last_name,username,primary_email_address,primary_phone_number,verified_email_addresses,"
+        "unverified_email_addresses,verified_phone_numbers,unverified_phone_numbers,totp_secret,password_digest,"
+        "password_hasher\n"
+        f"user_1,Ann,Example,,ann@example.com,,ann2@example.com|ann@example.com,,,,,{digest},bcrypt\n"
+        "user_2,Bob,,,bob@example.com,,,bob@example.com,,,,$scrypt$x,scrypt_firebase\n"
+        "user_3,Eve,,,not an address,,not an address,,,,,,\n"
+    )
+    report = run(house, "users.import", users=read_export(file))
+    assert report["imported"] == 2
+    assert report["without_password"] == 1
+    assert report["skipped"] == [{"id": "user_3", "why": "This is not an email address."}]
+    visitor = house.visitor()
+    visitor.sign_in("ann@example.com")
+    assert visitor.user()["email"] == "ann@example.com"
+    assert visitor.user()["external_id"] == "user_1"
+    stored: str = house.do(lambda core: core.file.value("SELECT hash FROM passwords"))
+    assert stored.startswith("$argon2id$")
+    again = run(house, "users.import", users=read_export(file))
+    assert again["imported"] == 0 and len(again["skipped"]) == 3
+
+
+def test_clerks_json_brings_metadata_and_the_primary_address(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "clerk.json"
+    address = {"verification": {"status": "verified"}}
+    content = [
+        {
+            "id": "user_9", "first_name": "Ann", "last_name": None, "primary_email_address_id": "idn_2",
+            "email_addresses": [
+                {"id": "idn_1", "email_address": "other@example.com", **address},
+                {"id": "idn_2", "email_address": "ann@example.com", **address},
+            ],
+            "public_metadata": {"plan": "pro"}, "created_at": 1700000000000, "banned": False,
+        }
+    ]  # fmt: skip
+    file.write_text(json.dumps(content))
+    run(house, "users.import", users=read_export(file))
+    user = house.do(users.find, "user_9")
+    assert user is not None
+    assert (user.email, user.name, user.created_at) == ("ann@example.com", "Ann", 1700000000)
+    assert user.public_metadata == {"plan": "pro"}
+    with pytest.raises(SetupError):
+        (tmp_path / "bad.json").write_text("{")
+        read_export(tmp_path / "bad.json")
+
+
+def test_the_command_line_works_without_a_server(tmp_path: Path) -> None:
+    backend = tmp_path / "backend"
+    backend.mkdir()
+    (backend / "__init__.py").touch()
+    (tmp_path / "pyproject.toml").write_text("[tool.syncline]\n")
+    (backend / "app.py").write_text("from syncline import App\n\napp = App()\n")
+
+    def syncline(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("syncline")), "users", *words]
+        return subprocess.run(
+            command, cwd=tmp_path, input=given, capture_output=True, text=True, env=os.environ
+        )
+
+    refused = syncline("list")
+    assert refused.returncode == 1
+    assert "the application has no accounts" in refused.stderr
+    (backend / "app.py").write_text(
+        "from syncline import App\nfrom syncline.auth import Password\n\napp = App(auth=[Password()])\n"
+    )
+    assert "made user_" in syncline("create", "ann@example.com", "--password", given=PASSWORD).stdout
+    assert "ann@example.com" in syncline("list").stdout
+    assert "banned user_" in syncline("ban", "ann@example.com").stdout
+    assert json.loads(syncline("show", "ann@example.com", "--json").stdout)["banned"] is True
+    unknown = syncline("ban", "bob@example.com")
+    assert unknown.returncode == 1 and "There is no such user" in unknown.stderr
+    assert "user.banned" in syncline("audit").stdout
+    assert "signs from" in syncline("rotate-keys").stdout

@@ -1,0 +1,128 @@
+"""Organisations, roles and invitations. Checks S12 (invitations), S15, S22."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from support.houses import PASSWORD, House, Visitor
+from syncline.accounts import AccountError, admission, organizations, users
+
+
+def make(visitor: Visitor, name: str = "Acme") -> str:
+    """A new organisation: its id."""
+    visitor.get("/auth/organizations")
+    visitor.submit("/auth/organizations", action="create", name=name)
+    session = visitor.session()
+    assert session is not None
+    organization: str = session["organization"]
+    return organization
+
+
+def invite(visitor: Visitor, organization: str, email: str, role: str = "member") -> None:
+    visitor.get(f"/auth/organizations/{organization}")
+    answer = visitor.submit(f"/auth/organizations/{organization}", action="invite", email=email, role=role)
+    assert answer.status_code == 200, answer.text
+
+
+def test_who_makes_an_organisation_runs_it_and_acts_for_it(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    organization = make(visitor)
+    answer = visitor.request("GET", "/auth/session").json()
+    assert answer["organizations"] == [{"id": organization, "slug": "acme", "name": "Acme", "role": "admin"}]
+    assert visitor.post("/auth/organizations/active", organization=None).status_code == 200
+    session = visitor.session()
+    assert session is not None and session["organization"] is None
+    assert visitor.post("/auth/organizations/active", organization="acme").status_code == 200
+    session = visitor.session()
+    assert session is not None and session["organization"] == organization
+
+
+def test_the_invited_joins_with_the_invited_address(house: House) -> None:
+    ann = house.sign_up("ann@example.com", name="Ann")
+    organization = make(ann)
+    invite(ann, organization, "bob@example.com", "admin")
+    assert "Ann invites you to Acme" in house.mail("bob@example.com").text
+    link = house.link("bob@example.com")
+    bob = house.visitor()
+    page = bob.get(link).text
+    found = re.search(r'href="(/auth/sign-up\?email=[^"]+)"', page)
+    assert found
+    bob.get(found[1].replace("&amp;", "&"))
+    bob.submit("/auth/sign-up", email="bob@example.com", password=PASSWORD)
+    bob.submit("/auth/verify", code=house.code("bob@example.com"))
+    assert "Accept the invitation" in bob.last.text
+    bob.submit("/auth/invitation")
+    session = bob.session()
+    assert session is not None and session["organization"] == organization
+    assert house.visitor().get(link).status_code == 410
+
+
+def test_an_invitation_is_for_its_address_only(house: House) -> None:
+    ann = house.sign_up("ann@example.com")
+    organization = make(ann)
+    invite(ann, organization, "bob@example.com")
+    link = house.link("bob@example.com")
+    eve = house.sign_up("eve@example.com")
+    assert "Sign in with that address" in eve.get(link).text
+    ticket = link.partition("ticket=")[2]
+    eve.get("/auth/account")
+    assert eve.submit("/auth/invitation", ticket=ticket).status_code == 403
+    assert len(house.do(organizations.members, organization)) == 1
+
+
+def test_members_see_and_change_nothing_that_is_for_administrators(house: House) -> None:
+    ann, bob = house.sign_up("ann@example.com"), house.sign_up("bob@example.com")
+    organization = make(ann)
+    house.do(organizations.join, organization, bob.user()["id"], "member")
+    path = f"/auth/organizations/{organization}"
+    assert "Invite" not in bob.get(path).text
+    for action in ("role", "remove", "withdraw", "delete"):
+        answer = bob.submit(path, action=action, member=ann.user()["id"], role="member", invitation="x")
+        assert answer.status_code == 403, action
+    assert bob.submit(path, action="invite", email="x@example.com").status_code == 403
+    assert len(house.do(organizations.members, organization)) == 2
+
+
+def test_organisations_of_others_do_not_exist(house: House) -> None:
+    ann, eve = house.sign_up("ann@example.com"), house.sign_up("eve@example.com")
+    organization = make(ann)
+    assert eve.get(f"/auth/organizations/{organization}").status_code == 404
+    assert eve.get("/auth/organizations/org_none").status_code == 404
+    assert eve.post("/auth/organizations/active", organization=organization).status_code == 404
+    eve.get("/auth/account")
+    assert eve.submit(f"/auth/organizations/{organization}", action="delete").status_code == 404
+
+
+def test_somebody_stays_in_charge(house: House) -> None:
+    ann = house.sign_up("ann@example.com")
+    organization = make(ann)
+    bob = house.do(users.create, email="bob@example.com")
+    house.do(organizations.join, organization, bob.id, "member")
+    ann.get("/auth/organizations")
+    ann.submit("/auth/organizations", action="leave", organization=organization)
+    assert "needs an administrator" in ann.alert
+    with pytest.raises(AccountError):
+        house.do(organizations.set_role, organization, ann.user()["id"], "member")
+    house.do(organizations.set_role, organization, bob.id, "admin")
+    ann.submit("/auth/organizations", action="leave", organization=organization)
+    session = ann.session()
+    assert session is not None and session["organization"] is None
+
+
+def test_a_second_invitation_voids_the_first_and_a_withdrawn_one_is_over(house: House) -> None:
+    ann = house.sign_up("ann@example.com")
+    organization = make(ann)
+    invite(ann, organization, "bob@example.com")
+    first = house.link("bob@example.com")
+    invite(ann, organization, "bob@example.com")
+    second = house.link("bob@example.com")
+    assert house.visitor().get(first).status_code == 410
+    assert house.visitor().get(second).status_code == 200
+    [open_one] = house.do(admission.invitations_to, organization)
+    ann.get(f"/auth/organizations/{organization}")
+    ann.submit(f"/auth/organizations/{organization}", action="withdraw", invitation=open_one.id)
+    assert house.visitor().get(second).status_code == 410
+    house.clock.advance(8 * 86400)
+    assert house.do(admission.open_invitations, "bob@example.com") == []
