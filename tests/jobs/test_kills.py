@@ -35,7 +35,7 @@ APPLICATION = """
     @query
     def states(ctx: QueryCtx) -> dict[str, int]:
         found: dict[str, int] = {}
-        for job in ctx.db.query(ScheduledJob):
+        for job in ctx.db.unrestricted.query(ScheduledJob):
             if job.cron is None:
                 found[job.state] = found.get(job.state, 0) + 1
         return found

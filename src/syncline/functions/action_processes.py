@@ -61,7 +61,11 @@ class ProcessRunner:
             run.job,
         )
         try:
-            done = worker.run(work, lambda question: self._answer(job, question))
+            done = worker.run(
+                work,
+                lambda question: self._answer(job, question),
+                lambda said: run.progress(said.fraction, said.note, said.key),
+            )
         except WorkerDied as death:
             worker.let_go()
             job.fail(_died(job, death), raised_by_function=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from queue import SimpleQueue
 from random import Random
 from typing import Protocol, TypeVar, cast
 
+from syncline.kernel.errors import OverloadedError
 from syncline.kernel.identity import Caller
 
 from .calls import MutationCall, QueryJob, QueryResult
@@ -18,6 +20,7 @@ from .definitions import FunctionDefinition
 from .kinds import Kind
 from .node import Node
 from .outcomes import Failure, Outcome
+from .progress import ProgressTeller, checked
 from .run import Run
 from .variables import Environment, environment_now
 
@@ -39,6 +42,10 @@ class ActionHost(Protocol):
         """Run a query on the newest snapshot; `done` gets its result on some thread."""
         ...
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something on a thread of actions in so many seconds."""
+        ...
+
     def post(self, function: Callable[..., object], *args: object) -> None:
         """Call a function on the event loop's thread."""
         ...
@@ -49,6 +56,7 @@ class ActionRun(Run):
 
     request_id: str
     _made: dict[str, object] | None = None
+    _teller: ProgressTeller | None = None
 
     def __init__(
         self, definition: FunctionDefinition, caller: Caller, host: ActionHost, request_id: str, seed: bytes
@@ -60,6 +68,10 @@ class ActionRun(Run):
     def _environment(self) -> Environment:
         node = self._host.node
         return environment_now(node.settings.env, node.variables)
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return self._host.node.clock.monotonic()
 
     def made_once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives, made when it is first asked for in this run."""
@@ -100,6 +112,34 @@ class ActionRun(Run):
         answers: SimpleQueue[Outcome] = SimpleQueue()
         self._start(definition, values, answers.put)
         return _unwrap(definition, answers.get())
+
+    def progress(self, fraction: float, note: str, key: str | None) -> None:
+        """Say how far the run is. Blocks nobody."""
+        fraction, note = checked(fraction, note)
+        identity = self.caller.identity
+        if self._teller is None:
+            self._teller = ProgressTeller(self._write_progress, self._host.later)
+        self._teller.say(
+            {
+                "run": self.seed.hex(),
+                "function": self.definition.path,
+                "key": key if key is not None else self.job,
+                "caller": None if identity is None else identity.token_identifier,
+                "fraction": fraction,
+                "note": note,
+            }
+        )
+
+    def end(self) -> None:
+        """It has ended, and is not attempted again."""
+        if self._teller is not None:
+            self._teller.end(self.seed.hex())
+
+    def _write_progress(self, name: str, args: bytes) -> None:
+        caller = Caller(backend=True, trusted=True)
+        call = MutationCall(f"_system/progress:{name}", args, caller, lambda outcome, ts: None)
+        with suppress(OverloadedError):  # What is said next says it better.
+            self._host.mutate(call)
 
     async def system(self, path: str, values: dict[str, object]) -> object:
         """Run one of Syncline's own functions."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 from syncline.kernel.errors import OverloadedError, SynclineError
 
@@ -119,6 +120,12 @@ class ActionRunner:
         """New code is in force."""
         self._processes.on_release()
 
+    def later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call something on the loop of actions in so many seconds. It must not block."""
+        with self._lock:
+            loop = self._started_loop()
+        loop.later(seconds, call)
+
     @property
     def resting(self) -> int:
         """How many wait for their next attempt."""
@@ -179,6 +186,7 @@ class ActionRunner:
     def _ended(self, job: Job) -> None:
         """An action has left its place: to those that wait for one like it."""
         starting: list[Job] = []
+        ended = False
         with self._lock:
             self._vacate(job.run.definition)
             job.stop = None
@@ -186,8 +194,10 @@ class ActionRunner:
             if job.pause is not None and not job.answered and not self._stopping:
                 self._resting.add(job)
                 loop.later(job.pause, lambda: self._attempt_again(job))
-            elif job.handle is not None:
-                self._by_handle.pop(job.handle, None)
+            else:
+                ended = True
+                if job.handle is not None:
+                    self._by_handle.pop(job.handle, None)
             for waiting in list(self._waiting):
                 if self._running >= self._host.node.settings.limits.actions_running:
                     break
@@ -195,6 +205,8 @@ class ActionRunner:
                     del self._waiting[waiting]
                     self._occupy(waiting.run.definition)
                     starting.append(waiting)
+        if ended:
+            job.run.end()
         for each in starting:
             self._start(each, loop)
 

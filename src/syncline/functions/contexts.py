@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 from syncline.database import DatabaseReader, DatabaseWriter, Guard
 from syncline.kernel.errors import ArgumentError
 from syncline.kernel.identity import Identity
+from syncline.schema import Id
 
 from .action_http import async_client, sync_client
 from .action_scheduling import ActionScheduler, SyncActionScheduler
@@ -19,6 +20,7 @@ from .kinds import Kind
 from .logs import Log
 from .run import Auth, Run, TransactionRun
 from .scheduling import Scheduler
+from .streams import APPEND, SyncTextStream, TextStream
 
 if TYPE_CHECKING:
     import httpx
@@ -205,6 +207,21 @@ class ActionCtx(_Ctx["ActionRun"]):
         """
         return self._run.made_once("http", async_client)
 
+    def progress(self, fraction: float, note: str = "", *, key: str | None = None) -> None:
+        """Say how far the action is, from 0 to 1, to whoever watches `_system/progress:watch`. Waits for nothing.
+
+        Clients find it by `key`, by the id of the job if it was scheduled, or without either by who has called.
+        """
+        self._run.progress(fraction, note, key)
+
+    def stream(self, id: Id[Any], field: str) -> TextStream:
+        """Let text grow in a field of a document: `async with ctx.stream(id, "body") as out: await out.write("word ")`.
+
+        Ten times a second at most it is written, and whoever watches the document sees it grow.
+        """
+        run = self._run
+        return TextStream(lambda text: run.system(APPEND, {"id": str(id), "field": field, "text": text}))
+
     async def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query or a mutation, each a transaction of its own."""
         definition = _transactional(fn)
@@ -242,6 +259,24 @@ class SyncActionCtx(_Ctx["ActionRun"]):
         Anything else is a RefusedAddressError that names it, redirects and names that resolve to private addresses too.
         """
         return self._run.made_once("http", sync_client)
+
+    def progress(self, fraction: float, note: str = "", *, key: str | None = None) -> None:
+        """Say how far the action is, from 0 to 1, to whoever watches `_system/progress:watch`. Waits for nothing.
+
+        Clients find it by `key`, by the id of the job if it was scheduled, or without either by who has called.
+        """
+        self._run.progress(fraction, note, key)
+
+    def stream(self, id: Id[Any], field: str) -> SyncTextStream:
+        """Let text grow in a field of a document: `with ctx.stream(id, "body") as out: out.write("word ")`.
+
+        Ten times a second at most it is written, and whoever watches the document sees it grow.
+        """
+        run = self._run
+        return SyncTextStream(
+            lambda text: run.system_and_wait(APPEND, {"id": str(id), "field": field, "text": text}),
+            run.monotonic,
+        )
 
     def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query or a mutation, each a transaction of its own, and wait for its result."""

@@ -46,6 +46,15 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Say:
+    """A worker's action says how far it is. Nobody answers."""
+
+    fraction: float
+    note: str
+    key: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What that gave: an encoded value, or an error (`packed`)."""
 

@@ -19,7 +19,8 @@ from .contexts import SyncActionCtx, utc
 from .current import acting
 from .definitions import FunctionDefinition
 from .loader import load_application
-from .process_messages import Answer, Ask, Broken, Done, Setup, Work, packed, unpacked
+from .process_messages import Answer, Ask, Broken, Done, Say, Setup, Work, packed, unpacked
+from .progress import checked
 from .registry import Registry
 from .run import Run, RunSettings
 from .system import system_definitions
@@ -88,6 +89,12 @@ class RemoteRun(ActionRun):
         raw = self._remote.ask(Ask(definition.path, arguments.encode(arguments.check(values))))
         return definition.result.decode(raw)
 
+    def progress(self, fraction: float, note: str, key: str | None) -> None:
+        self._remote.tell(Say(*checked(fraction, note), key))
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic()
+
     def _system(self, path: str) -> FunctionDefinition:
         return self._remote.registry.definitions[path]
 
@@ -99,6 +106,10 @@ class _Remote:
         self._pipe = pipe
         self._lock = threading.Lock()
         self.registry = registry
+
+    def tell(self, said: Say) -> None:
+        with self._lock:
+            self._pipe.send(said)
 
     def ask(self, question: Ask) -> bytes:
         with self._lock:

@@ -16,7 +16,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import Final
 
 from . import process_worker
-from .process_messages import Answer, Ask, Broken, Done, Setup, Work
+from .process_messages import Answer, Ask, Broken, Done, Say, Setup, Work
 
 _WAIT_SECONDS: Final = 5.0
 
@@ -43,7 +43,7 @@ class Worker:
         self._pipe.send(setup)
         self._ready = False
 
-    def run(self, work: Work, ask: Callable[[Ask], Answer]) -> Done:
+    def run(self, work: Work, ask: Callable[[Ask], Answer], say: Callable[[Say], None]) -> Done:
         """Run an action, answering what it asks. Raises WorkerDied."""
         try:
             if not self._ready:
@@ -56,6 +56,9 @@ class Worker:
                 message = self._pipe.recv()
                 if isinstance(message, Done):
                     return message
+                if isinstance(message, Say):
+                    say(message)
+                    continue
                 assert isinstance(message, Ask)
                 self._pipe.send(ask(message))
         except (EOFError, OSError):

@@ -10,6 +10,7 @@ from syncline.schema import TableSpec, table_of
 from .aggregates import AggregateRow
 from .environment import EnvironmentVariable
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
+from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
 
 #: In the order in which a new store numbers them; add at the end.
@@ -17,6 +18,7 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(EnvironmentVariable),
     table_of(ScheduledJob),
     table_of(CronJob),
+    table_of(ActionProgress),
     table_of(ImportJob),
     table_of(ExportJob),
     table_of(AggregateRow),
@@ -24,6 +26,7 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
 
 __all__ = [
     "SYSTEM_TABLES",
+    "ActionProgress",
     "AggregateRow",
     "CronJob",
     "CronRun",

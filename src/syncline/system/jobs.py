@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 
-from syncline.schema import Document, Id, Index
+from syncline.schema import Document, Id, Index, private
 
 JobKind = Literal["mutation", "action"]
 JobState = Literal["pending", "running", "success", "failed", "cancelled"]
@@ -32,6 +32,7 @@ class ScheduledJob(Document, table="_scheduled_functions"):
     #: The cron that it belongs to, by the path of its function.
     cron: str | None = None
 
+    access = private
     by_state = Index("state", "kind", "scheduled_for")
     by_completion = Index("completed_at")
 
@@ -59,4 +60,5 @@ class CronJob(Document, table="_crons"):
     #: The newest first.
     runs: list[CronRun]
 
+    access = private
     by_function = Index("function", unique=True)

@@ -6,10 +6,10 @@ from functools import cache
 
 from syncline.functions.definitions import FunctionDefinition, define
 
-from . import environment, jobs, official, transfers
+from . import environment, jobs, official, progress, streams, transfers
 from .specification import specification_query
 
-_MODULES = (environment, jobs, transfers)
+_MODULES = (environment, jobs, transfers, progress, streams)
 
 
 @cache

@@ -11,9 +11,10 @@ from syncline.functions.crons import CronDeclaration
 from syncline.functions.decorators import mutation, query
 from syncline.functions.system_db import settings_of, system_writer
 from syncline.schema import Id
-from syncline.system import CronJob, JobState, ScheduledJob
+from syncline.system import ActionProgress, CronJob, JobState, ScheduledJob
 
 MOST_SHOWN = 10_000
+_FORGOTTEN_AT_ONCE = 1_000
 
 
 @mutation(internal=True)
@@ -68,8 +69,12 @@ def finish_action(
 
 @mutation(internal=True)
 def interrupt_running(ctx: MutationCtx) -> int:
-    """Fail actions that an earlier process left behind, some at a time. Returns how many."""
-    return job_records.interrupt_running(system_writer(ctx), ctx.now)
+    """Fail actions that an earlier process left behind, some at a time, and forget how far any were. Returns how many."""
+    db = system_writer(ctx)
+    told = db.query(ActionProgress).take(_FORGOTTEN_AT_ONCE)
+    for item in told:
+        db.delete(item)
+    return len(told) + job_records.interrupt_running(db, ctx.now)
 
 
 @mutation(internal=True)
