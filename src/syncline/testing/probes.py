@@ -94,6 +94,8 @@ class ProbedRelease:
     def __init__(self, release: LoadedRelease) -> None:
         self.schema: Sequence[TableSpec] = release.schema
         self.registry = release.registry.plus(_definitions())
+        #: Where processes find the code.
+        self.folder: object = getattr(release, "folder", None)
 
 
 @lru_cache(maxsize=1)
