@@ -269,7 +269,7 @@ BROKEN = """
 
     @query
     def wrong(ctx: QueryCtx) -> int:
-        return "x"  # type: ignore
+        return "x"
 
     @query
     def bug(ctx: QueryCtx) -> int:
