@@ -43,7 +43,7 @@ class Post(Document):
     by_slug = Index("slug", unique=True)
 
 
-names = st.sampled_from(["a", "b", "ab", "\x00", "é"])
+names = st.sampled_from(["a", "b", "ab", "a\x00", "\x00", "é"])
 channels = st.sampled_from(["x", "y"])
 scores = st.integers(-3, 3)
 tags = st.lists(st.sampled_from(["red", "green", "blue"]), max_size=3)

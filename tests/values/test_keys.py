@@ -18,6 +18,7 @@ from syncline.values import (
     compare,
     decode_key_part,
     encode_key_part,
+    parts_end,
     prefix_end,
     type_range,
 )
@@ -119,6 +120,18 @@ def test_prefix_end_is_above_the_keys_with_that_prefix_and_nothing_else(prefix: 
     stop = prefix_end(prefix)
 
     assert (prefix <= key and (stop is None or key < stop)) == key.startswith(prefix)
+
+
+@given(held, held, st.sampled_from([b"", b"\x10", b"0a\0", b"\x7f\xff\xff\xff\xff\xff\xff\xff"]))
+@example("a", "a\0", b"")
+@example(b"a", b"a\0\xff", b"\x10")
+def test_parts_end_is_above_the_keys_with_these_parts_and_nothing_else(
+    value: Value | Undefined, other: Value | Undefined, more: bytes
+) -> None:
+    """What follows a part is another one, or a creation time."""
+    part, key = encode_key_part(value), encode_key_part(other) + more
+
+    assert (part <= key < parts_end(part)) == (encode_key_part(other) == part)
 
 
 @given(held, held)

@@ -9,13 +9,12 @@ from typing import TypeVar, cast
 from syncline.kernel.errors import ArgumentError, ForbiddenError, NotFoundError, UniqueError
 from syncline.schema import Document, Id, body_of, read_head
 from syncline.schema.table_codec import IndexKey
-from syncline.values import InvalidValueError, Value, check_document, decode_id, encode_id, prefix_end
+from syncline.values import InvalidValueError, Value, check_document, decode_id, encode_id, parts_end
 
 from .aggregate_keeping import keep_aggregates
 from .aggregate_methods import AggregateMethods
 from .catalog import Catalog, IndexBinding, TableBinding, has_null
 from .query import Query
-from .read_set import END
 from .rules import Guard, TableRule
 from .transaction import Transaction
 
@@ -298,7 +297,7 @@ class DatabaseWriter(DatabaseReader):
     ) -> None:
         if has_null(part, offsets):
             return
-        found = self._transaction.first_key(index.id, part, prefix_end(part) or END)
+        found = self._transaction.first_key(index.id, part, parts_end(part))
         if found is not None and found[-16:] != internal:
             raise UniqueError(index.label)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby, islice
 from typing import cast
 
@@ -43,6 +43,21 @@ def build_aggregates(store: Store, catalog: Catalog, keep: Catalog | None = None
     finally:
         reader.close()
     return built
+
+
+def rebuilt_aggregates(
+    reader: Reader, before: Catalog, after: Catalog, tables: Collection[str], ts: int
+) -> Iterator[Commit]:
+    """What a load has to write besides: the aggregates of the tables that it changes, made from their new indexes.
+
+    `before` and `after` are the catalogs around it, which may number tables and indexes differently.
+    """
+    for name in sorted(tables):
+        for index in before.by_name[name].aggregates if name in before.by_name else ():
+            yield from _removals(reader, AggregateRows(before, index.id), ts)
+    for name in sorted(tables):
+        for index in after.by_name[name].aggregates if name in after.by_name else ():
+            yield from _additions(AggregateRows(after, index.id), contents_of(reader, index), ts, ts // 1000)
 
 
 def contents_of(reader: Reader, index: IndexBinding) -> Iterator[tuple[Place, Content]]:
@@ -135,7 +150,18 @@ def _numbers(reader: Reader, catalog: Catalog) -> Iterator[int]:
 
 
 def _write(store: Store, rows: AggregateRows, contents: Iterable[tuple[Place, Content]]) -> None:
-    created = store.next_ts() // 1000
+    for commit in _additions(rows, contents, 0, store.next_ts() // 1000):
+        store.append([Commit(store.next_ts(), commit.documents, commit.entries)])
+
+
+def _remove(store: Store, reader: Reader, rows: AggregateRows) -> None:
+    for commit in _removals(reader, rows, 0):
+        store.append([Commit(store.next_ts(), commit.documents, commit.entries)])
+
+
+def _additions(
+    rows: AggregateRows, contents: Iterable[tuple[Place, Content]], ts: int, created: int
+) -> Iterator[Commit]:
     source = iter(contents)
     while batch := list(islice(source, _BATCH)):
         documents: list[DocumentWrite] = []
@@ -149,10 +175,10 @@ def _write(store: Store, rows: AggregateRows, contents: Iterable[tuple[Place, Co
             )
             entries.append(EntryWrite(rows.by_place, key + tail, True, offsets))
             entries.append(EntryWrite(rows.by_creation, tail, True, ()))
-        store.append([Commit(store.next_ts(), tuple(documents), tuple(entries))])
+        yield Commit(ts, tuple(documents), tuple(entries))
 
 
-def _remove(store: Store, reader: Reader, rows: AggregateRows) -> None:
+def _removals(reader: Reader, rows: AggregateRows, ts: int) -> Iterator[Commit]:
     start, stop = rows.everything
     source = reader.scan_keys(rows.by_place, start, stop)
     while batch := list(islice(source, _BATCH)):
@@ -161,4 +187,4 @@ def _remove(store: Store, reader: Reader, rows: AggregateRows) -> None:
         )
         entries = [EntryWrite(rows.by_place, key, False) for key in batch]
         entries += [EntryWrite(rows.by_creation, key[-24:], False) for key in batch]
-        store.append([Commit(store.next_ts(), documents, tuple(entries))])
+        yield Commit(ts, documents, tuple(entries))

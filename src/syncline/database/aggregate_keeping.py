@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 
 from syncline.schema import Aggregate, read_head
-from syncline.values import Value, encode_key_part, prefix_end
+from syncline.values import Value, encode_key_part, parts_end
 
 from .aggregate_content import EMPTY, Content, combined, content_of, replaced
 from .aggregate_rows import LEVELS, AggregateRows, Place, levels_of, place_of
@@ -92,8 +92,8 @@ class _Keeper:
 
     def _extreme(self, prefix: bytes, *, reverse: bool) -> bytes | None:
         # None is the least value of all, and no number: it is skipped at one end and ends the search at the other.
-        start = prefix + (prefix_end(_NULL) or END)
-        stop = (prefix_end(prefix) or END) if prefix else END
+        start = prefix + parts_end(_NULL)
+        stop = parts_end(prefix) if prefix else END
         keys = peek_keys(self._transaction, self._index.id, prefix, start, stop, reverse=reverse)
         for key in keys:
             return key[len(prefix) : -24]
@@ -209,5 +209,5 @@ def cover(read: Reading, start: bytes, stop: bytes, level: int = LEVELS) -> Cont
 def bounds(prefix: bytes, start: bytes, stop: bytes) -> tuple[bytes, bytes]:
     """The keys under `prefix` of rows whose `start` is in a range."""
     low = prefix + encode_key_part(start) if start else prefix
-    high = prefix + encode_key_part(stop) if stop != END else (prefix_end(prefix) or END)
+    high = prefix + encode_key_part(stop) if stop != END else parts_end(prefix)
     return low, high

@@ -16,11 +16,10 @@ from hashlib import blake2b
 from typing import Final, NamedTuple, cast
 
 from syncline.system import AggregateRow
-from syncline.values import Value, decode_key_part, encode_id, encode_key_part, prefix_end
+from syncline.values import Value, decode_key_part, encode_id, encode_key_part, parts_end
 
 from .aggregate_content import Content, total_of, total_text
 from .catalog import Catalog, TableBinding
-from .read_set import END
 
 #: Levels of runs. With 64 groups in a run of the one below, three are enough for millions.
 LEVELS: Final = 3
@@ -79,7 +78,7 @@ class AggregateRows:
     @property
     def everything(self) -> tuple[bytes, bytes]:
         """The keys of all rows of the aggregate."""
-        return self._head, prefix_end(self._head) or END
+        return self._head, parts_end(self._head)
 
     def prefix(self, space: bytes, level: int) -> bytes:
         """What the keys of the rows of one level begin with."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from syncline.kernel.errors import ArgumentError
 from syncline.schema import Bound, Document, contains
-from syncline.values import decode_key_part, prefix_end, type_range
+from syncline.values import decode_key_part, parts_end, type_range
 
 from .catalog import TableBinding
 
@@ -60,8 +60,8 @@ def make_condition(table: TableBinding, field: str, value: object) -> Condition:
         assert sample is not None
         # A bound compares with values of its own type only.
         first, last = type_range(decode_key_part(sample, 0)[0])
-        start = first if low is None or lower is None else low if lower.included else _after(low)
-        stop = last if high is None or upper is None else _after(high) if upper.included else high
+        start = first if low is None or lower is None else low if lower.included else parts_end(low)
+        stop = last if high is None or upper is None else parts_end(high) if upper.included else high
         return Condition(field, "range", start, stop)
     if isinstance(value, contains):
         return Condition(field, "contains", codec.key_part(field, value.value, element=True), None)
@@ -106,12 +106,6 @@ def _microseconds(table: TableBinding, value: object) -> int:
 
 def _creation_key(created: datetime) -> bytes:
     return ((created - _EPOCH) // _MICROSECOND).to_bytes(8, "big")
-
-
-def _after(part: bytes) -> bytes:
-    end = prefix_end(part)
-    assert end is not None  # Parts begin with a type tag, which is below 0xFF.
-    return end
 
 
 def _unknown(table: TableBinding, field: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from syncline.values import decode_key_part, encode_id, encode_json, prefix_end, to_clean_json
+from syncline.values import decode_key_part, encode_id, encode_json, parts_end, to_clean_json
 
 from .catalog import Catalog, TableBinding
 from .read_set import END, ReadRange
@@ -55,7 +55,7 @@ class Labels:
         parts, used = self._fields(fields, item.prefix, 0)
         left = fields[used:]
         low = self._bound(table, left, item.start, len(item.prefix))
-        whole_end = (prefix_end(item.prefix) or END) if item.prefix else END
+        whole_end = parts_end(item.prefix) if item.prefix else END
         high = "" if item.stop >= whole_end else self._bound(table, left, item.stop, len(item.prefix))
         if low:
             parts.append(f"from {low}")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from syncline.schema import Members
-from syncline.values import decode_id, encode_key_part, prefix_end
+from syncline.values import decode_id, encode_key_part, parts_end
 
 from .catalog import Catalog
-from .read_set import END
 from .transaction import Transaction
 
 _NULL: Final = encode_key_part(None)
@@ -24,9 +23,7 @@ def memberships_of(
     table, index = catalog.by_via(access.via)
     prefix = table.codec.key_part(index.fields[0], subject)
     most = transaction.limits.read_documents + 1
-    rows = transaction.first_rows(
-        table.number, index.id, prefix, prefix, prefix_end(prefix) or END, False, most
-    )
+    rows = transaction.first_rows(table.number, index.id, prefix, prefix, parts_end(prefix), False, most)
     key_part = table.codec.key_part
     groups = [getattr(table.load(row[2], row[3]), access.field) for row in rows]
     if access.group == "id":

@@ -11,6 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
+from syncline.values import parts_end
+
 from .read_set import END, CommitRecord, KeyTest, ReadRange, ReadSet
 
 T = TypeVar("T", bound=Hashable)
@@ -97,9 +99,8 @@ def _covers_prefix(item: ReadRange) -> bool:
     prefix, start, stop = item.prefix, item.start, item.stop
     if not prefix:
         return start == b"" and stop == END
-    # Every key under the prefix lies in the range: it starts at the prefix and stops at or above the first key
-    # that does not start with it.
-    return start == prefix and not stop.startswith(prefix) and stop > prefix
+    # Every key under the prefix lies in the range: it starts at the prefix and stops above the last of them.
+    return start == prefix and stop >= parts_end(prefix)
 
 
 class RangeIndex(Generic[T]):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from syncline.schema import Document
-from syncline.values import prefix_end
+from syncline.values import parts_end
 
 from .catalog import TableBinding
 from .conditions import Condition
@@ -73,7 +73,7 @@ def range_of(table: TableBinding, plan: Plan, used: Sequence[Condition]) -> KeyR
         bounds = used[plan.range_at]
         assert bounds.stop is not None
         return KeyRange(index_id, prefix, prefix + bounds.start, prefix + bounds.stop)
-    return KeyRange(index_id, prefix, prefix, (prefix_end(prefix) or END) if prefix else END)
+    return KeyRange(index_id, prefix, prefix, parts_end(prefix) if prefix else END)
 
 
 def select(

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 from syncline.store import Commit, FoundNearest, Reader, Row, TextReader
+from syncline.values import parts_end
 
 _KEYS_PER_PREFIX = 16
 #: Remembered for prefixes with more keys than are kept, whatever is written there: it says only not to try.
@@ -139,7 +140,7 @@ class CachedSnapshot:
         if not prefix:
             return None
         keys = self._keys.get(index_id, prefix, self.ts)
-        whole = start == prefix and not stop.startswith(prefix)
+        whole = start == prefix and stop >= parts_end(prefix)
         if keys is None:
             if not whole:
                 return None

@@ -11,7 +11,7 @@ from .codec import (
 )
 from .formats import to_clean_json, to_export_json
 from .ids import decode_id, encode_id
-from .keys import decode_key_part, encode_key_part, prefix_end, type_range
+from .keys import decode_key_part, encode_key_part, parts_end, prefix_end, type_range
 from .limits import check_document, check_value, nesting_of, size_of
 from .order import compare
 from .timestamps import decode_ts, encode_ts
@@ -56,6 +56,7 @@ __all__ = [
     "encode_value",
     "nesting_of",
     "parse_json",
+    "parts_end",
     "prefix_end",
     "size_of",
     "to_clean_json",

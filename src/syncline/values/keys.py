@@ -80,6 +80,14 @@ def prefix_end(prefix: bytes) -> bytes | None:
     return kept[:-1] + bytes((kept[-1] + 1,)) if kept else None
 
 
+def parts_end(parts: bytes) -> bytes:
+    """The smallest key above all keys that begin with these whole parts.
+
+    It is less than `prefix_end`: the key of the string "a\\0" has the bytes of that of "a" in front, but not as a part.
+    """
+    return parts + b"\xff"
+
+
 def type_range(value: object) -> tuple[bytes, bytes]:
     """The keys [start, stop) of the values that have the type of `value`. Bounds compare within them only."""
     if isinstance(value, bool):

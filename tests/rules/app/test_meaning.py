@@ -75,6 +75,14 @@ def test_rows_without_an_owner_are_nobodys(backend: Backend) -> None:
     assert backend.query(board.notes) == []
 
 
+def test_subjects_are_compared_whole(backend: Backend) -> None:
+    """One that begins with another, and a character that keys escape, is somebody else."""
+    backend.signed_in("ann\0").mutation(board.add, text="another")
+    assert backend.signed_in("ann").query(board.notes) == []
+    [note] = backend.signed_in("ann\0").query(board.notes)
+    assert note.text == "another"
+
+
 # members
 
 
