@@ -33,6 +33,7 @@ from . import (
     sign_up,
     verify,
 )
+from .cors import Preflights
 from .headers import failed, protect, refusal
 from .visits import Visit, check_form, open_visit, request_locale
 
@@ -125,7 +126,8 @@ def make_application(accounts: IdentityProvider) -> ASGIApp:
         Route("/auth", partial(_index, accounts)),
         Route("/auth/", partial(_index, accounts)),
     ]
-    return Starlette(routes=routes, exception_handlers={HTTPException: partial(_not_found, accounts)})
+    answers = Starlette(routes=routes, exception_handlers={HTTPException: partial(_not_found, accounts)})
+    return Preflights(accounts, answers)
 
 
 async def _handle(accounts: IdentityProvider, entry: Entry, request: Request) -> Response:

@@ -1,0 +1,178 @@
+"""The identity provider in a whole server: its tokens, revocation at open sockets, encryption. Checks S2, S5, S41, S46, S47."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support.houses import PASSWORD
+from support.serving import Running, running
+from support.sockets import SyncSocket
+from syncline.accounts import FILE, IdentityFile
+from syncline.kernel.errors import SetupError
+from syncline.server.accounts import account_settings
+from syncline.server.settings import Mode, Settings
+
+APP = """
+    from syncline import App
+    from syncline.auth import Accounts, EmailCode, Password
+
+    app = App(auth=[Password(memory_kib=8192, passes=1), EmailCode(), Accounts(name="Orchard", algorithm="ES256")])
+"""
+PEOPLE = """
+    from syncline import QueryCtx, query
+
+    @query
+    def me(ctx: QueryCtx) -> str:
+        return ctx.auth.require().email or ""
+
+    @query(anonymous=True)
+    def hello(ctx: QueryCtx) -> str:
+        return "hello"
+"""
+MODULES = {"app": APP, "people": PEOPLE}
+
+
+class Person:
+    """Somebody with a browser and an account."""
+
+    def __init__(self, server: Running, email: str) -> None:
+        self.origin = {"origin": server.url}
+        self.http = server.http
+        self.http.headers["accept"] = "text/html"
+        self.email = email
+
+    def submit(self, path: str, page: httpx.Response, **fields: str) -> httpx.Response:
+        hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))
+        return self.http.post(path, data={**hidden, **fields}, headers=self.origin, follow_redirects=True)
+
+    def sign_up(self) -> None:
+        page = self.http.get("/auth/sign-up")
+        page = self.submit("/auth/sign-up", page, email=self.email, password=PASSWORD)
+        code = re.search(r"(\d{6}) is your code", self.http.get("/auth/inbox").text)
+        assert code
+        self.submit("/auth/verify", page, code=code[1])
+
+    def token(self) -> str:
+        answer = self.http.post("/auth/token", json={}, headers=self.origin)
+        assert answer.status_code == 200, answer.text
+        token: str = answer.json()["token"]
+        return token
+
+    def call(self, token: str) -> Any:
+        body = {"path": "people:me", "args": {}, "format": "json"}
+        answer = self.http.post("/api/query", json=body, headers={"authorization": f"Bearer {token}"})
+        return answer.json().get("value", answer.status_code)
+
+
+def test_a_token_of_the_pages_opens_functions_and_sockets_until_its_session_ends(tmp_path: Path) -> None:
+    with running(tmp_path, MODULES) as server:
+        ann = Person(server, "ann@example.com")
+        ann.sign_up()
+        token = ann.token()
+        assert ann.call(token) == "ann@example.com"
+        with SyncSocket(server.port) as sync:
+            sync.connect()
+            sync.send(type="Authenticate", baseVersion=0, tokenType="User", value=token)
+            sync.subscribe(0, "people:me")
+            assert sync.value(0) == "ann@example.com"
+            began = time.monotonic()
+            page = ann.http.get("/auth/devices")
+            ann.submit("/auth/devices", page, action="everywhere")
+            while (message := sync.receive())["type"] != "AuthError":
+                pass
+            assert time.monotonic() - began < 5  # A second, on a machine with nothing else to do.
+            assert message["authUpdateAttempted"] is False
+        assert ann.call(token) == 401
+
+
+def test_a_ban_by_the_admin_key_closes_everything_and_a_restart_remembers(tmp_path: Path) -> None:
+    with running(tmp_path, MODULES) as server:
+        ann = Person(server, "ann@example.com")
+        ann.sign_up()
+        token = ann.token()
+        headers = {"authorization": f"Convex {server.admin_key}"}
+        answer = server.http.post("/auth/v1/users.ban", json={"user": "ann@example.com"}, headers=headers)
+        assert answer.json()["banned"] is True
+        assert ann.call(token) == 401
+        assert server.http.post("/auth/v1/users.list", json={}).status_code == 403
+    with running(tmp_path, MODULES) as server:
+        again = Person(server, "ann@example.com")
+        assert again.call(token) == 401
+
+
+def test_an_application_without_accounts_has_no_pages(tmp_path: Path) -> None:
+    with running(tmp_path, {"people": PEOPLE}) as server:
+        assert server.http.get("/auth/sign-in").status_code == 404
+        assert not (tmp_path / "data" / FILE).exists()
+
+
+def test_identity_data_are_in_a_file_of_their_own_encrypted_like_the_others(tmp_path: Path) -> None:
+    key = "ab" * 32
+    with running(tmp_path, MODULES, environment={"SYNCLINE_DATA_KEY": key}) as server:
+        Person(server, "ann@example.com").sign_up()
+        listed = server.http.get("/api/query", headers={"authorization": f"Convex {server.admin_key}"})
+        assert "argon2" not in listed.text
+    path = tmp_path / "data" / FILE
+    assert oct(path.stat().st_mode)[-3:] == "600"
+    for file in (tmp_path / "data").glob("*"):
+        if file.is_file():
+            assert b"ann@example.com" not in file.read_bytes(), file
+    with pytest.raises(SetupError):
+        IdentityFile(path)
+    opened = IdentityFile(path, key=bytes.fromhex(key))
+    assert opened.value("SELECT email FROM addresses") == "ann@example.com"
+    opened.close()
+
+
+def test_the_discovery_document_leads_to_the_keys(tmp_path: Path) -> None:
+    with running(tmp_path, MODULES) as server:
+        found = server.http.get("/auth/.well-known/openid-configuration").json()
+        assert found["issuer"].endswith("/auth")
+        keys = server.http.get("/auth/.well-known/jwks.json")
+        assert [key["alg"] for key in keys.json()["keys"]] == ["ES256"]
+        assert "d" not in keys.json()["keys"][0]
+        assert keys.headers["access-control-allow-origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"host": "0.0.0.0"}, "the address under which browsers reach this server is not known"),
+        ({"url": "http://app.example.com"}, "over http anybody on the way can take over sessions"),
+    ],
+)
+def test_production_needs_an_address_of_its_own(
+    tmp_path: Path, changes: dict[str, Any], complaint: str
+) -> None:
+    settings = Settings(backend=tmp_path, data=tmp_path, **changes)
+    with pytest.raises(SetupError, match=complaint):
+        account_settings(settings, Mode.START, None, {})
+    assert (
+        account_settings(Settings(backend=tmp_path, data=tmp_path), Mode.START, None, {}).url
+        == "http://localhost:3210"
+    )
+    with pytest.raises(SetupError, match="it lists networks"):
+        account_settings(
+            Settings(backend=tmp_path, data=tmp_path),
+            Mode.DEV,
+            None,
+            {"SYNCLINE_TRUSTED_PROXIES": "nonsense"},
+        )
+
+
+def test_what_the_log_of_the_server_says_holds_no_secret(tmp_path: Path) -> None:
+    with running(tmp_path, MODULES) as server:
+        ann = Person(server, "ann@example.com")
+        ann.sign_up()
+        token, cookie = ann.token(), ann.http.cookies["syncline_session"]
+        ann.call(token)
+        ann.http.get("/auth/link?flow=x&token=planted-secret")
+        text = server.log.getvalue() + json.dumps(server.http.get("/api/logs").text)
+        assert not [each for each in (PASSWORD, token, cookie, "planted-secret") if each in text]
