@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -27,8 +28,9 @@ from support.imports import (
     write_zip,
 )
 from support.values import values
-from syncline import Document, Id, Index, Int64
+from syncline import Aggregate, Document, Id, Index, Int64
 from syncline.database import Catalog
+from syncline.database.aggregate_building import find_wrong_aggregates
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.errors import SetupError
 from syncline.store import Commit, DocumentWrite, EntryWrite, LoadRefusedError, LogTrimmedError, Store
@@ -53,6 +55,7 @@ class ImportUser(Document, table="users"):
     age: int = 0
 
     by_name = Index("name", unique=True)
+    ages = Aggregate("age")
 
 
 class ImportPost(Document, table="posts"):
@@ -169,7 +172,10 @@ def damage(store: Store, catalog: Catalog) -> list[str]:
 
         return keys
 
-    return store.check(
+    with closing(store.reader()) as reader:
+        reader.begin()
+        wrong = find_wrong_aggregates(reader, catalog)
+    return wrong + store.check(
         {
             binding.id: keys_of(table, binding)
             for table in catalog.by_number.values()
@@ -485,6 +491,20 @@ def test_replace_replaces_the_tables_of_the_file_and_replace_all_every_table(
     import_file(store, catalog, path, "users", Mode.REPLACE_ALL)
     assert documents(store, "things") == []
     assert damage(store, bind(store, ImportUser, ImportThing)) == []
+
+
+def test_counts_and_sums_are_those_of_the_documents_that_are_there(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "users.jsonl"
+    path.write_text(lines([{"name": "a", "age": 1}, {"name": "b", "age": 2}]))
+    import_file(store, bind(store, ImportUser), path, "users")
+    assert damage(store, bind(store, ImportUser)) == []
+    # As many documents as before, so that counting alone would notice nothing.
+    path.write_text(lines([{"name": "a", "age": 30}, {"name": "c", "_id": document_id(10_099, 1)}]))
+    import_file(store, bind(store, ImportUser), path, "users", Mode.REPLACE)
+    assert damage(store, bind(store, ImportUser)) == []
+    path.write_text(lines([{"name": "d", "age": 7, "_id": document_id(10_099, 2)}]))
+    import_file(store, bind(store, ImportUser), path, "users", Mode.APPEND)
+    assert damage(store, bind(store, ImportUser)) == []
 
 
 # Numbers of tables

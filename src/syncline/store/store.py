@@ -36,7 +36,7 @@ from .text_index import TextIndexes
 from .types import Commit, IndexInfo, ShapeInfo, TableInfo, Timestamp
 from .upkeep import Upkeep
 from .vector_index import VectorIndexes
-from .writing import Writes, begin_log, write_batch
+from .writing import Writes, begin_log, write_batch, write_rows
 
 _NEWEST = "SELECT ts, total FROM commits ORDER BY ts DESC LIMIT 1"
 _LOG_START = "SELECT previous FROM commits ORDER BY ts LIMIT 1"
@@ -252,10 +252,12 @@ class Store:
         staging: Staging,
         ready: Callable[[Timestamp, Loaded], None] = lambda ts, loaded: None,
         moved: Moved = lambda count: None,
+        derive: Callable[[Reader, Timestamp, Loaded], Iterable[Commit]] = lambda reader, ts, loaded: (),
     ) -> Loaded:
         """Move all staged documents in, in one durable transaction with what they replace. For the appending thread.
 
-        `ready` is called just before they become visible; what it raises undoes the load. The commit log begins
+        `derive` gives what else is to be written; its reader sees the indexes as they will be (and no documents).
+        `ready` is called just before all becomes visible; what they raise undoes the load. The commit log begins
         anew: whoever follows it must start from a snapshot. Raises LoadRefusedError, and as `append` does.
         """
         with self._write_lock:
@@ -269,6 +271,8 @@ class Store:
                 loaded = load_staged(self._connection, changes, staging, ts, moved)
                 begin_log(self._connection, ts, total, body)
                 self._catalog.tables_of_indexes.update(loaded.tables_of_indexes)
+                for commit in derive(self._writer_reader, ts, loaded):
+                    write_rows(self._connection, [commit])
                 ready(ts, loaded)
             self._head, self._total = ts, total
             self.cache.clear(ts)

@@ -86,6 +86,12 @@ def write_batch(
     connection: Connection, commits: Sequence[Commit], previous: Timestamp, total: int, body: bytes
 ) -> None:
     """The rows of a batch. What several commits of it wrote is written once, as the last one left it."""
+    write_rows(connection, commits)
+    connection.execute(_LOG, (commits[-1].ts, previous, total, body))
+
+
+def write_rows(connection: Connection, commits: Sequence[Commit]) -> None:
+    """The same without a row of the commit log."""
     documents: dict[tuple[int, bytes], tuple[Timestamp, DocumentWrite]] = {}
     entries: dict[tuple[int, bytes], bool] = {}
     requests: list[tuple[bytes, int, Timestamp, str | None, bytes, bytes]] = []
@@ -117,7 +123,6 @@ def write_batch(
         many(_REMOVE_ENTRY, [place for place, present in entries.items() if not present])
     if requests:
         many(_ADD_REQUEST, requests)
-    connection.execute(_LOG, (commits[-1].ts, previous, total, body))
 
 
 def begin_log(connection: Connection, ts: Timestamp, total: int, body: bytes) -> None:

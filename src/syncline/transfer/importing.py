@@ -10,10 +10,21 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from syncline.database import Catalog
+from syncline.database.aggregate_building import rebuilt_aggregates
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
-from syncline.store import Loaded, Repeat, StagedDocument, Staging, StagingProgress, Store, Timestamp
+from syncline.store import (
+    Commit,
+    Loaded,
+    Reader,
+    Repeat,
+    StagedDocument,
+    Staging,
+    StagingProgress,
+    Store,
+    Timestamp,
+)
 
 from .documents import BadRow, RowReader
 from .plans import Mode, Plan, TablePlan, make_plan
@@ -63,6 +74,7 @@ class Import:
         with, if not the file's name, size and time. Raises SetupError.
         """
         self._store = store
+        self._catalog = catalog
         self._limits = limits
         self._report = report
         self._clock = clock
@@ -103,10 +115,19 @@ class Import:
         """Move everything in; returns how many documents. Raises LoadRefusedError if the data changed meanwhile."""
         total = sum(self._counts.values())
         self._store.load(
-            self._plan.changes, self._staging, ready, lambda done: self._report("writing", done, total)
+            self._plan.changes,
+            self._staging,
+            ready,
+            lambda done: self._report("writing", done, total),
+            self._derived,
         )
         self._staging.remove()
         return total
+
+    def _derived(self, reader: Reader, ts: Timestamp, loaded: Loaded) -> Iterator[Commit]:
+        after = self._catalog.renumbered(loaded.tables, loaded.indexes)
+        tables = [change.name for change in self._plan.changes]
+        return rebuilt_aggregates(reader, self._catalog, after, tables, ts)
 
     def close(self, *, forget: bool) -> None:
         """`forget` False: what is staged stays, and the same import goes on with it."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 from typing import Final, cast
 
@@ -46,6 +47,8 @@ _MEMBER: Final = re.compile(
     r"(?P<prefix>(?:.*/)?)(?P<table>[^/]+)/(?P<file>documents|generated_schema)\.jsonl"
 )
 _STORED_FILE: Final = re.compile(r"(?:.*/)?_storage/(?!documents\.jsonl$)[^/]+")
+#: Rows that are searched for an id, in files that do not say which number their table has.
+_LOOKED_AT: Final = 100
 _UNIFORM: Final = b'"uniform"'
 _read = msgspec.json.Decoder().decode
 
@@ -134,16 +137,19 @@ def _single(path: Path, format: Format, table: str) -> Contents:
 
 
 def number_of(source: TableSource, spec: TableSpec) -> int | None:
-    """The table number in the id of the first row; None without."""
+    """The table number in the first id of the file; None if the first rows have none."""
     if source.number is not None:
         return source.number
     with closing(source.open(spec)) as rows:
-        row = next(rows, None)
-    text = row.tree.get("_id") if row is not None and row.tree is not None else None
-    try:
-        return decode_id(text)[0] if isinstance(text, str) else None
-    except ValueError:
-        return None
+        for row in islice(rows, _LOOKED_AT):
+            text = row.tree.get("_id") if row.tree is not None else None
+            if not isinstance(text, str):
+                continue
+            try:
+                return decode_id(text)[0]
+            except ValueError:
+                continue
+    return None
 
 
 class _Archive:
