@@ -39,6 +39,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "tests": developer.tests,
     "rules": rules.rules,
     "search": search.search,
+    "vectors": search.vectors,
     "tokens": identity.tokens,
     "authenticated": identity.authenticated,
 }

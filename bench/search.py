@@ -29,7 +29,7 @@ from syncline.database import (
 )
 from syncline.kernel.clock import SystemClock, SystemEntropy
 from syncline.kernel.limits import Limits
-from syncline.schema import Document, SearchIndex, table_of
+from syncline.schema import Document, SearchIndex, VectorIndex, table_of
 from syncline.store import Commit, Store
 
 DOCUMENTS = 100_000
@@ -51,13 +51,20 @@ class Plain(Document, table="plain_articles"):
     body: str
 
 
+class Passage(Document, table="passages"):
+    topic: str
+    at: list[float]
+
+    near = VectorIndex("at", dimensions=384, filters=("topic",))
+
+
 class Engine:
     """A store, and transactions on it as the lane and the readers make them."""
 
     def __init__(self, folder: Path) -> None:
         self.clock = SystemClock()
         self.store = Store.open(folder, clock=self.clock)
-        self.catalog: Catalog = activate(self.store, [table_of(Article), table_of(Plain)])
+        self.catalog: Catalog = activate(self.store, [table_of(Article), table_of(Plain), table_of(Passage)])
         self.keys = KeyCache(applied_ts=self.store.head)
         self.created = CreationClock()
         self.entropy = SystemEntropy()
@@ -97,9 +104,27 @@ class Engine:
         self.reader.end()
         return time.perf_counter() - began
 
+    def nearest(self, vector: list[float], **filters: object) -> tuple[float, set[str]]:
+        """Seconds that the nearest 10 take, and their ids."""
+        began = time.perf_counter()
+        ts = self.reader.begin()
+        transaction = Transaction(
+            CachedSnapshot(self.reader, self.keys, ts), Limits(), now_us=self.clock.wall_ns() // 1000
+        )
+        found = (
+            DatabaseReader(transaction, self.catalog)
+            .query(Passage)
+            .nearest(Passage.near, vector, **filters)
+            .all()
+        )
+        self.reader.end()
+        return time.perf_counter() - began, {passage.id for passage in found}
+
     def catch_up(self) -> None:
-        assert self.store.text is not None
+        assert self.store.text is not None and self.store.vectors is not None
         while self.store.text.work():
+            pass
+        while self.store.vectors.work():
             pass
 
 
@@ -160,6 +185,66 @@ def search(settings: Settings, report: Report) -> None:
     )
     report.add("search", Figure("write with index / without", indexed / plain, "", Budget(2), notes))
     engine.store.close()
+
+
+def vectors(settings: Settings, report: Report) -> None:
+    """Vectors in 500 clusters, as those of texts are; recall is against comparing with all of them."""
+    import numpy as np
+
+    report.begin(f"vectors: {DOCUMENTS:,} of 384 dimensions, the nearest 10")
+    chance = np.random.default_rng(7)
+    centres = chance.normal(size=(500, 384))
+
+    def some(count: int) -> list[list[float]]:
+        points = centres[chance.integers(0, 500, count)] + 0.6 * chance.normal(size=(count, 384))
+        return [[round(number, 4) for number in point] for point in points.tolist()]
+
+    folder = settings.new_data()
+    engine = Engine(folder)
+    everything = np.zeros((DOCUMENTS, 384), dtype=np.float32)
+    for start in range(0, DOCUMENTS, 500):
+        points = some(500)
+        everything[start : start + 500] = points
+        engine.write(
+            [Passage(topic=f"t{(start + number) % 100}", at=point) for number, point in enumerate(points)]
+        )
+    began = time.perf_counter()
+    engine.catch_up()
+    build = time.perf_counter() - began
+    everything /= np.linalg.norm(everything, axis=1, keepdims=True)
+    ids = [str(passage.id) for passage in _all_passages(engine)]
+    times: list[float] = []
+    hits = 0
+    queries = some(SEARCHES)
+    for query in queries:
+        seconds, found = engine.nearest(query)
+        times.append(seconds * 1000)
+        best = np.argsort(-(everything @ np.asarray(query, dtype=np.float32)))[:10]
+        hits += len(found & {ids[row] for row in best})
+    filtered = [engine.nearest(query, topic="t7")[0] * 1000 for query in queries]
+    engine.store.close()
+    began = time.perf_counter()
+    engine = Engine(folder)
+    start_seconds = time.perf_counter() - began
+    engine.store.close()
+    p95 = sorted(times)[len(times) * 95 // 100]
+    notes = (f"p95 {number(p95)} ms", f"filtered to 1 %: p50 {number(statistics.median(filtered))} ms")
+    report.add("vectors", Figure("nearest: p50", statistics.median(times), "ms", Budget(5), notes))
+    report.add("vectors", Figure("recall at 10", hits / (10 * SEARCHES), "", Budget(0.95, at_least=True)))
+    report.add("vectors", Figure("graph built", build, "s", None, ("behind the writes",)))
+    report.add("vectors", Figure("start with all of them", start_seconds, "s"))
+
+
+def _all_passages(engine: Engine) -> list[Passage]:
+    """All of them, in the order in which they were written."""
+    ts = engine.reader.begin()
+    limits = Limits(read_documents=DOCUMENTS + 1, read_bytes=1 << 40)
+    transaction = Transaction(
+        CachedSnapshot(engine.reader, engine.keys, ts), limits, now_us=engine.clock.wall_ns() // 1000
+    )
+    found = DatabaseReader(transaction, engine.catalog).query(Passage).all()
+    engine.reader.end()
+    return found
 
 
 def _writes(engine: Engine, documents: Sequence[Document]) -> float:

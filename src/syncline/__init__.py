@@ -9,18 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from syncline.database import blend
     from syncline.functions import (
         ActionCtx,
         App,
         MutationCtx,
         QueryCtx,
         Retry,
+        StepError,
         SyncActionCtx,
+        WorkflowCtx,
         action,
         cron,
         every,
         mutation,
         query,
+        workflow,
     )
     from syncline.functions.routes import Cors
     from syncline.http import SyncRequest, context, route, sync_context
@@ -61,7 +65,7 @@ if TYPE_CHECKING:
         private,
         public_read,
     )
-    from syncline.system import CronJob, ScheduledJob
+    from syncline.system import CronJob, ScheduledJob, WorkflowRun
     from syncline.text import highlight
     from syncline.values import Int64
 
@@ -96,14 +100,18 @@ __all__ = [
     "ScheduledJob",
     "SearchIndex",
     "SideEffectError",
+    "StepError",
     "SyncActionCtx",
     "SyncRequest",
     "SynclineError",
     "UnauthenticatedError",
     "UniqueError",
     "VectorIndex",
+    "WorkflowCtx",
+    "WorkflowRun",
     "action",
     "between",
+    "blend",
     "contains",
     "context",
     "cron",
@@ -121,12 +129,14 @@ __all__ = [
     "query",
     "route",
     "sync_context",
+    "workflow",
 ]
 
 # Imported when first used: `syncline --help` must not wait for the database.
 _HOMES = {
+    "syncline.database": "blend",
     "syncline.functions": (
-        "ActionCtx App MutationCtx QueryCtx Retry SyncActionCtx action cron every mutation query"
+        "ActionCtx App MutationCtx QueryCtx Retry StepError SyncActionCtx WorkflowCtx action cron every mutation query workflow"
     ),
     "syncline.functions.routes": "Cors",
     "syncline.http": "SyncRequest context route sync_context",
@@ -139,7 +149,7 @@ _HOMES = {
         "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte lt lte members owned_by private "
         "public_read"
     ),
-    "syncline.system": "CronJob ScheduledJob",
+    "syncline.system": "CronJob ScheduledJob WorkflowRun",
     "syncline.text": "highlight",
     "syncline.values": "Int64",
 }

@@ -111,7 +111,7 @@ def shown(name: str, value: float) -> str:
     if name.endswith("_seconds"):
         return f"{value:,.0f} s"
     if "bytes" in name:
-        for unit, size in (("MiB", 2**20), ("KiB", 2**10)):
+        for unit, size in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
             if value % size == 0:
                 return f"{value // size:,.0f} {unit}"
     return f"{value:,.0f}"

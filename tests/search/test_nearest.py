@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.databases import Database
-from syncline.database import DatabaseReader
+from syncline.database import DatabaseReader, blend
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.errors import ArgumentError, DocumentError, SetupError
 from syncline.kernel.identity import Identity
@@ -234,3 +234,13 @@ def test_what_does_not_fit_is_said(database: Database) -> None:
             at: list[float]
 
             near = VectorIndex("at", dimensions=0)
+
+
+def test_rankings_are_blended_by_place(database: Database) -> None:
+    for name in ("a", "b", "c", "d"):
+        add(database, name, (1, 0))
+    with database.reading() as db:
+        a, b, c, d = sorted(db.query(Place), key=lambda place: place.name)
+    assert blend([a, b, c], [b, d])[0] is b
+    assert {place.name for place in blend([a, b], [c], limit=2)} == {"a", "c"}
+    assert blend([], []) == []

@@ -2,6 +2,9 @@
 
 from .access import DatabaseReader, DatabaseWriter, SystemWriter
 from .activation import Progress, activate, declare_derived, last_creation_time
+from .blending import blend
+from .aggregate_building import build_aggregates, find_wrong_aggregates
+from .aggregate_reading import Group
 from .catalog import Catalog, TableBinding
 from .creation import CreationClock
 from .query import Query
@@ -30,6 +33,7 @@ __all__ = [
     "DatabaseReader",
     "DatabaseWriter",
     "EntryChange",
+    "Group",
     "Guard",
     "KeyCache",
     "Mark",
@@ -44,9 +48,12 @@ __all__ = [
     "Transaction",
     "WriteSet",
     "activate",
+    "build_aggregates",
+    "blend",
     "commit_record",
     "declare_derived",
     "document_index",
     "document_range",
+    "find_wrong_aggregates",
     "last_creation_time",
 ]

@@ -1,7 +1,7 @@
 """The nearest vectors in a transaction: as of its snapshot and with its own writes, the nearest first.
 
-The index says which documents may be nearest, and which it does not know as they are in the snapshot. All of them are
-looked at here, so that scores are exact, and none is returned that is not as the snapshot has it. Without an index (in
+The index says which documents are nearest, and which it does not know as they are in the snapshot. Those are looked at
+here, so that scores are exact, and none is returned that is not as the snapshot has it. Without an index (in
 memory) that is all documents.
 """
 
@@ -163,10 +163,11 @@ class Nearest(Generic[D]):
         fresh = dict.fromkeys(known.unknown)
         if transaction.writes is not None:
             fresh |= dict.fromkeys(id for table, id in transaction.writes.documents if table == number)
-        return _in_order(self._scores(self._peeked((*known.nearest, *fresh))))
+        found = [(score, id) for id, score in known.nearest if id not in fresh]
+        return _in_order([*found, *self._scores(self._peeked(fresh))])
 
     def _peeked(self, ids: Iterable[bytes]) -> Iterator[tuple[bytes, int, bytes]]:
-        for id in dict.fromkeys(ids):
+        for id in ids:
             stored = self._transaction.peek(self._table.number, id)
             if stored is not None:
                 yield id, *stored

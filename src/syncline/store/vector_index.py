@@ -49,7 +49,8 @@ class _Declared(NamedTuple):
 class Found(NamedTuple):
     """What an index knows: the nearest ids, and what changed between its commit and the snapshot."""
 
-    nearest: list[bytes]
+    #: With their similarities.
+    nearest: list[tuple[bytes, float]]
     unknown: list[bytes]
 
 
@@ -310,7 +311,9 @@ class _Vectors:
             self._graph.add(keys, self._matrix[present], threads=1)
         return bool(self._pending)
 
-    def nearest(self, vector: bytes, count: int, groups: Sequence[Sequence[str]]) -> list[bytes]:
+    def nearest(
+        self, vector: bytes, count: int, groups: Sequence[Sequence[str]]
+    ) -> list[tuple[bytes, float]]:
         query = self._np.frombuffer(vector, dtype=self._np.float32)
         if not groups:
             return self._ids_of(self._unfiltered(query, count))
@@ -318,7 +321,7 @@ class _Vectors:
         if len(allowed) > _EXACT_ROWS and self._graph is not None and not self._pending:
             # As many more as the filter will throw away, and a half on top.
             wanted = min(len(self._rows), int(1.5 * count * len(self._rows) / len(allowed)) + 50)
-            found = [row for row in self._by_graph(query, wanted) if row in allowed]
+            found = [item for item in self._by_graph(query, wanted) if item[0] in allowed]
             if len(found) >= count:
                 return self._ids_of(found[:count])
         rows = self._np.fromiter(allowed, dtype=self._np.int64, count=len(allowed))
@@ -332,26 +335,26 @@ class _Vectors:
             allowed = rows if allowed is None else allowed & rows
         return allowed or set()
 
-    def _unfiltered(self, query: Matrix, count: int) -> list[int]:
+    def _unfiltered(self, query: Matrix, count: int) -> list[tuple[int, float]]:
         if self._graph is None:
             return self._exact(query, count, None)
         found = self._by_graph(query, count)
         if self._pending:
             # The graph is behind the matrix: what it lacks is compared one by one.
             rows = self._np.fromiter(self._pending, dtype=self._np.int64, count=len(self._pending))
-            others = [row for row in found if row not in self._pending]
+            others = [item for item in found if item[0] not in self._pending]
             return [*others, *self._exact(query, count, rows)]
         return found
 
-    def _by_graph(self, query: Matrix, count: int) -> list[int]:
+    def _by_graph(self, query: Matrix, count: int) -> list[tuple[int, float]]:
         if not len(self._graph):
             return []
         # The graph is coarse among neighbours: more of them, put in order by the matrix, find what it would miss.
         keys = self._graph.search(query, 2 * count + 16).keys.astype(self._np.int64)
         return self._exact(query, count, keys)
 
-    def _exact(self, query: Matrix, count: int, rows: Any) -> list[int]:
-        """The nearest of some rows, or of all."""
+    def _exact(self, query: Matrix, count: int, rows: Any) -> list[tuple[int, float]]:
+        """The nearest of some rows, or of all, with their similarities."""
         matrix = self._matrix[: len(self._ids)] if rows is None else self._matrix[rows]
         if not len(matrix):
             return []
@@ -362,10 +365,10 @@ class _Vectors:
         else:
             best = self._np.argsort(-scores)
         found: list[int] = (best if rows is None else rows[best]).tolist()
-        return found
+        return list(zip(found, scores[best].tolist(), strict=True))
 
-    def _ids_of(self, rows: Iterable[int]) -> list[bytes]:
-        return [id for row in rows if (id := self._ids[row])]
+    def _ids_of(self, found: Iterable[tuple[int, float]]) -> list[tuple[bytes, float]]:
+        return [(id, score) for row, score in found if (id := self._ids[row])]
 
     # On disk
 
