@@ -11,7 +11,7 @@ from support.applications import loaded
 from syncline.analysis import Finding, check_fields, in_order, source_files
 
 SCHEMA = """
-    from syncline import Document, Id, Index
+    from syncline import Aggregate, Document, Id, Index, SearchIndex
 
     class User(Document):
         name: str
@@ -28,6 +28,8 @@ SCHEMA = """
         by_channel = Index("channel")
         by_author = Index("author", "channel")
         by_tag = Index("tags", each=True)
+        search_body = SearchIndex("body", filters=("channel",))
+        total = Aggregate("likes", by=("channel",))
 """
 
 HEAD = """
@@ -128,6 +130,21 @@ def helper({signature}) -> None:
             "`messages.channel`: expected str, got 1 (int)",
             49,
         ),
+        (
+            'ctx.db.query(Message).search(Message.search_body, "x", chanel="a").all()',
+            "`chanel` is not a filter of this index (did you mean `channel`?)",
+            60,
+        ),
+        (
+            "ctx.db.query(Message).search(Message.serch_body, 'x')",
+            "Message has no index `serch_body` (did you mean `search_body`?)",
+            42,
+        ),
+        (
+            'ctx.db.sum(Message.total, chanel="a")',
+            "`chanel` is no part of this aggregate (did you mean `channel`?)",
+            31,
+        ),
         ("print(message.chanel)", "Message has no attribute `chanel` (did you mean `channel`?)", 19),
         (
             "[m for m in ctx.db.query(Message) if m.chanel]",
@@ -226,6 +243,8 @@ def test_types_are_followed_through_the_code(tmp_path: Path, body: str) -> None:
             rows.where(tags=contains("x"), reply_to=None).exists()
             rows.index(Message.by_author, author=author, channel=gt("x")).all()
             rows.index(Message.by_channel, channel="x", created_at=gt(now)).all()
+            rows.search(Message.search_body, "words", channel="x").take(3)
+            ctx.db.count(Message.total, channel="x")
             ctx.db.patch(message, likes=message.likes + 1, tags=["a"], reply_to=None, body=UNSET)
             ctx.db.replace(message, Message(channel="x", author=author))
             print(message.id, message.created_at, message.channel.upper(), message.__class__)

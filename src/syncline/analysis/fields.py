@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from syncline.functions import Release
 from syncline.kernel.errors import SynclineError
-from syncline.schema import Document, Index, TableCodec, TableNumbers, TableSpec, table_of
+from syncline.schema import Aggregate, Document, Index, TableCodec, TableNumbers, TableSpec, table_of
 from syncline.schema.definition import MISSING
 from syncline.schema.mismatch import did_you_mean
 
@@ -22,6 +22,7 @@ from .sources import Place, SourceFile
 from .walk import Walk
 
 _CREATED: Final = "created_at"
+_AGGREGATES: Final = frozenset({"count", "sum", "avg", "min", "max", "groups"})
 _OWN: Final = frozenset({"id", "created_at", "_id", "_creationTime"})
 
 
@@ -104,6 +105,9 @@ class _Fields(Walk):
 
     def _method(self, func: ast.Attribute, node: ast.Call) -> None:
         name = func.attr
+        if name in _AGGREGATES and node.args and self.inference.is_database(func.value):
+            self._aggregate(node)
+            return
         if name in ("patch", "replace") and node.args and self.inference.is_database(func.value):
             cls = self.inference.target_class(node.args[0], self.scope)
             if cls is not None and name == "patch":
@@ -149,13 +153,13 @@ class _Fields(Walk):
     def _class_attribute(self, cls: object, node: ast.Attribute) -> None:
         assert isinstance(cls, type) and issubclass(cls, Document)
         if not hasattr(cls, node.attr):
-            names = [*(index.name for index in table_of(cls).indexes), *table_of(cls).by_name]
-            indexes = ", ".join(index.name for index in table_of(cls).indexes) or "none"
+            spec = table_of(cls)
+            indexes = [index.name for index in (*spec.indexes, *spec.searches, *spec.vectors)]
             self._say(
                 "index-name",
-                f"{cls.__name__} has no index `{node.attr}`{did_you_mean(node.attr, names)}",
+                f"{cls.__name__} has no index `{node.attr}`{did_you_mean(node.attr, [*indexes, *spec.by_name])}",
                 self.source.place_of_attribute(node),
-                f"its indexes: {indexes}",
+                f"its indexes: {', '.join(indexes) or 'none'}",
             )
 
     def _index(self, cls: type[Document], node: ast.Call) -> None:
@@ -188,6 +192,20 @@ class _Fields(Walk):
                     self.source.place_of_name(keyword),
                     "an index is used by equality on its first fields, then at most one range on the next: "
                     "use .where(...) for the rest",
+                )
+
+    def _aggregate(self, node: ast.Call) -> None:
+        found = self.inference.kind(node.args[0], self.scope)
+        if not isinstance(found, Object) or not isinstance(found.value, Aggregate):
+            return
+        known = found.value.fields
+        for keyword in node.keywords:
+            if keyword.arg is not None and keyword.arg not in known:
+                self._say(
+                    "field-name",
+                    f"`{keyword.arg}` is no part of this aggregate{did_you_mean(keyword.arg, known)}",
+                    self.source.place_of_name(keyword),
+                    f"its fields: {', '.join(known) or 'none'}",
                 )
 
     def _order(self, spec: TableSpec, node: ast.Call) -> None:

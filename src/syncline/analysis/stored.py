@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from syncline.database import TableBinding
+from syncline.database import TableBinding, find_wrong_aggregates
 from syncline.database.activation import Report, silent
 from syncline.database.inspection import Inspection, inspect
 from syncline.schema import TableSpec, created_us_of
@@ -48,7 +48,16 @@ def check_data(view: StoreView, schema: Sequence[TableSpec], report: Report = si
         if table.name not in inspection.unfit
         for number, binding in enumerate(table.indexes)
     }
-    return DataFindings(inspection, view.check(keys))
+    return DataFindings(inspection, [*view.check(keys), *_wrong_aggregates(view, inspection)])
+
+
+def _wrong_aggregates(view: StoreView, inspection: Inspection) -> list[str]:
+    reader = view.reader()
+    try:
+        reader.begin()
+        return find_wrong_aggregates(reader, inspection.catalog)
+    finally:
+        reader.close()
 
 
 def _keys_of(table: TableBinding, number: int) -> Callable[[bytes, int, bytes], Iterable[bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -33,7 +33,7 @@ from syncline.server.endpoint import find_endpoint
 from syncline.server.local import call_once
 from syncline.server.settings import Settings
 from syncline.server.viewing import Viewed
-from syncline.store import Commit, FolderLockedError, Reader, Row, Store
+from syncline.store import Commit, FolderLockedError, FoundNearest, Reader, Row, Store, TextReader
 from syncline.values import decode_json
 
 from .calling import show_progress
@@ -93,6 +93,18 @@ class StatementSnapshot:
 
     def count(self, index_id: int, start: bytes, stop: bytes, /) -> int:
         return self._current().count(index_id, start, stop)
+
+    @property
+    def ts(self) -> int:
+        return self._current().ts
+
+    def nearest(
+        self, index_id: int, table: int, vector: bytes, count: int, groups: Sequence[Sequence[str]], /
+    ) -> FoundNearest | None:
+        return self._current().nearest(index_id, table, vector, count, groups)
+
+    def text(self) -> TextReader | None:
+        return self._current().text()
 
 
 class ShellData:
