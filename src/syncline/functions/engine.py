@@ -20,6 +20,7 @@ from syncline.database import (
     KeyCache,
     Progress,
     activate,
+    build_aggregates,
     declare_derived,
     last_creation_time,
 )
@@ -209,9 +210,10 @@ class Engine:
                 if isinstance(error, StoreFailedError):
                     raise
                 return
-            node.keys.restart(node.store.head)
             for table in node.release.catalog.by_number.values():
                 declare_derived(node.store, table, self._report)
+            build_aggregates(node.store, node.release.catalog)
+            node.keys.restart(node.store.head)
             node.created.last = max(node.created.last, last_creation_time(node.store, node.release.catalog))
             assert self.listener is not None
             self.post(self._tell, self._hear_release, node.store.head)
