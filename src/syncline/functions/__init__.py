@@ -20,6 +20,8 @@ from .retry import Retry
 from .run import Auth, Execution, RunSettings, TransactionRun
 from .scheduling import Scheduler
 from .variables import Environment, StoredVariables
+from .workflow_handle import Workflows
+from .workflows import StepError, Workflow, WorkflowCtx, workflow
 
 __all__ = [
     "WATCHDOG",
@@ -56,12 +58,16 @@ __all__ = [
     "Retry",
     "RunSettings",
     "Scheduler",
+    "StepError",
     "StoredVariables",
     "Success",
     "SyncAction",
     "SyncActionCtx",
     "SyncActionScheduler",
     "TransactionRun",
+    "Workflow",
+    "WorkflowCtx",
+    "Workflows",
     "action",
     "cron",
     "define",
@@ -73,4 +79,5 @@ __all__ = [
     "new_request_id",
     "query",
     "request_id_for",
+    "workflow",
 ]

@@ -21,6 +21,7 @@ from .logs import Log
 from .run import Auth, Run, TransactionRun
 from .scheduling import Scheduler
 from .streams import APPEND, SyncTextStream, TextStream
+from .workflow_handle import Workflows
 
 if TYPE_CHECKING:
     import httpx
@@ -159,6 +160,11 @@ class MutationCtx(QueryCtx):
     def scheduler(self) -> Scheduler:
         """Calls of functions at a later time: `after`, `at` and `cancel`, as parts of this transaction."""
         return Scheduler(self._run)
+
+    @property
+    def workflows(self) -> Workflows:
+        """Events for workflows that are under way, and ending them. `ctx.run(a_workflow, ...)` starts one."""
+        return Workflows(self._run)
 
     def run(self, fn: Query[P, R] | Mutation[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a query, or a mutation as a nested transaction: if it raises, its writes alone are undone."""

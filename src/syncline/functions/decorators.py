@@ -99,13 +99,7 @@ class Function(Generic[P, R_co]):
                 f"{fn.__qualname__} has no ctx parameter",
                 f"a {self.kind.decorator} takes its context first: def {fn.__name__}(ctx: {self.kind.context}, ...)",
             )
-        if self.kind is not Kind.ACTION and (
-            inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn)
-        ):
-            raise SetupError(
-                f"{fn.__qualname__} is an `async def` or a generator; queries and mutations are plain functions",
-                "write `def` (ctx.db does not wait for anything), or make it an @action to await something",
-            )
+        self._check_kind(fn)
         if self.timeout is not None and not self.timeout > 0:
             raise SetupError(
                 f"{fn.__qualname__}: timeout={self.timeout!r} must be a number of seconds above 0"
@@ -117,6 +111,25 @@ class Function(Generic[P, R_co]):
             )
         if self.options.concurrency is not None and self.options.concurrency < 1:
             raise SetupError(f"{fn.__qualname__}: concurrency={self.options.concurrency!r} must be 1 or more")
+
+    def _check_kind(self, fn: FunctionType) -> None:
+        if self.kind is not Kind.ACTION and (
+            inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn)
+        ):
+            raise SetupError(
+                f"{fn.__qualname__} is an `async def` or a generator; queries and mutations are plain functions",
+                "write `def` (ctx.db does not wait for anything), or make it an @action to await something",
+            )
+
+    @property
+    def entry(self) -> Callable[..., Any]:
+        """What a call runs: the function, unless a class says otherwise."""
+        return self.fn
+
+    @property
+    def returns(self) -> object | None:
+        """The hint of what a call gives; None: the function's own."""
+        return None
 
     @property
     def file(self) -> str:

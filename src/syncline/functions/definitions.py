@@ -78,7 +78,7 @@ def define(function: Function[..., Any], path: str | None = None) -> FunctionDef
         anonymous=function.anonymous,
         arguments=arguments,
         result=result,
-        fn=function.fn,
+        fn=function.entry,
         function=function,
         module=function.__module__,
         file=function.file,
@@ -120,4 +120,7 @@ def _codecs(function: Function[..., Any], path: str) -> tuple[ArgumentsCodec, Re
             f"write def {fn.__name__}(...) -> None: if it returns nothing; results are checked and typed by the hint",
         )
     hint = evaluate(fn.__annotations__["return"], f"{path}, its result", fn.__globals__, {})
+    if function.returns is not None:
+        ResultCodec(hint, where=f"{path}, its result")  # Refused now if it cannot be sent.
+        hint = function.returns
     return arguments, ResultCodec(hint, where=f"{path}, its result")

@@ -17,6 +17,7 @@ from syncline.schema import Id, body_of, lt
 from syncline.system import CronJob, CronRun, JobState, ScheduledJob
 from syncline.values import InvalidValueError, Value
 
+from . import workflow_records
 from .crons import CronDeclaration
 from .schedules import Schedule, parse_schedule
 
@@ -24,6 +25,7 @@ from .schedules import Schedule, parse_schedule
 _SMALL_STEP: Final = timedelta(hours=1)
 _RUNS_KEPT: Final = 20
 _AT_ONCE: Final = 250
+_WORKFLOWS_AT_ONCE: Final = 5
 _BYTES_AT_ONCE: Final = 2 * MiB
 INTERRUPTED: Final = (
     "the server stopped while this action ran. Whatever it had done by then is done; it is not started again, since "
@@ -50,14 +52,25 @@ def finish(
     *,
     result: Value = None,
     error: str | None = None,
+    data: Value = None,
+    final: bool = False,
 ) -> None:
-    """A job has ended."""
+    """A job has ended. `data` is what an AppError carried; `final` are failures that are meant."""
     try:
         db.patch(job, state=state, completed_at=now, result=result, error=error)
     except (LimitError, DocumentError, InvalidValueError) as problem:
         error = f"its result was not kept: {problem}"
+        result = None
         db.patch(job, state=state, completed_at=now, error=error)
     _continue_cron(db, job, state, error, now)
+    ok = state == "success"
+    if job.step is not None:
+        text = error if ok or error is not None else state
+        workflow_records.step_ended(
+            db, job, ok, now, result=result, error=text, data=data, final=final or state == "cancelled"
+        )
+    elif job.function == workflow_records.ADVANCE and not ok:
+        workflow_records.stuck(db, job, error or state, now)
 
 
 def finish_action(
@@ -68,6 +81,8 @@ def finish_action(
     result: Value = None,
     error: str | None = None,
     note: str | None = None,
+    data: Value = None,
+    final: bool = False,
 ) -> None:
     """A scheduled action has ended. If it was cancelled meanwhile, it stays so."""
     job = db.get(id)
@@ -75,7 +90,7 @@ def finish_action(
         return
     if job.state == "running":
         state: JobState = "success" if error is None else "failed"
-        finish(db, job, state, now, result=result, error=error or note)
+        finish(db, job, state, now, result=result, error=error or note, data=data, final=final)
     elif job.state == "cancelled":
         _continue_cron(db, job, "cancelled", error, now)
 
@@ -234,7 +249,7 @@ def forget_ended(db: SystemWriter, before: datetime) -> int:
     ended = _some(db.query(ScheduledJob).index(ScheduledJob.by_completion, completed_at=lt(before)))
     for job in ended:
         db.delete(job)
-    return len(ended)
+    return len(ended) + workflow_records.forget_ended(db, before, _WORKFLOWS_AT_ONCE)
 
 
 def _some(jobs: Iterable[ScheduledJob]) -> list[ScheduledJob]:

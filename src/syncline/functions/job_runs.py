@@ -70,7 +70,21 @@ class JobRecord:
         if isinstance(outcome, Success):
             job_records.finish(self._db, self.job, "success", self._now, result=decode_json(outcome.value))
         else:
-            job_records.finish(self._db, self.job, "failed", self._now, error=error_text(outcome))
+            data = None if outcome.data is None else decode_json(outcome.data)
+            job_records.finish(
+                self._db,
+                self.job,
+                "failed",
+                self._now,
+                error=error_text(outcome),
+                data=data,
+                final=is_meant(outcome),
+            )
+
+
+def is_meant(failure: Failure) -> bool:
+    """Whether nothing else is to be expected of another attempt. (Overload is public, and over in a moment.)"""
+    return failure.error.expected and failure.error.type != "OverloadedError"
 
 
 def error_text(failure: Failure) -> str:

@@ -240,6 +240,7 @@ class _Batch:
             run.request = call.session, call.request
         if call.job is not None:
             run.job = call.job
+        run.registry = self._node.release.registry
         interrupts = self._execution.deadline.interrupts
         outcome = invoke(run, call.args)
         return outcome, self._execution.deadline.interrupts != interrupts

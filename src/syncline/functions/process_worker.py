@@ -7,8 +7,8 @@ import resource
 import signal
 import threading
 import traceback
+from datetime import datetime
 from multiprocessing.connection import Connection
-from typing import Any
 
 from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import ResultError, SynclineError
@@ -80,7 +80,7 @@ class RemoteRun(ActionRun):
     def _environment(self) -> Environment:
         return Environment(self.settings.env)
 
-    def now(self) -> Any:
+    def now(self) -> datetime:
         began, now_ns = self._began
         return utc(now_ns + int((self._clock.monotonic() - began) * 1e9))
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from syncline.schema import Id
     from syncline.system import ScheduledJob
 
+    from .registry import Registry
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -142,6 +144,8 @@ class TransactionRun(Run):
     scheduled: tuple[int, int] = (0, 0)
     _now: datetime | None = None
     _seed: bytes | None = None
+    #: The functions of the release, in mutations.
+    registry: Registry | None = None
 
     def __init__(
         self,

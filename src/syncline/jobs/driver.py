@@ -20,7 +20,7 @@ import msgspec
 from syncline.database import Catalog, CommitRecord
 from syncline.functions import ActionCall, MutationCall, Outcome, Success
 from syncline.functions.crons import crons_of
-from syncline.functions.job_runs import JOB_CALLER, error_text
+from syncline.functions.job_runs import JOB_CALLER, error_text, is_meant
 from syncline.functions.node import ActiveRelease
 from syncline.functions.outcomes import ActionStarted
 from syncline.kernel.clock import Clock
@@ -366,7 +366,9 @@ def _ending(id: Id[ScheduledJob], outcome: Outcome, limits: Limits) -> bytes:
     """The arguments with which an action's end is put on record."""
     name = msgspec.json.encode(str(id))
     if not isinstance(outcome, Success):
-        return b'{"id":%b,"error":%b}' % (name, msgspec.json.encode(error_text(outcome)))
+        final = b"true" if is_meant(outcome) else b"false"
+        text = msgspec.json.encode(error_text(outcome))
+        return b'{"id":%b,"error":%b,"data":%b,"final":%b}' % (name, text, outcome.data or b"null", final)
     if len(outcome.value) > limits.system_document_bytes:
         note = f"its result was not kept: it has {len(outcome.value):,} bytes"
         return b'{"id":%b,"note":%b}' % (name, msgspec.json.encode(note))

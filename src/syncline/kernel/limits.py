@@ -54,6 +54,7 @@ class Limits:
     scheduled_mutations_running: int = 64
     scheduled_actions_running: int = 64
     scheduled_queued: int = 1_000
+    workflow_steps: int = 1_000
     scheduled_kept_seconds: float = 7 * 24 * 3600.0
     system_document_bytes: int = 8 * MiB
 

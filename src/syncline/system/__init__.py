@@ -12,6 +12,7 @@ from .environment import EnvironmentVariable
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
 from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
+from .workflows import StepKind, StepState, WorkflowEvent, WorkflowRun, WorkflowState, WorkflowStep
 
 #: In the order in which a new store numbers them; add at the end.
 SYSTEM_TABLES: tuple[TableSpec, ...] = (
@@ -19,6 +20,8 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(ScheduledJob),
     table_of(CronJob),
     table_of(ActionProgress),
+    table_of(WorkflowRun),
+    table_of(WorkflowStep),
     table_of(ImportJob),
     table_of(ExportJob),
     table_of(AggregateRow),
@@ -36,4 +39,10 @@ __all__ = [
     "JobKind",
     "JobState",
     "ScheduledJob",
+    "StepKind",
+    "StepState",
+    "WorkflowEvent",
+    "WorkflowRun",
+    "WorkflowState",
+    "WorkflowStep",
 ]

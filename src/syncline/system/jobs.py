@@ -31,6 +31,8 @@ class ScheduledJob(Document, table="_scheduled_functions"):
     error: str | None = None
     #: The cron that it belongs to, by the path of its function.
     cron: str | None = None
+    #: The step of a workflow that it is, by its id.
+    step: str | None = None
 
     access = private
     by_state = Index("state", "kind", "scheduled_for")

@@ -170,7 +170,7 @@ class World:
             for _ in range(_MOST_MOMENTS):
                 self._run_due()
                 next_ms = self._jobs.next_ms
-                if next_ms is None or (next_ns := round(next_ms * 1000) * 1000) > end_ns:
+                if next_ms is None or (next_ns := _due_ns(next_ms)) > end_ns:
                     break
                 self._move(max(0, next_ns - self.clock.wall_ns()))
             else:
@@ -335,3 +335,9 @@ def _failed(error: BaseException) -> None:
 def _encoded(definition: FunctionDefinition, args: tuple[object, ...], kwargs: dict[str, Any]) -> bytes:
     values = arguments_by_name(definition, args, kwargs)
     return definition.arguments.encode(definition.arguments.check(values))
+
+
+def _due_ns(ms: float) -> int:
+    """The first microsecond, in nanoseconds, at which a job that is due at `ms` is due."""
+    ns = round(ms * 1000) * 1000
+    return ns if ns / 1e6 >= ms else ns + 1000

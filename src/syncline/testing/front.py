@@ -69,6 +69,7 @@ class _Telling:
 
     def __init__(self, engine: Engine, tell: Callable[[Outcome], None]) -> None:
         self.mutate = engine.mutate
+        self.cancel = engine.cancel
         self._engine = engine
         self._tell = tell
 

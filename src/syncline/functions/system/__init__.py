@@ -6,10 +6,10 @@ from functools import cache
 
 from syncline.functions.definitions import FunctionDefinition, define
 
-from . import environment, jobs, official, progress, streams, transfers
+from . import environment, jobs, official, progress, streams, transfers, workflows
 from .specification import specification_query
 
-_MODULES = (environment, jobs, transfers, progress, streams)
+_MODULES = (environment, jobs, transfers, progress, streams, workflows)
 
 
 @cache

@@ -62,9 +62,13 @@ def finish_action(
     result: Any = None,
     error: str | None = None,
     note: str | None = None,
+    data: Any = None,
+    final: bool = False,
 ) -> None:
     """A scheduled action has ended. `note` says why the result of a success is not here."""
-    job_records.finish_action(system_writer(ctx), id, ctx.now, result=result, error=error, note=note)
+    job_records.finish_action(
+        system_writer(ctx), id, ctx.now, result=result, error=error, note=note, data=data, final=final
+    )
 
 
 @mutation(internal=True)
