@@ -13,6 +13,7 @@ from syncline.accounts.common_passwords import is_common
 from syncline.accounts.passwords import Hasher, check_new
 from syncline.accounts.web.addresses import client_address
 from syncline.auth import EmailCode, Password
+from syncline.kernel.limits import Limits
 
 
 def test_passwords_are_tried_five_times_a_minute_from_one_place(house: House) -> None:
@@ -110,7 +111,7 @@ def test_only_trusted_proxies_say_where_somebody_is(peer: str, forwarded: str, a
 
 
 def test_a_flood_of_sign_ins_waits_in_a_bounded_queue(tmp_path: Path) -> None:
-    with house(tmp_path, CHEAP, EmailCode(), hash_threads=1, hash_queue=4) as built:
+    with house(tmp_path, CHEAP, EmailCode(), hash_threads=1, limits=Limits(password_hashes=4)) as built:
         built.sign_up("ann@example.com")
         hasher, workers = built.provider.hasher, built.provider.workers
         assert hasher is not None

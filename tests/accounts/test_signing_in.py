@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from support.houses import CHEAP, PASSWORD, House, house
+from support.houses import house as live_house
 from syncline.accounts import passwords, sessions, users
 from syncline.auth import Accounts, EmailCode, Password
 from syncline.kernel.errors import SetupError
@@ -221,3 +222,18 @@ def test_a_new_device_is_told_of_by_mail(house: House) -> None:
     far.sign_in("ann@example.com")
     assert house.mail("ann@example.com").kind == "new_device"
     assert "Safari, iPhone" in house.mail("ann@example.com").text
+
+
+def test_test_addresses_have_a_fixed_code_in_development_only(house: House, tmp_path: Path) -> None:
+    visitor = house.visitor()
+    visitor.get("/auth/sign-up")
+    visitor.submit("/auth/sign-up", email="ann+test@example.com", password=PASSWORD)
+    visitor.submit("/auth/verify", code="424242")
+    assert visitor.session() is not None
+    (tmp_path / "2").mkdir()
+    with live_house(tmp_path / "2", url="https://example.com", production=True) as live:
+        visitor = live.visitor()
+        visitor.get("/auth/sign-up")
+        visitor.submit("/auth/sign-up", email="ann+test@example.com", password=PASSWORD)
+        visitor.submit("/auth/verify", code="424242")
+        assert visitor.session() is None

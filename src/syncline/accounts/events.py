@@ -7,15 +7,15 @@ from typing import Any
 from . import users
 from .core import Core, dumps
 
-#: Deliveries that may wait for all webhooks together.
-WAITING = 100_000
-
 
 def emit(core: Core, type: str, data: dict[str, Any]) -> None:
     """One event of this type, as Clerk names them: `user.created`, `session.revoked`, `organization.deleted`, ..."""
     hooks = core.file.rows("SELECT id, events FROM webhooks WHERE disabled_at IS NULL")
     wanted = [id for id, patterns in hooks if _wants(patterns, type)]
-    if not wanted or core.file.value("SELECT count(*) FROM deliveries WHERE next_at IS NOT NULL") >= WAITING:
+    if not wanted:
+        return
+    waiting: int = core.file.value("SELECT count(*) FROM deliveries WHERE next_at IS NOT NULL")
+    if waiting >= core.settings.limits.webhooks_waiting:
         return
     message = core.new_id("msg")
     body = dumps({"type": type, "object": "event", "timestamp": core.now() * 1000, "data": data})

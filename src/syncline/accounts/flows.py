@@ -14,8 +14,6 @@ from .core import Core, dumps, loads
 
 #: Wrong codes before a flow is over.
 ATTEMPTS = 5
-#: Rows that may wait; the oldest are forgotten beyond it.
-ROWS = 100_000
 
 Result = Literal["right", "wrong", "over"]
 
@@ -60,7 +58,7 @@ def start(
         browser_hash,
         address,
     )
-    id, code, link = core.new_id("flow"), core.new_code(), core.new_secret()
+    id, code, link = core.new_id("flow"), core.new_code(address), core.new_secret()
     core.file.change(
         "INSERT INTO flows(id, purpose, browser_hash, user_id, address, state, code_hash, link_hash, created_at, "
         "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -130,7 +128,7 @@ def update(core: Core, flow: Flow, **state: object) -> None:
 
 def trim(core: Core) -> None:
     core.file.change("DELETE FROM flows WHERE expires_at < ? OR used = 1", core.now())
-    excess: int = core.file.value("SELECT count(*) FROM flows") - ROWS
+    excess: int = core.file.value("SELECT count(*) FROM flows") - core.settings.limits.sign_in_flows
     if excess > 0:
         core.file.change(
             "DELETE FROM flows WHERE id IN (SELECT id FROM flows ORDER BY expires_at LIMIT ?)", excess

@@ -24,7 +24,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _THREADS = 4
-WAITING = 100
 _SECONDS = 5.0
 _SECONDS_IN_ALL = 15.0
 _BYTES = 512 * 1024
@@ -99,13 +98,15 @@ def send(
 class Outgoing:
     """Runs such requests off the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, waiting: int) -> None:
+        """`waiting`: how many may wait or run at the same time."""
+        self._most = waiting
         self._pool = ThreadPoolExecutor(_THREADS, "syncline-outgoing")
         self._waiting = 0
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """`work` on a thread of the pool."""
-        if self._waiting >= WAITING:
+        if self._waiting >= self._most:
             raise AccountError("busy", status=503, retry_after=5)
         self._waiting += 1
         try:

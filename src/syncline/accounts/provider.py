@@ -64,7 +64,7 @@ class IdentityProvider:
         self.browser_cookie = f"{prefix}syncline_browser"
         if transport is None and settings.mail_url:
             transport = smtp_transport(settings.mail_url, settings.mail_from, settings.production)
-        self.outgoing = Outgoing()
+        self.outgoing = Outgoing(settings.limits.outgoing_requests)
         self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
         self.mailer = Mailer(self.core, self.workers, transport)
         #: Whether a text is the admin key. Nothing is, until somebody says so.
@@ -114,7 +114,8 @@ class IdentityProvider:
         self.core.pages = Renderer(settings)
         self.hasher = Hasher(settings.password) if settings.password else None
         self.clients = self._make_clients()
-        self.workers.call(self._load_keys)
+        # Without waiting: this is called on the event loop's thread.
+        self.workers.post(self._load_keys)
 
     def start(self) -> None:
         """Begin to send mails and to forget what is over."""

@@ -40,8 +40,6 @@ RATES: dict[str, tuple[Rate, ...]] = {
 FAILURES = 10
 CLOSED_SECONDS = 15 * 60
 _MOST_DOUBLINGS = 6
-#: Rows that are forgotten at once when attackers fill the table.
-ROWS = 200_000
 
 
 def network_of(address: str) -> str:
@@ -125,7 +123,8 @@ def trim(core: Core) -> None:
         "DELETE FROM failures WHERE since < ? AND closed_until < ?", core.now() - DAY, core.now() - DAY
     )
     for table, column in (("rates", "free_at"), ("failures", "since")):
-        excess: int = core.file.value(f"SELECT count(*) FROM {table}") - ROWS  # noqa: S608 - names from here
+        count: int = core.file.value(f"SELECT count(*) FROM {table}")  # noqa: S608 - names from here
+        excess = count - core.settings.limits.rate_limit_entries
         if excess > 0:
             core.file.change(
                 f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} ORDER BY {column} LIMIT ?)",  # noqa: S608 - as above

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from syncline.auth import Accounts, EmailCode, External, Passkey, Password, Provider
 from syncline.kernel.errors import SetupError
+from syncline.kernel.limits import Limits
 
 P = TypeVar("P", bound=Provider)
 
@@ -34,9 +35,9 @@ class AccountSettings:
     trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
     #: The environment as it is now.
     environment: Callable[[], Mapping[str, str]] = field(default=_no_variables)
-    #: Threads that hash passwords, and calls that may wait for them.
+    #: Threads that hash passwords.
     hash_threads: int = 2
-    hash_queue: int = 64
+    limits: Limits = field(default_factory=Limits)
 
     def __post_init__(self) -> None:
         keys = [provider.key for provider in self.providers if isinstance(provider, External)]

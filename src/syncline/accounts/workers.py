@@ -12,9 +12,6 @@ from .core import AccountError, Core
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: Transactions that may wait for the file's thread.
-FILE_QUEUE = 1_000
-
 
 class Workers:
     """Runs work of the accounts off the event loop. Both queues are bounded: who comes too late is told to wait."""
@@ -38,7 +35,7 @@ class Workers:
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """`work` as one transaction on the identity file's thread. What it raises undoes it."""
-        if self._file_waiting >= FILE_QUEUE:
+        if self._file_waiting >= self._core.settings.limits.identity_requests:
             raise AccountError("busy", status=503, retry_after=1)
         self._file_waiting += 1
         try:
@@ -50,7 +47,8 @@ class Workers:
 
     async def hash(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """`work`, which costs time and memory, on a thread for such. At most as many at once as there are threads."""
-        if self._hash_waiting >= self._core.settings.hash_queue + self._core.settings.hash_threads:
+        settings = self._core.settings
+        if self._hash_waiting >= settings.limits.password_hashes + settings.hash_threads:
             raise AccountError("busy", status=503, retry_after=2)
         self._hash_waiting += 1
         try:
@@ -67,6 +65,10 @@ class Workers:
     def call(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """As `run`, for a caller that may block."""
         return self._tell(self._file.submit(self._transact, lambda: work(*args, **kwargs)).result())
+
+    def post(self, work: Callable[[], object]) -> None:
+        """As `run`, for a caller that waits for nothing."""
+        self._file.submit(lambda: self._tell(self._transact(work)))
 
     def close(self) -> None:
         """Finish what was begun."""

@@ -81,6 +81,9 @@ class ActionRun(Run):
             self._made[name] = make()
         return cast("T", self._made[name])
 
+    def seconds(self) -> float:
+        return self.now().timestamp()
+
     def now(self) -> datetime:
         """The time now."""
         return utc(self._host.node.clock.wall_ns())

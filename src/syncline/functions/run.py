@@ -9,7 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from syncline.kernel.clock import Entropy, SystemEntropy
-from syncline.kernel.errors import LimitError, SideEffectError, UnauthenticatedError
+from syncline.kernel.errors import ForbiddenError, LimitError, SideEffectError, UnauthenticatedError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
 from syncline.kernel.secrets import SecretBox
@@ -91,6 +91,10 @@ class Run:
         self.used_identity = True
         return self.caller.identity
 
+    def seconds(self) -> float:
+        """The time that the function sees, in seconds since the epoch."""
+        raise AssertionError(f"{self.definition.path} has no clock")
+
     @property
     def restricted(self) -> bool:
         """Whether the rules of tables bind this run: rules follow the function that was called from outside."""
@@ -140,12 +144,12 @@ class TransactionRun(Run):
     guard: Guard | None = None
     #: The session and number under which a client asked; the request id is made of them when it is needed.
     request: tuple[bytes, int] | None = None
+    #: The functions of the release, in mutations.
+    registry: Registry | None = None
     #: What this mutation has scheduled so far: calls, and bytes of their arguments.
     scheduled: tuple[int, int] = (0, 0)
     _now: datetime | None = None
     _seed: bytes | None = None
-    #: The functions of the release, in mutations.
-    registry: Registry | None = None
 
     def __init__(
         self,
@@ -172,6 +176,9 @@ class TransactionRun(Run):
         """The time of the transaction."""
         self.used_now = True
         return self._moment()
+
+    def seconds(self) -> float:
+        return self.now.timestamp()
 
     def clock(self, period: timedelta) -> datetime:
         """The time of the transaction, rounded down to a multiple of `period` since the epoch."""
@@ -235,4 +242,19 @@ class Auth:
         identity = self._run.identity
         if identity is None:
             raise UnauthenticatedError
+        return identity
+
+    def require_recent(self, minutes: float = 10) -> Identity:
+        """The signed-in caller, if who it is was proved within so many minutes; ForbiddenError otherwise.
+
+        Tokens say when: by a password, code or passkey (`auth_time`), or by a second step (`mfa_time`). Send the browser
+        to `/auth/reverify?redirect=...` to have it proved again.
+        """
+        identity = self.require()
+        times = [identity.claims.get(name) for name in ("auth_time", "mfa_time")]
+        latest = max((time for time in times if isinstance(time, int | float)), default=None)
+        if latest is None or self._run.seconds() - latest > 60 * minutes:
+            raise ForbiddenError(
+                "this needs a recent proof of who you are: go to /auth/reverify?redirect=..., and try again"
+            )
         return identity

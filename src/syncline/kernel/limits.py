@@ -93,6 +93,13 @@ class Limits:
     # Identity
     verified_tokens: int = 20_000
     session_authentications: int = 30  # per minute
+    identity_requests: int = 1_000  # waiting for the identity file
+    password_hashes: int = 64  # waiting for a thread
+    outgoing_requests: int = 100  # to other services, waiting for a thread
+    sign_in_flows: int = 100_000
+    rate_limit_entries: int = 200_000
+    mails_waiting: int = 10_000
+    webhooks_waiting: int = 100_000
 
     # Imports
     import_bytes: int = 64 * 1024 * MiB  # of a file that is uploaded to a server

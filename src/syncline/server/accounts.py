@@ -182,6 +182,7 @@ def account_settings(
         trusted_proxies=_networks(environment.get(TRUSTED_PROXIES, "")),
         environment=_environment_now,
         hash_threads=min(4, os.cpu_count() or 1),
+        limits=settings.make_limits(),
     )
 
 

@@ -8,8 +8,6 @@ from syncline.accounts.core import Core
 
 from .writing import write_mail
 
-#: Mails that wait; the server does not let itself be used to fill somebody's disk.
-WAITING = 10_000
 #: Mails that development shows.
 SHOWN = 200
 _TRIES = 10
@@ -33,7 +31,8 @@ class Mail:
 def queue(core: Core, kind: str, to: str, locale: str, **values: object) -> None:
     """Write a mail of this kind and put it into the outbox. `code` and `url` are special values, see the templates."""
     waiting: int = core.file.value("SELECT count(*) FROM mails WHERE next_at IS NOT NULL")
-    if waiting >= WAITING:
+    # The server does not let itself be used to fill somebody's disk.
+    if waiting >= core.settings.limits.mails_waiting:
         return
     subject, text, html = write_mail(core.pages, core.settings, kind, locale, values)
     core.file.change(
