@@ -14,7 +14,7 @@ from support.applications import write_application
 from support.processes import SYNCLINE, environment, serving, syncline
 
 ITEMS = """
-    from syncline import ActionCtx, Document, Id, Index, MutationCtx, QueryCtx, action, contains, gt, mutation, query
+    from syncline import ActionCtx, SearchIndex, Document, Id, Index, MutationCtx, QueryCtx, action, contains, gt, mutation, query
 
     class Item(Document):
         name: str
@@ -24,6 +24,7 @@ ITEMS = """
 
         by_shop = Index("shop")
         by_tag = Index("tags", each=True)
+        search_name = SearchIndex("name", filters=("shop",))
 
     @query(name="list")
     def list_items(ctx: QueryCtx, shop: str) -> list[Item]:
@@ -44,6 +45,10 @@ ITEMS = """
     @query
     def tagged(ctx: QueryCtx) -> int:
         return len(ctx.db.query(Item).where(tags=contains("x"), shop="a").all())
+
+    @query
+    def searched(ctx: QueryCtx) -> int:
+        return len(ctx.db.query(Item).search(Item.search_name, "b", shop="a").take(2))
 
     @query
     def nothing(ctx: QueryCtx) -> int:
@@ -132,6 +137,13 @@ def test_filters_documents_by_id_counts_and_who_is_calling_are_told_apart(folder
 def test_an_index_with_each_is_proposed_where_it_serves(folder: Path) -> None:
     (read,) = explained(folder, "items:tagged")["reads"]
     assert read["advice"] == 'add to Item: by_tag_shop = Index("tags", "shop", each=True)'
+
+
+def test_a_search_is_a_read_and_the_documents_that_it_found_are_others(folder: Path) -> None:
+    found = explained(folder, "items:searched")
+    told = [(read["what"], read["index"], read["scanned"]) for read in found["reads"]]
+    assert sorted(told) == [("get", "items by id", 2), ("search", "items.search_name", 0)]
+    assert {"index": "items.search_name", "range": "what the search looks for"} in found["read_set"]
 
 
 def test_text_is_for_people(folder: Path) -> None:

@@ -31,7 +31,7 @@ from .advice import serving_index
 class ReadStep:
     """One read, in the words of the schema. Counts are of rows, sizes of bytes."""
 
-    what: str  # "query", "get" or "count"
+    what: str  # "query", "get", "count" or "search"
     table: str
     index: str
     ranges: tuple[str, ...]
@@ -117,6 +117,8 @@ def _steps(trace: Trace, catalog: Catalog, labels: Labels) -> tuple[ReadStep, ..
 def _step(read: TracedRead, catalog: Catalog, labels: Labels) -> ReadStep:
     table = labels.table(read.index_id) or "?"
     selection = read.selection
+    if read.searched:
+        return ReadStep("search", table, labels.index(read.index_id), (), 0, 0, 0, (), False, "")
     if selection is None:
         return ReadStep(
             "get",

@@ -132,6 +132,9 @@ def _step(number: int, step: ReadStep) -> Iterator[str]:
         documents = counted(step.scanned, "document")
         yield f"  {number:>2}  {step.index}  {documents}{missing}, {size(step.bytes)}"
         return
+    if step.what == "search":
+        yield f"  {number:>2}  {step.index}  searched"
+        return
     ranges = "; ".join(step.ranges[:3]) + (
         f"; and {len(step.ranges) - 3} more" if len(step.ranges) > 3 else ""
     )

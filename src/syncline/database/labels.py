@@ -19,11 +19,15 @@ class Labels:
 
     def __init__(self, catalog: Catalog) -> None:
         self._indexes: dict[int, tuple[TableBinding, str, tuple[str, ...]]] = {}
+        self._derived: set[int] = set()  # full-text and vector indexes: their keys say nothing to people
         for table in catalog.by_number.values():
             self._indexes[-table.number] = table, f"{table.name} by id", ()
             self._indexes[table.by_creation] = table, f"{table.name} by creation", ()
             for index in table.indexes:
                 self._indexes[index.id] = table, index.label, index.fields
+            for derived in (*table.searches, *table.vectors):
+                self._indexes[derived.id] = table, derived.label, ()
+                self._derived.add(derived.id)
 
     def table(self, index_id: int) -> str | None:
         """The table of an index."""
@@ -40,6 +44,8 @@ class Labels:
         found = self._indexes.get(index_id)
         if found is None:
             return key.hex()
+        if index_id in self._derived:
+            return "what a search looked for"
         table, _, fields = found
         parts, _ = self._fields(fields, key, 0)
         return ", ".join([*parts, f"id {encode_id(table.number, key[-16:])}"])
@@ -49,6 +55,8 @@ class Labels:
         found = self._indexes.get(item.index_id)
         if found is None:
             return f"{item.start.hex()} to {item.stop.hex()}"
+        if item.index_id in self._derived:
+            return "what the search looks for"
         table, _, fields = found
         if item.index_id < 0:
             return encode_id(table.number, item.start[:16])

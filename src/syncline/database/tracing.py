@@ -10,6 +10,7 @@ from syncline.schema import Document
 from syncline.store import Row
 
 from .catalog import TableBinding
+from .read_set import ReadRange
 from .selection import Selection
 from .transaction import Transaction
 
@@ -29,6 +30,8 @@ class TracedRead:
     #: Whether only entries were counted, without reading documents.
     counted: bool = False
     missing: int = 0
+    #: Whether a full-text or vector index was asked; the documents that it names are read by their ids.
+    searched: bool = False
 
 
 @dataclass(slots=True)
@@ -108,6 +111,10 @@ class TracedTransaction(Transaction):
         read.scanned += len(found)
         read.bytes += sum(len(row[3]) for row in found)
         return found
+
+    def read_derived(self, searched: ReadRange) -> None:
+        self.trace.reads.append(TracedRead(None, None, searched.index_id, searched=True))
+        super().read_derived(searched)
 
     def count_keys(self, index_id: int, prefix: bytes, start: bytes, stop: bytes) -> int:
         read = self.trace.of_query(index_id)
