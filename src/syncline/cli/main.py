@@ -11,6 +11,7 @@ import click
 from syncline.kernel.errors import SetupError
 
 from .inspecting import COMMANDS, completion
+from .keys import COMMANDS as KEYS
 from .moving import COMMANDS as MOVING
 from .options import Command, backend_option, data_option, json_option, settings_of
 from .scheduled import COMMANDS as SCHEDULED
@@ -90,7 +91,7 @@ def new(name: str, template: str) -> int:
       chat     a whole chat, with a page in plain HTML and JavaScript
       html     a list of tasks, on one plain page
       vite     the list of tasks with React and TypeScript     (Node 20 or newer)
-      nextjs   the same with Next.js, its App Router           (Node 20 or newer)
+      nextjs   the same with Next.js and sign-in               (Node 20 or newer)
 
     Nothing is downloaded. A folder that holds anything is left alone.
     """
@@ -336,7 +337,7 @@ def env_remove(names: tuple[str, ...], **flags: object) -> int:
     return remove_variables(settings_of(flags), names)
 
 
-for _command in (*SCHEDULED, *USERS):
+for _command in (*SCHEDULED, *USERS, *KEYS):
     syncline.add_command(_command)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from syncline.kernel.errors import FunctionNotFoundError, SetupError
+from syncline.kernel.errors import ForbiddenError, FunctionNotFoundError, SetupError
 from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.kernel.limits import Limits
 from syncline.schema import TableNumbers
@@ -69,8 +69,9 @@ class Registry:
     def find(self, path: str, kind: Kind | None, caller: Caller = ANONYMOUS) -> FunctionDefinition:
         """The function at `path` if `caller` may call it as a `kind` (None: as whatever it is).
 
-        Raises FunctionNotFoundError, and UnauthenticatedError if it needs a signed-in caller. An internal function
-        looks exactly like a missing one to those who do not hold the admin key.
+        Raises FunctionNotFoundError, UnauthenticatedError if it needs a signed-in caller, and ForbiddenError if the
+        caller's admin key is for reading only. An internal function looks exactly like a missing one to those who do
+        not hold an admin key.
         """
         found = self._by_path.get(path)
         trusted = caller.admin or caller.backend
@@ -82,6 +83,8 @@ class Registry:
                 remedy = f"Did you mean '{near[0]}'?" if near else "Did you forget to run `syncline dev`?"
                 raise FunctionNotFoundError(f"Could not find function for '{shown}'. {remedy}")
             raise FunctionNotFoundError(f"Could not find public function for '{shown}'.")
+        if caller.read_only:
+            _check_reading(found)
         if self.admission.signed_in:
             self.admission.check(caller, anonymous=found.anonymous, what=found.path)
         if kind is not None and found.kind is not kind:
@@ -89,6 +92,18 @@ class Registry:
                 f"Trying to execute {wire_form(path)} as {kind.value}, but it is defined as {found.kind.value}."
             )
         return found
+
+
+#: What looks at the secrets of a deployment.
+_SECRETS = "_system/environment:"
+
+
+def _check_reading(found: FunctionDefinition) -> None:
+    """Raises ForbiddenError for what a key of the scope `read` is not for."""
+    if found.kind is not Kind.QUERY or found.path.startswith(_SECRETS):
+        raise ForbiddenError(
+            f"{found.path} needs an admin key of the scope `admin`; this one is for reading (syncline keys list)"
+        )
 
 
 def _shown(path: str) -> str:

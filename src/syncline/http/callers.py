@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 import hmac
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, assert_never
 from urllib.parse import parse_qs
 
@@ -56,11 +57,17 @@ class Callers:
             self._resolve_header(request, authorization, then)
         elif b"adminKey=" in request.url:
             query = request.url.partition(b"?")[2].decode("latin-1")
-            then(self._admin(parse_qs(query).get("adminKey", [""])[-1]), None)
+            then(*self._admin(parse_qs(query).get("adminKey", [""])[-1]))
         else:
             then(ANONYMOUS, None)
 
-    def require_admin(self, caller: Caller) -> None:
+    def require_admin(self, caller: Caller, *, reading: bool = False) -> None:
+        """Raises Refusal. `reading`: a key that is for reading only will do."""
+        if caller.read_only and not reading:
+            message = (
+                "this needs an admin key of the scope `admin`; yours is for reading (syncline keys list)"
+            )
+            raise Refusal(403, "KeyScope", message)
         if not caller.admin:
             raise Refusal(
                 403, "BadDeployKey", 'this needs the admin key: send "Authorization: Convex KEY" with it'
@@ -71,7 +78,7 @@ class Callers:
         credential = credential.strip()
         match scheme.lower():
             case "convex":
-                then(self._admin(credential), None)
+                then(*self._admin(credential))
             case "bearer" if 0 < len(credential) <= TOKEN_BYTES:
                 self._services.verify_user(credential, lambda verdict: self._verified(request, verdict, then))
             case "bearer":
@@ -85,21 +92,22 @@ class Callers:
                     'the header Authorization must be "Bearer TOKEN" or "Convex ADMIN_KEY"',
                 )
 
-    def _admin(self, credential: str) -> Caller:
+    def _admin(self, credential: str) -> tuple[Caller, Verified | None]:
         """The holder of an admin key `NAME|SECRET`, or of `NAME|SECRET:IDENTITY` acting as that user."""
         name, bar, rest = credential.partition("|")
         secret, colon, encoded = rest.partition(":")
-        if not self._services.check_admin_key(f"{name}{bar}{secret}"):
+        grant = self._services.admin_grant(f"{name}{bar}{secret}")
+        if grant is None:
             raise Refusal(
                 403,
                 "BadDeployKey",
                 "this is not the admin key of this deployment. It is in the data folder, unless the environment sets it.",
             )
         if not colon:
-            return Caller(admin=True)
+            return grant.caller, grant.verified
         try:
             attributes = _decode_attributes(binascii.a2b_base64(encoded))
-            return Caller(acting_identity(attributes), admin=True)
+            return replace(grant.caller, identity=acting_identity(attributes)), grant.verified
         except (ValueError, RecursionError) as error:
             raise Refusal(
                 400, "InvalidIdentity", f"the identity to act as must be a JSON object in base64: {error}"

@@ -25,6 +25,7 @@ from syncline.functions import (
 )
 from syncline.kernel.errors import (
     ArgumentError,
+    ForbiddenError,
     FunctionNotFoundError,
     OverloadedError,
     RetentionError,
@@ -100,7 +101,7 @@ class FunctionEndpoints:
         body = decode_request(FunctionRequest, request.content)
 
         def begin(caller: Caller) -> None:
-            self._callers.require_admin(caller)
+            self._callers.require_admin(caller, reading=True)
             self._begin(request, body, self._any, caller)
 
         self._callers.resolve(request, begin)
@@ -158,7 +159,7 @@ class FunctionEndpoints:
             raise Refusal(503, "Overloaded", str(error), error.retry_after) from None
         except RetentionError as error:
             raise Refusal(503, "OutOfRetention", str(error)) from None
-        except (FunctionNotFoundError, UnauthenticatedError) as error:
+        except (FunctionNotFoundError, ForbiddenError, UnauthenticatedError) as error:
             request.respond(200, outcome_body(self._failure(error), call.format))
 
     def _prepare(self, request: Request, body: FunctionRequest) -> Call | bytes:

@@ -48,7 +48,7 @@ class Diagnostics:
 
     def _get_statistics(self, request: Request) -> None:
         def answer(caller: Caller) -> None:
-            self._callers.require_admin(caller)
+            self._callers.require_admin(caller, reading=True)
             body = {"functions": self._statistics.report(), "indexesUsed": _indexes_used(self._catalog())}
             request.respond(200, _encode(body))
 
@@ -58,7 +58,7 @@ class Diagnostics:
         path = parse_path(parse_qs(request.url.partition(b"?")[2].decode("latin-1")).get("path", [""])[-1])
 
         def answer(caller: Caller) -> None:
-            self._callers.require_admin(caller)
+            self._callers.require_admin(caller, reading=True)
             labels = Labels(self._catalog())
             reruns = [
                 {

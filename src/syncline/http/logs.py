@@ -41,7 +41,7 @@ class LogEndpoint:
         self._callers.resolve(request, lambda caller: self._answer(request, caller))
 
     def _answer(self, request: Request, caller: Caller) -> None:
-        self._callers.require_admin(caller)
+        self._callers.require_admin(caller, reading=True)
         text = parse_qs(request.url.partition(b"?")[2].decode("latin-1")).get("cursor", ["0"])[-1]
         try:
             cursor = float(text)

@@ -31,7 +31,8 @@ async def visitor_of(services: Services, scope: Scope) -> Caller:
     scheme, _, credential = header.decode("latin-1").strip().partition(" ")
     credential = credential.strip()
     if scheme.lower() == "convex":
-        return Caller(admin=True) if services.check_admin_key(credential) else ANONYMOUS
+        grant = services.admin_grant(credential)
+        return ANONYMOUS if grant is None else grant.caller
     if scheme.lower() != "bearer" or not 0 < len(credential) <= TOKEN_BYTES:
         return ANONYMOUS
     answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()

@@ -50,6 +50,14 @@ class Caller:
     identity: Identity | None = None
     admin: bool = False
     backend: bool = False
+    #: An admin whose key is good for looking only: no mutations, no actions, no secrets.
+    read_only: bool = False
+
+    @property
+    def trust(self) -> int:
+        """Equal for callers who may call the same functions, if they are equally signed in or not."""
+        return self.admin + 2 * self.read_only + 4 * self.backend
+
     trusted: bool = False
 
     @property

@@ -44,6 +44,7 @@ from .admin_key import instance_name, load_admin_key
 from .console import WORTH_TELLING, Console, counted
 from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
+from .key_ring import KeyRing
 from .observer import ObservedEngine, Observer
 from .secret_key import open_secrets
 from .settings import Mode, Settings
@@ -95,6 +96,7 @@ class Deployment:
             #: The code in force.
             self.release = load_application(settings.backend)
             self.verification = Verification(self._clock, limits, production=redact)
+            self._key_ring = KeyRing(settings.data, self._clock, self.verification.revocations)
             self.verification.check(self.release.app)
             self._store = store = store or self._open_store(environment)
             secrets = open_secrets(settings.data, environment, SystemEntropy())
@@ -139,6 +141,7 @@ class Deployment:
             entropy=SystemEntropy(),
             limits=limits,
             check_admin_key=partial(check_key, key=admin_key),
+            find_admin_key=self._key_ring.find,
             verify_user=self.verification.verifier,
             revocations=self.verification.revocations,
             redact=redact,
@@ -255,6 +258,7 @@ class Deployment:
         assert self._loop is not None
         self.live.tick()
         self.jobs.tick()
+        self._key_ring.look()
         wait = _TICK_SECONDS
         if self.live.next_tick_ns is not None:
             wait = min(wait, max(0.0, (self.live.next_tick_ns - self._clock.wall_ns()) / 1e9))

@@ -5,12 +5,13 @@ from syncline.identity import Rejected, TokenVerifier, Unavailable, Verdict, Ver
 from .entries import Subscriber, Subscription, Support
 from .identities import acting_identity
 from .live import LiveQueries
-from .port import CallEngine, Services, SessionPort
+from .port import AdminGrant, CallEngine, Services, SessionPort
 from .rounds import QueryEngine
 from .session import Session
 from .stats import LiveStats
 
 __all__ = [
+    "AdminGrant",
     "CallEngine",
     "LiveQueries",
     "LiveStats",

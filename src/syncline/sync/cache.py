@@ -40,7 +40,7 @@ class ResultCache:
     def find(self, path: str, args: bytes, caller: Caller, journal: str | None) -> Entry | None:
         """The entry that a newcomer may share, if there is one."""
         identity = caller.identity
-        key = (path, args, journal, caller.admin, identity is not None)
+        key = (path, args, journal, caller.trust, identity is not None)
         entry = self._shared.get(key)
         if entry is None and path in self._identity_paths:
             entry = self._personal.get((key, identity))
@@ -51,7 +51,7 @@ class ResultCache:
 
     def create(self, path: str, args: bytes, caller: Caller, journal: str | None, *, slow: bool) -> Entry:
         """A new entry, under the key for which `find` had none."""
-        key = (path, args, journal, caller.admin, caller.identity is not None)
+        key = (path, args, journal, caller.trust, caller.identity is not None)
         entry = Entry(key, caller, personal=path in self._identity_paths, slow=slow)
         if entry.personal:
             self._personal[key, caller.identity] = entry

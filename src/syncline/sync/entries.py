@@ -13,9 +13,9 @@ from syncline.protocol import shared_failure_tail, shared_update_tail
 #: Receives an outcome and a timestamp at which it is right.
 Done: TypeAlias = Callable[[Outcome, int], None]
 
-#: Path, canonical arguments, the journal that the client brought, whether the caller is an admin, whether anybody
+#: Path, canonical arguments, the journal that the client brought, how far the caller is trusted, whether anybody
 #: is signed in. The last two are part of every key because they decide which functions may be called at all.
-Key: TypeAlias = tuple[str, bytes, str | None, bool, bool]
+Key: TypeAlias = tuple[str, bytes, str | None, int, bool]
 
 #: A rough count of the bytes that an entry costs beside its result and arguments.
 _OVERHEAD = 1200
@@ -214,7 +214,7 @@ class Entry:
     @classmethod
     def refused(cls, path: str, caller: Caller, refusal: Failure) -> Entry:
         """An entry that shows `refusal` forever."""
-        entry = cls((path, b"", None, False, False), caller, personal=True, slow=False)
+        entry = cls((path, b"", None, 0, False), caller, personal=True, slow=False)
         entry.fixed = True
         entry.content = Content(refusal, None)
         return entry
@@ -248,7 +248,7 @@ class Entry:
     def serves(self, caller: Caller) -> bool:
         """Whether `caller` may be shown this content."""
         mine = self.caller
-        if mine.admin != caller.admin or (mine.identity is None) != (caller.identity is None):
+        if mine.trust != caller.trust or (mine.identity is None) != (caller.identity is None):
             return False
         return not self.personal or mine.identity == caller.identity
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from syncline.functions import ActionCall, MutationCall
-from syncline.identity import Revocations, TokenVerifier, no_providers
+from syncline.identity import Revocations, TokenVerifier, Verified, no_providers
 from syncline.kernel.clock import Clock, Entropy
+from syncline.kernel.identity import Caller
 from syncline.kernel.limits import Limits
 
 from .live import LiveQueries
@@ -39,6 +40,14 @@ class CallEngine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AdminGrant:
+    """What an admin key is good for. `verified` says until when, and under which name its end is told."""
+
+    caller: Caller
+    verified: Verified | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """What all sessions of a server share."""
 
@@ -49,8 +58,14 @@ class Services:
     limits: Limits
     #: Whether a text is the admin key.
     check_admin_key: Callable[[str], bool]
+    #: What an admin key other than the first one is good for; None: it is none.
+    find_admin_key: Callable[[str], AdminGrant | None] = lambda key: None
     verify_user: TokenVerifier = no_providers
     #: Whoever keeps a connection open for a user watches here for the end of the session. None: sessions do not end.
     revocations: Revocations | None = None
     #: Production: clients do not see the texts of failures.
     redact: bool = False
+
+    def admin_grant(self, key: str) -> AdminGrant | None:
+        """What the holder of an admin key may do; None if it is no admin key."""
+        return AdminGrant(Caller(admin=True)) if self.check_admin_key(key) else self.find_admin_key(key)

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar, assert_never
 
 from syncline.identity import Rejected, Unavailable, Verdict, Verified
@@ -255,7 +256,8 @@ class Session:
 
     def _become_admin(self, message: Authenticate) -> None:
         assert message.value is not None
-        if not self._services.check_admin_key(message.value):
+        grant = self._services.admin_grant(message.value)
+        if grant is None:
             self._delivery.refuse_identity(
                 "BadDeployKey: this is not the admin key of this deployment. It is in the data folder, unless the "
                 "environment sets it.",
@@ -268,7 +270,7 @@ class Session:
         except ValueError as error:
             self._delivery.refuse_identity(str(error), attempted=True)
             return
-        self._become(Caller(identity, admin=True))
+        self._become(replace(grant.caller, identity=identity), grant.verified)
 
     def _verified(self, verdict: Verdict) -> None:
         self._verifying = False

@@ -1,0 +1,66 @@
+"""The admin keys of a running server: looked at every second, and their ends told to those who use them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+from syncline.identity import Revocations
+from syncline.kernel.clock import Clock
+from syncline.kernel.errors import SetupError
+from syncline.sync import AdminGrant
+
+from .admin_keys import FILE, ISSUER, AdminKeys, StoredKey, read_keys
+
+log = logging.getLogger("syncline.server")
+
+
+class KeyRing:
+    """On the event loop's thread, but for the initialiser, which raises SetupError for a file that cannot be read."""
+
+    def __init__(self, data: Path, clock: Clock, revocations: Revocations) -> None:
+        self._data = data
+        self._clock = clock
+        self._revocations = revocations
+        self._seen = _state(data)
+        self._keys = AdminKeys(read_keys(data))
+        self._looking: asyncio.Future[None] | None = None
+
+    def find(self, credential: str) -> AdminGrant | None:
+        """What the holder of a key may do; None if it is none of these."""
+        return self._keys.find(credential, self._clock.wall_ns())
+
+    def look(self) -> None:
+        """Find out, in another thread, whether the keys have changed."""
+        if self._looking is None or self._looking.done():
+            loop = asyncio.get_running_loop()
+            self._looking = loop.run_in_executor(None, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        state = _state(self._data)
+        if state == self._seen:
+            return
+        try:
+            keys = read_keys(self._data)
+        except SetupError as error:
+            # Half of a file means that somebody edits it. Nobody gains or loses by that.
+            log.warning("%s", error)
+            return
+        self._seen = state
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(self._take, keys)
+
+    def _take(self, keys: Mapping[str, StoredKey]) -> None:
+        before, self._keys = self._keys, AdminKeys(keys)
+        for id in before.keys.keys() - keys.keys():
+            self._revocations.revoke_session(ISSUER, id)
+
+
+def _state(data: Path) -> tuple[int, int, int] | None:
+    try:
+        found = (data / FILE).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,145 @@
+"""Admin keys beside the first one: made and withdrawn by the command line, scoped, and good until then."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.notes import MODULES
+from support.processes import syncline
+from support.serving import Running, running
+from support.sockets import SyncSocket
+from syncline.kernel.clock import SeededEntropy
+from syncline.kernel.errors import SetupError
+from syncline.server.admin_keys import FILE, AdminKeys, Scope, create_key, read_keys, remove_key
+
+NOW = 1_800_000_000
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[Running]:
+    with running(tmp_path, MODULES) as server:
+        yield server
+
+
+def made(folder: Path, scope: Scope = "admin", expires: int | None = None) -> tuple[str, str]:
+    """Id and text of a new key."""
+    key, text = create_key(
+        folder, "syncline", "ci", scope, expires, NOW, SeededEntropy(len(read_keys(folder)))
+    )
+    return key.id, text
+
+
+def looked(server: Running) -> None:
+    """Let the server find out what has changed."""
+    ring = server.deployment._key_ring  # pyright: ignore[reportPrivateUsage] - what its timer does
+
+    def look() -> object:
+        ring.look()
+        return ring._looking  # pyright: ignore[reportPrivateUsage] - to wait for it
+
+    future: Any = server.call(look)
+    end = time.monotonic() + 30
+    while not server.call(future.done):
+        assert time.monotonic() < end
+    server.call(lambda: None)  # what it has posted is done
+
+
+def call(server: Running, key: str, kind: str, path: str, **args: object) -> Any:
+    headers = {"Authorization": f"Convex {key}"}
+    body = {"path": path, "args": args, "format": "json"}
+    return server.http.post(f"/api/{kind}", json=body, headers=headers).json()
+
+
+def test_a_key_is_good_from_its_making_to_its_withdrawal(server: Running) -> None:
+    data = server.deployment.settings.data
+    id, key = made(data)
+    assert call(server, key, "query", "notes:list", list="a")["code"] == "BadDeployKey"
+    looked(server)
+    assert call(server, key, "query", "notes:list", list="a")["status"] == "success"
+    with SyncSocket(server.port) as socket:
+        socket.connect()
+        socket.send(type="Authenticate", baseVersion=0, tokenType="Admin", value=key)
+        assert socket.receive()["endVersion"]["identity"] == 1
+        remove_key(data, id)
+        looked(server)
+        assert socket.receive()["type"] == "AuthError"
+        assert socket.closed_with() == (None, "")
+    assert call(server, key, "query", "notes:list", list="a")["code"] == "BadDeployKey"
+
+
+def test_a_key_for_reading_changes_nothing_and_sees_no_secrets(server: Running) -> None:
+    data = server.deployment.settings.data
+    _, key = made(data, "read")
+    looked(server)
+    assert call(server, key, "query", "notes:list", list="a")["status"] == "success"
+    assert call(server, key, "function", "notes:list", list="a")["status"] == "success"
+    for kind, path, args in (
+        ("mutation", "notes:add", {"text": "x", "list": "a"}),
+        ("function", "notes:add", {"text": "x", "list": "a"}),
+        ("query", "_system/environment:list", {}),
+    ):
+        # What the first key was shown must not be taken from the cache for this one.
+        if kind == "query":
+            assert call(server, server.admin_key, kind, path, **args)["status"] == "success"
+        answer = call(server, key, kind, path, **args)
+        assert answer["errorData"]["code"] == "forbidden", answer
+    with SyncSocket(server.port) as socket:
+        socket.connect()
+        socket.send(type="Authenticate", baseVersion=0, tokenType="Admin", value=key)
+        socket.mutate(0, "notes:add", text="x", list="a")
+        while (message := socket.receive())["type"] != "MutationResponse":
+            pass
+        assert message["errorData"]["code"] == "forbidden"
+
+
+def test_a_key_ends_when_it_was_said_to(tmp_path: Path) -> None:
+    _, text = made(tmp_path, expires=NOW + 10)
+    keys = AdminKeys(read_keys(tmp_path))
+    assert keys.find(text, (NOW + 9) * 10**9) is not None
+    assert keys.find(text, (NOW + 10) * 10**9) is None
+
+
+def test_only_the_whole_key_is_good(tmp_path: Path) -> None:
+    id, text = made(tmp_path)
+    keys = AdminKeys(read_keys(tmp_path))
+    assert keys.find(text, 0) is not None
+    other = text[:-1] + ("0" if text[-1] != "0" else "1")
+    for wrong in ("", "|", id, text[:-1], other, text.replace(id, "0" * 12), f"{text}:", text.upper()):
+        assert keys.find(wrong, 0) is None
+
+
+def test_the_file_holds_no_key_and_is_its_owners(tmp_path: Path) -> None:
+    _, text = made(tmp_path)
+    file = tmp_path / FILE
+    assert text.rpartition("_")[2] not in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_that_cannot_be_read_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text("{")
+    with pytest.raises(SetupError, match=r"admin_keys\.json cannot be read.*\n  help: restore it"):
+        read_keys(tmp_path)
+
+
+def test_the_command_line_makes_lists_and_revokes_keys(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.syncline]\n")
+    created = syncline("keys", "create", "ci", "--scope", "read", "--days", "30", folder=tmp_path)
+    assert created.returncode == 0, created.stderr
+    text = created.stdout.strip()
+    assert AdminKeys(read_keys(tmp_path / ".syncline")).find(text, time.time_ns()) is not None
+    assert "is shown this once" in created.stderr
+    listed = syncline("keys", "list", folder=tmp_path).stdout
+    assert "read   ci  (since" in listed
+    [described] = json.loads(syncline("keys", "list", "--json", folder=tmp_path).stdout)
+    assert text.rpartition("_")[2] not in listed + json.dumps(described)
+    assert syncline("keys", "revoke", described["id"], folder=tmp_path).returncode == 0
+    again = syncline("keys", "revoke", described["id"], folder=tmp_path)
+    assert again.returncode == 1
+    assert "see those that are: syncline keys list" in again.stderr
+    assert "syncline keys create NAME" in syncline("keys", "list", folder=tmp_path).stderr
