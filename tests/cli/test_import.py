@@ -150,7 +150,9 @@ def test_a_running_server_imports_and_its_queries_show_it(folder: Path) -> None:
     assert "1 document" in syncline("data", folder=folder).stdout
 
 
-def interrupted(folder: Path, report: str, number: signal.Signals) -> subprocess.CompletedProcess[str]:
+def interrupted(
+    folder: Path, report: str, number: signal.Signals, **variables: str
+) -> subprocess.CompletedProcess[str]:
     """An import that is ended in its middle."""
     return subprocess.run(
         [
@@ -165,7 +167,7 @@ def interrupted(folder: Path, report: str, number: signal.Signals) -> subprocess
             "items",
         ],
         cwd=folder,
-        env=environment(),
+        env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=60,
@@ -200,3 +202,17 @@ def test_a_file_that_was_changed_is_read_from_its_beginning(folder: Path) -> Non
     done = syncline("import", "items.jsonl", "--table", "items", folder=folder)
     assert "going on" not in done.stderr
     assert len(names(folder)) == 6_000
+
+
+def test_what_is_staged_is_as_encrypted_as_the_data(folder: Path) -> None:
+    write_rows(folder, 12_000)
+    key = {"SYNCLINE_DATA_KEY": "ab" * 32}
+    done = interrupted(folder, "reading", signal.SIGKILL, **key)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    staged = list((folder / ".syncline").glob("import.db*"))
+    assert staged
+    assert not any(b"item 1" in file.read_bytes() for file in staged)
+    assert all(file.stat().st_mode & 0o077 == 0 for file in staged)
+    done = syncline("import", "items.jsonl", "--table", "items", folder=folder, variables=key)
+    assert done.returncode == 0, done.stderr
+    assert "going on" in done.stderr

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -50,6 +53,16 @@ _STORED_FILE: Final = re.compile(r"(?:.*/)?_storage/(?!documents\.jsonl$)[^/]+")
 #: Rows that are searched for an id, in files that do not say which number their table has.
 _LOOKED_AT: Final = 100
 _UNIFORM: Final = b'"uniform"'
+#: What reading a damaged archive raises, there and then.
+_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    NotImplementedError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+)
 _read = msgspec.json.Decoder().decode
 
 
@@ -92,8 +105,9 @@ def open_contents(path: Path, format: Format, table: str | None) -> Generator[Co
         try:
             with zipfile.ZipFile(path) as archive:
                 yield _Archive(path, archive).contents()
-        except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError) as error:
-            raise SetupError(f"{path} is no ZIP file, or is damaged: {error}", "download it again") from None
+        except _DAMAGE as error:
+            what = str(error) or "it ends too early"
+            raise SetupError(f"{path} is no ZIP file, or is damaged: {what}", "download it again") from None
         except RuntimeError as error:
             if "password" not in str(error) and "encrypted" not in str(error):
                 raise
