@@ -22,7 +22,7 @@ LOAD := bench/bin/load
 
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo test test-long check format bench bundle wheel clean
+.PHONY: help demo test test-long check format docs bench bundle wheel clean
 
 help:
 	@echo 'make demo        start examples/chat and print its address'
@@ -31,6 +31,7 @@ help:
 	@echo 'make check       linters and type checkers only'
 	@echo 'make format      format and fix imports'
 	@echo 'make bench       all benchmarks; one: python bench/run.py NAME (--help lists them)'
+	@echo 'make docs        build the documentation into site/'
 	@echo 'make bundle      get the browser client that the server offers (needs npm)'
 	@echo 'make wheel       build dist/*.whl with the browser client in it'
 
@@ -53,6 +54,9 @@ check: $(DEV)
 format: $(DEV)
 	ruff check --fix .
 	ruff format .
+
+docs: $(DEV)
+	NO_MKDOCS_2_WARNING=1 mkdocs build
 
 bench: $(DEV) $(LOAD)
 	python bench/run.py all
