@@ -16,6 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / "src" / "syncline" / "http" / "assets"
 
 
+#: Folders that are templates, too.
+LINKS = {"examples/chat": "chat", "packages/auth/src": "auth"}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
@@ -40,13 +44,14 @@ def templates_in(names: Iterable[str], prefix: str) -> set[str]:
 
 
 def templates_in_git() -> set[str]:
-    """The files of the templates. That of the chat is a link to the example, whose files count."""
+    """The files of the templates. Some are links into other folders, whose files count."""
     listed = subprocess.run(
-        ["git", "ls-files", "src/syncline/templates", "examples/chat"],
+        ["git", "ls-files", "src/syncline/templates", *LINKS],
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
-    moved = [name.replace("examples/chat/", "src/syncline/templates/chat/") for name in listed]
-    return templates_in(moved, "src/syncline/templates/") - {"chat"}
+    for folder, template in LINKS.items():
+        listed = [name.replace(f"{folder}/", f"src/syncline/templates/{template}/") for name in listed]
+    return templates_in(listed, "src/syncline/templates/") - set(LINKS.values())
 
 
 @pytest.mark.long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "templates"
 _PLACEHOLDERS = ("my-app", "syncline-chat")
 #: Kept under another name, or it would hide files of the repository too.
 _RENAMED = {"gitignore": ".gitignore"}
+_IMPORT_OF_JS = re.compile(rb'(from "(?:\.|next)/\w+)\.js"')
 #: What running an application in place leaves behind, besides hidden files.
 _LEFT_BEHIND = frozenset({"__pycache__", "node_modules", "dist"})
 
@@ -23,6 +25,8 @@ class Layer:
 
     folder: str
     to: str = "."
+    #: TypeScript that was written for Node, which imports `./file.js`; bundlers look for files by their own names.
+    for_node: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,8 @@ class Template:
         for layer in self.layers:
             for path, content in _files_in(FOLDER / layer.folder):
                 target = Path(layer.to) / path.with_name(_RENAMED.get(path.name, path.name))
+                if layer.for_node:
+                    content = _IMPORT_OF_JS.sub(rb'\1"', content)
                 files[target.as_posix()] = _named(content, project)
         return MappingProxyType(dict(sorted(files.items())))
 
@@ -66,8 +72,8 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType({
         ),
         Template(
             "nextjs",
-            "the same with Next.js (App Router): preloaded queries, server actions, protected pages",
-            (*_TASKS, Layer("page", "web/app"), Layer("nextjs")),
+            "the same with Next.js (App Router): sign-in, private pages, server actions",
+            (*_TASKS, Layer("page", "web/app"), Layer("auth", "web/auth", for_node=True), Layer("nextjs")),
             npm="web",
         ),
     )

@@ -1,10 +1,8 @@
-"""Who the functions say is calling."""
+"""Who the functions say is calling, and who may not call them."""
 
-import pytest
-from syncline import UnauthenticatedError
 from syncline.testing import Backend
 
-from backend import account
+from backend import account, reports, tasks
 
 
 def test_callers_learn_who_they_are(backend: Backend) -> None:
@@ -13,6 +11,8 @@ def test_callers_learn_who_they_are(backend: Backend) -> None:
     assert ada.query(account.whoami)["email"] == "ada@example.com"
 
 
-def test_nobody_else_has_an_account(backend: Backend) -> None:
-    with pytest.raises(UnauthenticatedError):
-        backend.query(account.whoami)
+def test_nobody_gets_in_who_is_not_signed_in(backend: Backend) -> None:
+    backend.cannot(account.whoami)
+    backend.cannot(tasks.list_tasks)
+    backend.cannot(tasks.add, title="sneaky")
+    backend.cannot(reports.summary)

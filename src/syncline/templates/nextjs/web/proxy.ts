@@ -1,19 +1,20 @@
-import { type NextRequest, NextResponse } from "next/server";
-import { current, TOKEN } from "@/lib/session";
+import { createRouteMatcher, synclineMiddleware } from "@syncline/auth/nextjs";
+import { backendUrl } from "@/lib/backend";
+
+const isPrivate = createRouteMatcher(["/tasks(.*)", "/account(.*)"]);
 
 /**
- * Runs before the pages that `config` names (Next.js called this middleware before version 16), and sends callers without
- * a token to the sign-in page.
+ * Runs before the pages (Next.js called this middleware before version 16): keeps the caller's token fresh, and sends who is
+ * not signed in from private pages to the sign-in and back.
  *
- * It only looks for a token that has not expired. Whether the token is genuine the backend checks at each call: leaving
- * this file out would show an empty page to strangers, never data. With a provider that has a middleware of its own
- * (`clerkMiddleware`, for example), put that one here.
+ * It is there for people, not against attackers. What a caller may do the backend decides at each call: without this file
+ * strangers would see an empty page, never data.
  */
-export function proxy(request: NextRequest): NextResponse {
-  if (current(request.cookies.get(TOKEN)?.value) !== undefined) return NextResponse.next();
-  const signIn = new URL("/sign-in", request.url);
-  signIn.searchParams.set("next", request.nextUrl.pathname + request.nextUrl.search);
-  return NextResponse.redirect(signIn);
-}
+export default synclineMiddleware(
+  (auth, request) => {
+    if (isPrivate(request)) auth.protect();
+  },
+  { url: backendUrl() },
+);
 
-export const config = { matcher: ["/account/:path*"] };
+export const config = { matcher: ["/((?!_next|auth|.*\\..*).*)"] };

@@ -1,31 +1,17 @@
 "use client";
 
-import { ConvexProvider, ConvexReactClient } from "convex/react";
-import { type ReactNode, useEffect, useState } from "react";
+import { createAuthClient } from "@syncline/auth";
+import { ConvexProviderWithSyncline, SynclineAuthProvider } from "@syncline/auth/react";
+import { ConvexReactClient } from "convex/react";
+import { type ReactNode, useState } from "react";
 
-interface Props {
-  url: string;
-  signedIn: boolean;
-  children: ReactNode;
-}
-
-/**
- * The live connection of all client components, with the caller's token if there is one.
- * With a provider that has React components of its own, `ConvexProviderWithClerk` (for example) goes here.
- */
-export function Providers({ url, signedIn, children }: Props) {
-  const [client] = useState(() => new ConvexReactClient(url));
-
-  useEffect(() => {
-    if (!signedIn) return;
-    client.setAuth(fetchToken);
-    return () => client.clearAuth();
-  }, [client, signedIn]);
-
-  return <ConvexProvider client={client}>{children}</ConvexProvider>;
-}
-
-async function fetchToken(): Promise<string | null> {
-  const response = await fetch("/token");
-  return response.ok ? ((await response.json()) as string | null) : null;
+/** Who is signed in, and the live connection of all client components, which calls as them. */
+export function Providers({ url, children }: { url: string; children: ReactNode }) {
+  const [auth] = useState(() => createAuthClient());
+  const [convex] = useState(() => new ConvexReactClient(url, { initialAuthTokenReuse: true }));
+  return (
+    <SynclineAuthProvider client={auth}>
+      <ConvexProviderWithSyncline client={convex}>{children}</ConvexProviderWithSyncline>
+    </SynclineAuthProvider>
+  );
 }

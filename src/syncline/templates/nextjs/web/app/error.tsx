@@ -1,22 +1,18 @@
 "use client";
 
-import { signOut } from "./sign-in/actions";
-
 /** Shown when a page could not be rendered: most often because the backend does not run. */
 export default function Failed({ reset }: { reset: () => void }) {
   return (
     <section className="card padded" role="alert">
       <h2>The backend did not answer</h2>
       <p>
-        Does <code>syncline dev</code> run? If you have signed in, your token may not be accepted any more.
+        Does <code>syncline dev</code> run?
       </p>
       <p className="actions">
         <button className="strong" type="button" onClick={reset}>
           Try again
         </button>
-        <button className="strong" type="button" onClick={() => void signOut()}>
-          Sign out
-        </button>
+        <a href="/auth/sign-out">Sign out</a>
       </p>
     </section>
   );

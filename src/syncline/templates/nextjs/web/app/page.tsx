@@ -1,32 +1,29 @@
-import { preloadQuery } from "convex/nextjs";
-import Link from "next/link";
-import { api } from "@/convex/_generated/api";
-import { asCaller } from "@/lib/backend";
-import { AddTask } from "./AddTask";
-import { Counts } from "./Counts";
-import { Status } from "./Status";
-import { Summary } from "./Summary";
-import { TaskList } from "./TaskList";
+import { auth } from "@syncline/auth/nextjs";
+import { redirect } from "next/navigation";
+import { backendUrl } from "@/lib/backend";
 
-/** Rendered on the server with the tasks in it, and live as soon as the browser has taken over. */
+/** For everybody. Who is signed in goes on to the tasks. */
 export default async function Home() {
-  const preloaded = await preloadQuery(api.tasks.list, {}, await asCaller());
+  const { userId } = await auth({ url: backendUrl() });
+  if (userId !== null) redirect("/tasks");
   return (
     <>
       <header className="top">
         <h1>my-app</h1>
-        <div className="aside">
-          <Link href="/account">Account</Link>
-          <Status />
-        </div>
-        <p className="lead">Open this page in a second window: both always show the same.</p>
+        <p className="lead">A list of tasks that all who are signed in share, live in every window.</p>
       </header>
-      <section className="card" aria-label="Tasks">
-        <AddTask />
-        <TaskList preloaded={preloaded} />
-        <Counts />
+      <section className="card padded">
+        <p>Sign up with any address. While you develop no mail is sent: the code is in the inbox.</p>
+        <p className="actions">
+          <a className="strong" href="/auth/sign-up?redirect=/tasks">
+            Create an account
+          </a>
+          <a href="/auth/sign-in?redirect=/tasks">Sign in</a>
+          <a href="/auth/inbox" target="_blank">
+            Inbox
+          </a>
+        </p>
       </section>
-      <Summary />
     </>
   );
 }

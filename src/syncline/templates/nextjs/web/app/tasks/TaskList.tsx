@@ -1,11 +1,25 @@
 "use client";
 
-import { type Preloaded, useMutation, usePreloadedQuery } from "convex/react";
+import { type Preloaded, useConvexAuth, useMutation, usePreloadedQuery } from "convex/react";
 import { api } from "@/convex/_generated/api";
 import type { Doc } from "@/convex/_generated/dataModel";
 
-export function TaskList({ preloaded }: { preloaded: Preloaded<typeof api.tasks.list> }) {
-  const tasks = usePreloadedQuery(preloaded);
+interface Props {
+  preloaded: Preloaded<typeof api.tasks.list>;
+  /** What the page came with. It is shown until the connection has said who is calling, a moment later. */
+  first: Doc<"tasks">[];
+}
+
+export function TaskList({ preloaded, first }: Props) {
+  const { isAuthenticated } = useConvexAuth();
+  return isAuthenticated ? <LiveTasks preloaded={preloaded} /> : <Rows tasks={first} />;
+}
+
+function LiveTasks({ preloaded }: Pick<Props, "preloaded">) {
+  return <Rows tasks={usePreloadedQuery(preloaded)} />;
+}
+
+function Rows({ tasks }: { tasks: Doc<"tasks">[] }) {
   if (tasks.length === 0) return <p className="empty">Nothing to do. Write the first task.</p>;
   return (
     <ul className="tasks">
