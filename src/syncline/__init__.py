@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         private,
         public_read,
     )
-    from syncline.system import CronJob, ScheduledJob, WorkflowRun
+    from syncline.system import CronJob, ScheduledJob, StoredFile, WorkflowRun
     from syncline.text import highlight
     from syncline.values import Int64
 
@@ -101,6 +101,7 @@ __all__ = [
     "SearchIndex",
     "SideEffectError",
     "StepError",
+    "StoredFile",
     "SyncActionCtx",
     "SyncRequest",
     "SynclineError",
@@ -149,7 +150,7 @@ _HOMES = {
         "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte lt lte members owned_by private "
         "public_read"
     ),
-    "syncline.system": "CronJob ScheduledJob WorkflowRun",
+    "syncline.system": "StoredFile CronJob ScheduledJob WorkflowRun",
     "syncline.text": "highlight",
     "syncline.values": "Int64",
 }

@@ -21,6 +21,7 @@ RANK = {
     "identity": 2,
     "protocol": 2,
     "text": 2,
+    "files": 3,
     "schema": 3,
     "store": 3,
     "system": 4,
@@ -44,7 +45,10 @@ FACADE = "syncline"
 
 #: May be missing from an installation, or slow to import and seldom needed.
 OPTIONAL = {
+    "PIL",
     "a2wsgi",
+    "boto3",
+    "botocore",
     "numpy",
     "usearch",
     "aiosmtplib",
@@ -72,7 +76,7 @@ LOOPS_AND_SOCKETS = {
 #: Below `http` only these may touch event loops: `async def` actions run on one of their own, and the client has a
 #: shell around its state machine.
 LOOPS_ALLOWED = {
-    "functions/action_http.py", "functions/action_loop.py", "functions/action_run.py",
+    "functions/action_http.py", "functions/action_loop.py", "functions/action_run.py", "functions/storage_actions.py",
     "functions/contexts.py",  # the type of ctx.http
     "client/blocking.py", "client/client.py", "client/link.py", "client/subscription.py",
 }  # fmt: skip
@@ -85,6 +89,7 @@ CHANCE_AND_TIME = {
 }  # fmt: skip
 #: The clock itself, and the modules that keep functions from the machine's clock and chance.
 CHANCE_AND_TIME_ALLOWED = {
+    "files/sealing.py",
     "kernel/clock.py",
     "kernel/secrets.py",
     "functions/guards.py",

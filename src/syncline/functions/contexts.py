@@ -20,6 +20,8 @@ from .kinds import Kind
 from .logs import Log
 from .run import Auth, Run, TransactionRun
 from .scheduling import Scheduler
+from .storage import StorageReader, StorageWriter
+from .storage_actions import ActionStorage, SyncActionStorage
 from .streams import APPEND, SyncTextStream, TextStream
 from .workflow_handle import Workflows
 
@@ -98,6 +100,11 @@ class QueryCtx(_Ctx[TransactionRun]):
         """Chance, seeded anew for each run."""
         return self._run.random
 
+    @property
+    def storage(self) -> StorageReader:
+        """Files: addresses and records."""
+        return StorageReader(self._run)
+
     def run(self, fn: Query[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call another query on the same snapshot."""
         if not isinstance(cast("object", fn), Query):
@@ -146,6 +153,11 @@ class MutationCtx(QueryCtx):
     """The context of a mutation: one transaction."""
 
     __slots__ = ()
+
+    @property
+    def storage(self) -> StorageWriter:
+        """Files: addresses for uploads and downloads, records, deletion as a part of this transaction."""
+        return StorageWriter(self._run)
 
     @property
     def db(self) -> DatabaseWriter:
@@ -206,6 +218,11 @@ class ActionCtx(_Ctx["ActionRun"]):
         return ActionScheduler(self._run)
 
     @property
+    def storage(self) -> ActionStorage:
+        """Files: their bytes, addresses and records."""
+        return ActionStorage(self._run)
+
+    @property
     def http(self) -> httpx.AsyncClient:
         """An httpx client that reaches the public network only: for URLs that somebody else has chosen.
 
@@ -257,6 +274,11 @@ class SyncActionCtx(_Ctx["ActionRun"]):
     def scheduler(self) -> SyncActionScheduler:
         """Calls of functions at a later time: `after`, `at` and `cancel`, each a transaction of its own."""
         return SyncActionScheduler(self._run)
+
+    @property
+    def storage(self) -> SyncActionStorage:
+        """Files: their bytes, addresses and records."""
+        return SyncActionStorage(self._run)
 
     @property
     def http(self) -> httpx.Client:

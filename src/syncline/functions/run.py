@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import TYPE_CHECKING
 
+from syncline.files import FileService
 from syncline.kernel.clock import Entropy, SystemEntropy
 from syncline.kernel.errors import ForbiddenError, LimitError, SideEffectError, UnauthenticatedError
 from syncline.kernel.identity import Caller, Identity
@@ -43,6 +44,8 @@ class RunSettings:
     run_twice: bool = False
     #: Opens what is stored sealed, environment variables for one. Without it there are none.
     secrets: SecretBox | None = None
+    #: Where files are. Without it `ctx.storage` refuses.
+    files: FileService | None = None
     #: What each function has used.
     statistics: Statistics = field(default_factory=Statistics)
 

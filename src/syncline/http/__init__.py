@@ -5,6 +5,8 @@ from .calls import FunctionEndpoints
 from .connection import HttpConnection, connection_class
 from .deployment import DeploymentEndpoints
 from .diagnostics import Diagnostics
+from .file_records import FileRecords
+from .files import Files
 from .front import Front
 from .gateway import Gateway
 from .issuer_fetch import IssuerFetcher
@@ -27,6 +29,8 @@ __all__ = [
     "Callers",
     "DeploymentEndpoints",
     "Diagnostics",
+    "FileRecords",
+    "Files",
     "Front",
     "FunctionEndpoints",
     "Gateway",

@@ -1,4 +1,4 @@
-"""Where requests go that are for none of the hot endpoints: routes, then mounts, then pages."""
+"""Where requests go that are for none of the hot endpoints: files, routes, mounts, then pages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from syncline.functions.routes import reserved_part
 
 from .asgi_replies import answer
+from .files import PREFIX
 from .mounts import Mounts
 from .route_table import Found
 from .routes import Routes
 
+_FILES = PREFIX + "/"
 #: The official clients' site URL: routes answer below it too.
 _ALIAS = "/http"
 
@@ -18,15 +20,15 @@ _ALIAS = "/http"
 class Front:
     """The ASGI application of the server."""
 
-    def __init__(self, routes: Routes, mounts: Mounts, pages: ASGIApp) -> None:
+    def __init__(self, files: ASGIApp, routes: Routes, mounts: Mounts, pages: ASGIApp) -> None:
+        self._files = files
         self._routes = routes
         self._mounts = mounts
         self._pages = pages
 
     def claims(self, path: str) -> bool:
         """Whether the application itself answers at a path: then preflights are its own business."""
-        inner = _inner(path)
-        if inner is not None:
+        if path.startswith(_FILES) or _inner(path) is not None:
             return True
         return reserved_part(path) is None and (
             self._routes.find(path) is not None or self._mounts.find(path) is not None
@@ -38,6 +40,9 @@ class Front:
         if inner is not None:
             path = inner
             scope["path"], scope["raw_path"] = inner, scope["raw_path"].removeprefix(_ALIAS.encode()) or b"/"
+        elif path.startswith(_FILES):
+            await self._files(scope, receive, send)
+            return
         elif reserved_part(path) is not None:
             await self._pages(scope, receive, send)
             return

@@ -66,6 +66,11 @@ class Gateway:
         named = [(verb.decode(), path.decode()) for path, methods in tables for verb in methods]
         return [*named, *((verb.decode(), "*") for verb in self._any)]
 
+    def leave(self, prefix: str) -> None:
+        """What is below `prefix` (it ends in `/`) is for the ASGI application."""
+        self._prefixes[prefix.encode()] = {}
+        self._prefixes = dict(sorted(self._prefixes.items(), key=lambda item: -len(item[0])))
+
     def leave_preflights(self, prefix: str) -> None:
         """What is below `prefix` says itself which pages may use it: its preflights are not answered here."""
         self._left = (*self._left, prefix.encode())
@@ -88,7 +93,7 @@ class Gateway:
             methods = next(
                 (found for prefix, found in self._prefixes.items() if path.startswith(prefix)), None
             )
-        if methods is None:
+        if not methods:
             return None
         return methods.get(method) or methods.get(b"*") or _refuse_method(methods)
 

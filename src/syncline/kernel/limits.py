@@ -109,6 +109,14 @@ class Limits:
     route_body_bytes: int = 20 * MiB
     mount_body_bytes: int = 100 * MiB
     mount_requests: int = 256
+
+    # Files
+    file_bytes: int = 5 * 1024 * MiB
+    file_threads: int = 8
+    uploads_running: int = 64
+    image_bytes: int = 32 * MiB
+    image_pixels: int = 50_000_000
+    image_cache_bytes: int = 32 * MiB
     connections: int = 20_000
     connections_per_address: int = 1_000
 

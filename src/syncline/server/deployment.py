@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from syncline import __version__
 from syncline.database import Progress
+from syncline.files import FileService
 from syncline.functions import App, FunctionDefinition, LogBook, Release, RunSettings, load_application
 from syncline.functions.engine import Engine
 from syncline.http import (
@@ -59,6 +60,7 @@ _TICK_SECONDS = 1.0
 #: Folders in the data folder.
 UPLOADS = "uploads"
 EXPORTS = "exports"
+FILES = "files"
 
 
 class Deployment:
@@ -114,10 +116,18 @@ class Deployment:
             self.accounts.use(self.release.app)
             self._accept_tokens(self.release.app)
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
+            self._files = FileService.open(
+                settings.data / FILES,
+                settings.storage,
+                self._store.secret("files"),
+                read_data_key(environment),
+                settings.public_origin,
+                limits,
+            )
             self.engine = Engine(
                 self._store,
                 self.release,
-                RunSettings(limits=limits, env=env, redact=redact, secrets=secrets),
+                RunSettings(limits=limits, env=env, redact=redact, secrets=secrets, files=self._files),
                 self._clock,
                 SystemEntropy(),
                 report=self._report,
@@ -154,7 +164,7 @@ class Deployment:
         self.gateway = Gateway(limits, self._clock, Origins([*settings.origins, *own]))
         self.gateway.leave_preflights("/auth/")
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
-        self._web = Web(prepared, self._services, self.engine, self._observer)
+        self._web = Web(prepared, self._services, self.engine, self._observer, self._files)
         self._reference = ReferencePages(
             lambda: self.engine.release.registry, instance_name=instance_name(admin_key), version=__version__
         )
@@ -189,6 +199,7 @@ class Deployment:
             self.verification.revocations.revoke_session, lambda: self._accept_tokens(self.release.app)
         )
         self.jobs.begin()
+        self._web.keeper.start()
         self._imports.start()
         self._tick()
 
@@ -247,6 +258,7 @@ class Deployment:
         if self._timer is not None:
             self._timer.cancel()
         self._web.close()
+        self._files.close()
         if self._loop is not None:
             self.engine.stop()
         self.verification.close()

@@ -43,6 +43,8 @@ class Settings:
     typescript: Path | None = None
     #: The Python module with the functions' types, for clients without the application's code.
     python: Path | None = None
+    #: The bucket that files are kept in, `s3://...`. None: a folder in the data folder.
+    storage: str | None = None
     host: str = "127.0.0.1"
     port: int = 3210
     #: Under which browsers reach the server, without a path. None: not said; on this machine it is http://localhost:PORT.
@@ -57,6 +59,14 @@ class Settings:
 
     def make_limits(self) -> Limits:
         return replace(Limits(), **self.limits)  # type: ignore[arg-type]  # checked when they were read
+
+    @property
+    def public_origin(self) -> str:
+        """Where clients reach this server; empty if that is not known before it listens."""
+        if self.url is not None or not self.port:
+            return self.url or ""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104 - what was asked for, not bound here
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def shown(self, path: Path) -> str:
         """`path` as people write it: relative to the application if it is inside."""
@@ -148,6 +158,12 @@ def _read_url(value: object, folder: Path, where: str) -> str:
     return url.lower()
 
 
+def _read_storage(value: object, folder: Path, where: str) -> str:
+    if not isinstance(value, str) or not value.startswith("s3://"):
+        raise SetupError(f"{where} is {value!r}; it must be the address of a bucket", 'for example "s3://bucket/prefix"')
+    return value
+
+
 def _read_origins(value: object, folder: Path, where: str) -> tuple[str, ...]:
     found = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(found, list | tuple):
@@ -181,6 +197,7 @@ _READERS = {
     "python": _read_path,
     "host": _read_host,
     "origins": _read_origins,
+    "storage": _read_storage,
     "port": _read_port,
     "url": _read_url,
     "workers": _read_workers,

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
-from syncline.functions import Release
+from syncline.files import FileService
+from syncline.functions import FunctionDefinition, Release
 from syncline.functions.admission import Admission
 from syncline.functions.engine import Engine
-from syncline.http import Front, Gateway, Mounts, MountSet, Routes, RouteTable
+from syncline.http import FileRecords, Files, Front, Gateway, Mounts, MountSet, Routes, RouteTable
+from syncline.http.files import PREFIX as FILES
 from syncline.sync import Services
 
+from .file_keeper import FileKeeper
 from .observer import Observer
 
 
@@ -35,17 +38,26 @@ class Prepared:
 class Web:
     """Routes and mounts in force."""
 
-    def __init__(self, prepared: Prepared, services: Services, engine: Engine, observer: Observer) -> None:
+    def __init__(
+        self, prepared: Prepared, services: Services, engine: Engine, observer: Observer, files: FileService
+    ) -> None:
         def admission() -> Admission:
             return engine.release.registry.admission
 
+        def find(path: str) -> FunctionDefinition | None:
+            return engine.release.registry.get(path)
+
+        records = FileRecords(services, files, find)
+        self._files = Files(records)
+        self.keeper = FileKeeper(records)
         self._routes = Routes(services, admission)
         self._mounts = Mounts(services, engine, admission, observer.action)
         self.use(prepared)
 
     def front(self, gateway: Gateway, pages: ASGIApp) -> ASGIApp:
         """The application of the server: `pages` gets what no route and no mount takes."""
-        front = Front(self._routes, self._mounts, pages)
+        gateway.leave(FILES + "/")
+        front = Front(self._files, self._routes, self._mounts, pages)
         gateway.claims = front.claims
         return front
 

@@ -9,6 +9,7 @@ from syncline.schema import TableSpec, table_of
 
 from .aggregates import AggregateRow
 from .environment import EnvironmentVariable
+from .files import DeletedBlob, StoredBlob, StoredFile, UsedUpload
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
 from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
@@ -25,6 +26,10 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(ImportJob),
     table_of(ExportJob),
     table_of(AggregateRow),
+    table_of(StoredFile),
+    table_of(StoredBlob),
+    table_of(DeletedBlob),
+    table_of(UsedUpload),
 )
 
 __all__ = [
@@ -33,6 +38,7 @@ __all__ = [
     "AggregateRow",
     "CronJob",
     "CronRun",
+    "DeletedBlob",
     "EnvironmentVariable",
     "ExportJob",
     "ImportJob",
@@ -41,6 +47,9 @@ __all__ = [
     "ScheduledJob",
     "StepKind",
     "StepState",
+    "StoredBlob",
+    "StoredFile",
+    "UsedUpload",
     "WorkflowEvent",
     "WorkflowRun",
     "WorkflowState",

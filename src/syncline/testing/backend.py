@@ -6,8 +6,13 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
+from shutil import rmtree
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from uuid import uuid4
 
+from syncline.files import FileService, LocalBlobs, Signer, Vault
 from syncline.functions import (
     Action,
     ActionCall,
@@ -33,9 +38,10 @@ from syncline.kernel.errors import SynclineError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
 from syncline.kernel.secrets import SecretBox
+from syncline.schema import Id
 from syncline.store import Store
 from syncline.sync import LiveQueries
-from syncline.system import ScheduledJob
+from syncline.system import ScheduledJob, StoredFile
 
 from .probes import probed
 from .refusals import expect_refusal
@@ -65,6 +71,11 @@ class World:
         self.logs: list[str] = []
         self._release = release
         self._limits = limits
+        #: Made with the first file that a test stores.
+        self._folder = Path(gettempdir()) / f"syncline-test-{uuid4().hex}"
+        self._files = FileService(
+            Vault(self._folder / "partial", LocalBlobs(self._folder)), Signer(bytes(32)), "", limits
+        )
         self._front: TestFront | None = None  # None -> started: the first request
         self._turns = Turns()
         self._store = Store.memory(self.clock)
@@ -73,7 +84,7 @@ class World:
         self._engine = Engine(
             self._store,
             probed(release),
-            RunSettings(limits=limits, env=env, secrets=SecretBox(bytes(32))),
+            RunSettings(limits=limits, env=env, secrets=SecretBox(bytes(32)), files=self._files),
             self.clock,
             SeededEntropy(0),
             on_fatal=_failed,
@@ -118,7 +129,7 @@ class World:
             from .front import TestFront
 
             front = self._front = TestFront(
-                self._release, self._engine, self._live, self.clock, self._limits, self._heard
+                self._release, self._engine, self._live, self.clock, self._limits, self._files, self._heard
             )
         if identity is not None:
             ask = ask.with_header("authorization", f"Bearer {front.token(identity)}")
@@ -205,6 +216,8 @@ class World:
         if self._front is not None:
             self._front.close()
         self._engine.stop()
+        self._files.close()
+        rmtree(self._folder, ignore_errors=True)
         self._store.close()
 
 
@@ -299,6 +312,17 @@ class Backend(User):
     def signed_in(self, subject: str, **claims: Any) -> User:
         """Somebody who is signed in as `subject`; `claims` are fields of Identity, such as `email="a@b.c"`."""
         return User(self._world, Identity(subject, claims.pop("issuer", ISSUER), **claims))
+
+    def upload(
+        self, content: bytes, content_type: str | None = None, *, private: bool = False
+    ) -> Id[StoredFile]:
+        """Store a file as a client does, with an upload address; its id."""
+        url = self._world.probe(Caller(backend=True), "_system/storage:upload_url", private=private)
+        headers = {} if content_type is None else {"content-type": content_type}
+        answer = self.request("POST", url, content=content, headers=headers)
+        if answer.status_code != 200:
+            raise AssertionError(f"the upload was refused: {answer.text}")
+        return Id(answer.json()["storageId"])
 
     def set_env(self, **variables: str | None) -> None:
         """Set environment variables of the deployment, as `syncline env set` does; None removes one."""

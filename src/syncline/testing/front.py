@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from syncline.files import FileService
 from syncline.functions import ActionCall, Outcome, Release
 from syncline.functions.engine import Engine
-from syncline.http import Front, Mounts, Routes, RouteTable
+from syncline.http import FileRecords, Files, Front, Mounts, Routes, RouteTable
 from syncline.identity import Rejected, Verdict, Verified
 from syncline.kernel.clock import Clock, SeededEntropy
 from syncline.kernel.identity import Identity
@@ -28,6 +29,7 @@ class TestFront:
         live: LiveQueries,
         clock: Clock,
         limits: Limits,
+        files: FileService,
         tell: Callable[[Outcome], None],
     ) -> None:
         def verify(token: str, done: Callable[[Verdict], None], /) -> None:
@@ -52,7 +54,8 @@ class TestFront:
         self._mounts = Mounts(services, engine, lambda: engine.release.registry.admission, report)
         if release.app is not None and release.app.mounts:
             self._mounts.use(Mounts.prepare(release.app), release.app)
-        self.app: ASGIApp = Front(routes, self._mounts, _nothing)
+        self._records = FileRecords(services, files, engine.release.registry.get)
+        self.app: ASGIApp = Front(Files(self._records), routes, self._mounts, _nothing)
 
     def token(self, identity: Identity) -> str:
         """A token that stands for `identity`."""

@@ -1,0 +1,44 @@
+"""Files that were stored: what is known of each, and where its bytes are."""
+
+from __future__ import annotations
+
+from syncline.schema import Document, Id, Index
+
+
+class StoredFile(Document, table="_storage"):
+    """A stored file. `sha256` is hexadecimal; a `private` one is served by signed addresses only."""
+
+    sha256: str
+    size: int
+    content_type: str | None = None
+    private: bool = False
+
+
+class StoredBlob(Document, table="_storage_blobs"):
+    """Where a file's bytes are. Not a part of the file's document: who knows `key` can read a public file."""
+
+    file: Id[StoredFile]
+    #: In addresses; random.
+    key: str
+    #: In storage.
+    blob: str
+
+    by_file = Index("file", unique=True)
+    by_key = Index("key", unique=True)
+    by_blob = Index("blob")
+
+
+class DeletedBlob(Document, table="_storage_deleted"):
+    """Bytes that no file has any more: to be removed after the commit that deleted it."""
+
+    blob: str
+
+
+class UsedUpload(Document, table="_storage_uploads"):
+    """An upload address that has taken its file, until it expires by itself (seconds since the epoch)."""
+
+    nonce: str
+    expires: int
+
+    by_nonce = Index("nonce", unique=True)
+    by_expiry = Index("expires")
