@@ -11,9 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from support.applications import write_application
 from support.jobs import JOBS
+from support.lives import Process, World
 from syncline.kernel.limits import Limits
-
-from .test_restarts import Process, World
 
 TIGHT = Limits(scheduled_mutations_running=2, scheduled_actions_running=1, scheduled_queued=3)
 SECONDS = st.sampled_from([0.0, 0.5, 1.0, 1.0, 2.0, 5.0, 60.0])

@@ -29,7 +29,14 @@ def start(
     """Begin a run: its first part follows at once, as a job."""
     id = db.insert(
         WorkflowRun(
-            function=function, args=args, owner=owner, seed=seed, state="running", awake=True, events=[]
+            function=function,
+            args=args,
+            owner=owner,
+            seed=seed,
+            started_at=now,
+            state="running",
+            awake=True,
+            events=[],
         )
     )
     db.insert(job_of(ADVANCE, {"workflow": str(id)}, now))

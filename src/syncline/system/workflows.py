@@ -31,6 +31,7 @@ class WorkflowRun(Document, table="_workflows"):
     owner: str | None
     #: What its chance is made of.
     seed: str
+    started_at: datetime
     state: WorkflowState
     #: Whether it is to go on: a job that does so waits.
     awake: bool

@@ -58,7 +58,7 @@ class Journal:
         self.id: Id[WorkflowRun] = workflow.id
         self.limits: Limits = run.settings.limits
         self.log = Log(run)
-        self.now: datetime = workflow.created_at
+        self.now: datetime = workflow.started_at
         self.random = Random(workflow.seed)  # noqa: S311 - the same each time, on purpose
 
     def ended(self, number: int) -> WorkflowStep | None:
