@@ -19,6 +19,8 @@ from support.imports import document_id, lines, write_zip
 from support.serving import Running, running
 from syncline.client import SyncClient, Update
 from syncline.functions import load_application
+from syncline.kernel.clock import SeededEntropy
+from syncline.server.admin_keys import create_key
 from syncline.store import Store
 from syncline.system import ImportJob
 
@@ -72,9 +74,11 @@ def server(tmp_path: Path) -> Generator[Running, None, None]:
         yield server
 
 
-def ask(server: Running, method: str, path: str, body: object = None) -> httpx.Response:
+def ask(
+    server: Running, method: str, path: str, body: object = None, key: str | None = None
+) -> httpx.Response:
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"Authorization": f"Convex {server.admin_key}"}
+    headers = {"Authorization": f"Convex {key or server.admin_key}"}
     return httpx.request(method, server.url + path, headers=headers, content=content, timeout=SECONDS)
 
 
@@ -297,3 +301,31 @@ def test_a_store_that_was_loaded_is_whole(tmp_path: Path) -> None:
         data = server.deployment.settings.data
     with Store.open(data, clock=clock) as store:
         assert store.check() == []
+
+
+def test_a_key_for_reading_exports_and_neither_imports_nor_sees_secrets(tmp_path: Path) -> None:
+    data = tmp_path / "app" / "data"
+    data.mkdir(parents=True)
+    _, key = create_key(data, "syncline", "reader", "read", None, int(time.time()), SeededEntropy(1))
+    with running(tmp_path / "app", MODULES) as server:
+        assert ask(server, "GET", "/api/check_admin_key", key=key).json()["isReadOnly"] is True
+        assert ask(server, "GET", "/api/export/zip/1", key=key).json()["code"] == "ExportNotFound"
+        for method, path in (
+            ("POST", "/api/import/start_upload"),
+            ("POST", "/api/perform_import"),
+            ("POST", "/api/update_environment_variables"),
+            ("GET", "/api/list_environment_variables"),
+        ):
+            assert ask(server, method, path, key=key).json()["code"] == "KeyScope"
+        page = {"numItems": 1, "cursor": None}
+        for function, args in (
+            ("queryEnvironmentVariables", {}),
+            ("queryEnvironmentVariables:get", {"name": "A"}),
+            ("tableData", {"table": "_environment_variables", "paginationOpts": page}),
+        ):
+            body = {"path": f"_system/cli/{function}", "args": args, "format": "json"}
+            refused = ask(server, "POST", "/api/query", body, key).json()
+            assert refused["status"] == "error", function
+            assert refused["errorData"]["code"] == "forbidden"
+        body = {"path": "_system/cli/tableData", "args": {"table": "users", "paginationOpts": page}}
+        assert ask(server, "POST", "/api/query", body, key).json()["status"] == "success"

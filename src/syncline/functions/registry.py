@@ -95,7 +95,7 @@ class Registry:
 
 
 #: What looks at the secrets of a deployment.
-_SECRETS = "_system/environment:"
+_SECRETS = ("_system/environment:", "_system/cli/queryEnvironmentVariables:")
 
 
 def _check_reading(found: FunctionDefinition) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from syncline.functions.contexts import QueryCtx
 from syncline.functions.decorators import Query, query
 from syncline.functions.system_db import run_of, settings_of
+from syncline.kernel.errors import ForbiddenError
 from syncline.schema import Id, Page, PaginationOptions
 from syncline.system import ExportJob, ImportJob
 from syncline.values import Int64
@@ -17,6 +18,8 @@ from syncline.values import Int64
 from . import environment
 
 _URL: Final = "CONVEX_CLOUD_URL"
+#: System tables that whoever may look at the data may look at, too.
+_OPEN: Final = frozenset({"_scheduled_functions", "_crons", "_storage", "_imports", "_exports"})
 
 
 @query(internal=True)
@@ -31,7 +34,10 @@ def table_data(
     ctx: QueryCtx, table: str, page: PaginationOptions, order: Literal["asc", "desc"] = "desc"
 ) -> Page[Any]:
     """The documents of any table in the order of their creation, system tables included."""
-    found = run_of(ctx).catalog.by_name.get(table)
+    run = run_of(ctx)
+    if run.caller.read_only and table.startswith("_") and table not in _OPEN:
+        raise ForbiddenError(f"{table} holds secrets: reading it needs an admin key of the scope `admin`")
+    found = run.catalog.by_name.get(table)
     if found is None:
         return Page([], True, "")  # As the command line expects: it says that there are no documents.
     return ctx.db.query(found.cls).order(order).paginate(page)

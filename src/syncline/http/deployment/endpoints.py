@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -19,7 +18,7 @@ from .exports import ExportEndpoints
 from .imports import ImportEndpoints
 from .variables import VariableEndpoints
 
-_OK: Final = b'{"success":true,"allowedOps":[],"isReadOnly":false}'
+_KNOWN: Final = b'{"success":true,"allowedOps":[],"isReadOnly":%b}'
 _NO_JAVASCRIPT: Final = (
     "/api/get_config_hashes",
     "/api/get_config",
@@ -46,30 +45,35 @@ class DeploymentEndpoints:
         self._callers = callers
         for method, path, endpoint in (
             *ImportEndpoints(services, imports).table(),
-            *ExportEndpoints(services, exports).table(),
             *VariableEndpoints(services).table(),
-            ("GET", "/api/check_admin_key", _check),
         ):
-            gateway.add(method, path, self._guarded(endpoint))
+            gateway.add(method, path, self._guarded(endpoint, reading=False))
+        for method, path, endpoint in ExportEndpoints(services, exports).table():
+            gateway.add(method, path, self._guarded(endpoint, reading=True))
+        gateway.add("GET", "/api/check_admin_key", self._check)
         for path in _NO_JAVASCRIPT:
             gateway.add("POST", path, _no_javascript)
         gateway.add("GET", _FIRST_OF_DEV, _no_javascript)
 
-    def _guarded(self, endpoint: Endpoint) -> Endpoint:
-        """The same for admins only."""
+    def _guarded(self, endpoint: Endpoint, *, reading: bool) -> Endpoint:
+        """The same for admins only; `reading`: also for those whose key is for reading only."""
+
+        def admitted(request: Request, caller: Caller) -> None:
+            self._callers.require_admin(caller, reading=reading)
+            request.guarded(endpoint, request)
 
         def answer(request: Request) -> None:
-            self._callers.resolve(request, partial(self._admitted, request, endpoint))
+            self._callers.resolve(request, partial(admitted, request))
 
         return answer
 
-    def _admitted(self, request: Request, endpoint: Callable[[Request], None], caller: Caller) -> None:
-        self._callers.require_admin(caller)
-        request.guarded(endpoint, request)
+    def _check(self, request: Request) -> None:
+        def answer(caller: Caller) -> None:
+            self._callers.require_admin(caller, reading=True)
+            read_only = b"true" if caller.read_only else b"false"
+            request.respond(200, _KNOWN % read_only)
 
-
-def _check(request: Request) -> None:
-    request.respond(200, _OK)
+        self._callers.resolve(request, answer)
 
 
 def _no_javascript(request: Request) -> None:
