@@ -8,7 +8,7 @@ from typing import Final
 from syncline.database import TableBinding
 from syncline.database.catalog import IndexBinding
 from syncline.database.plans import Plan, make_plan
-from syncline.functions import Release
+from syncline.functions import Kind, Release
 from syncline.kernel.limits import Limits
 from syncline.schema import (
     Members,
@@ -259,10 +259,15 @@ class Audit:
     def _near_limits(self) -> Iterator[Finding]:
         limits = self._limits
         for report in self._facts.server.functions if self._facts.server is not None else ():
-            if not self._is_ours(report.path):
+            definition = self._release.registry.get(report.path)
+            if definition is None:
                 continue
-            for used, limit, name, shown in (
-                (report.max_seconds, limits.run_seconds, "run_seconds", f"{report.max_seconds:.2f} s"),
+            if definition.kind is Kind.ACTION:
+                seconds, name = definition.timeout or limits.action_seconds, "the seconds of an action"
+            else:
+                seconds, name = limits.run_seconds, "run_seconds"
+            for used, limit, what, shown in (
+                (report.max_seconds, seconds, name, f"{report.max_seconds:.2f} s"),
                 (
                     report.max_documents_read,
                     limits.read_documents,
@@ -281,9 +286,11 @@ class Audit:
                     yield Finding(
                         "near-limit",
                         Severity.WARNING,
-                        f"{report.path} has used {shown} of {name} (the limit is {limit:,g})",
+                        f"{report.path} has used {shown} of {what} (the limit is {limit:,g})",
                         f"in {report.calls:,} calls; with more data it will fail",
-                        f"see what it reads: syncline explain {report.path}",
+                        "give it more time: timeout=..., or do less at once"
+                        if definition.kind is Kind.ACTION
+                        else f"see what it reads: syncline explain {report.path}",
                         self._usage.places.get(report.path),
                     )
 

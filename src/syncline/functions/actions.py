@@ -25,6 +25,7 @@ from .definitions import FunctionDefinition
 from .failures import make_failure
 from .guards import install_guards
 from .kinds import Kind
+from .outcomes import Failure, Outcome
 
 
 class ActionRunner:
@@ -44,6 +45,10 @@ class ActionRunner:
         self._loop: ActionLoop | None = None  # None -> started: the first action
         self._threads = ActionThreads()
         self._processes = ProcessRunner(host)
+        # Actions end on many threads.
+        self._counting = threading.Lock()
+        self._recorder = host.node.settings.statistics.recorder()
+        self._monotonic = host.node.clock.monotonic
         self._idle = threading.Event()
         self._idle.set()
 
@@ -71,7 +76,7 @@ class ActionRunner:
                 raise OverloadedError(self._why_full(definition))
             run = ActionRun(definition, call.caller, self._host, request_id, seed)
             run.job = call.job
-            job = Job(run, call.args, lambda outcome: self._host.post(call.done, outcome), call.handle)
+            job = Job(run, call.args, self._counted(definition, call.done), call.handle)
             if call.handle is not None:
                 self._by_handle[call.handle] = job
             if waits:
@@ -80,6 +85,21 @@ class ActionRunner:
             self._occupy(definition)
             loop = self._started_loop()
         self._start(job, loop)
+
+    def _counted(
+        self, definition: FunctionDefinition, done: Callable[[Outcome], None]
+    ) -> Callable[[Outcome], None]:
+        """`done`, called on the loop's thread, with the call counted; its time includes waiting for a place."""
+        began = self._monotonic()
+
+        def ended(outcome: Outcome) -> None:
+            with self._counting:
+                self._recorder.note(
+                    definition, self._monotonic() - began, failed=isinstance(outcome, Failure)
+                )
+            self._host.post(done, outcome)
+
+        return ended
 
     def cancel(self, handle: object, *, client_left: bool = False) -> None:
         """Stop the action that was submitted with `handle`, if it still runs.
