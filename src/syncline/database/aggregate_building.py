@@ -8,7 +8,7 @@ from typing import cast
 
 from syncline.schema import Aggregate
 from syncline.store import Commit, DocumentWrite, EntryWrite, Reader, Store
-from syncline.values import Value, decode_key_part
+from syncline.values import Value, decode_key_part, encode_id
 
 from .aggregate_content import Content, combined, content_of
 from .aggregate_rows import LEVELS, WHOLE, AggregateRows, Place, levels_of, parts_of
@@ -92,7 +92,9 @@ def stored_rows(reader: Reader, rows: AggregateRows) -> dict[Place, Content]:
         space, offset = decode_key_part(key, offset)
         level, offset = decode_key_part(key, offset)
         place = Place(
-            cast("bytes", space), int(cast("float", level)), cast("bytes", decode_key_part(key, offset)[0])
+            bytes.fromhex(cast("str", space)),
+            int(cast("float", level)),
+            bytes.fromhex(cast("str", decode_key_part(key, offset)[0])),
         )
         found[place] = rows.content(shape, body)
     return found
@@ -170,9 +172,8 @@ def _additions(
             id = rows.id_of(place)
             key, offsets = rows.key(place)
             tail = created.to_bytes(8, "big") + id
-            documents.append(
-                DocumentWrite(rows.table.number, id, rows.body(place, content, created), rows.table.shape)
-            )
+            body = rows.body(place, content, encode_id(rows.table.number, id), created)
+            documents.append(DocumentWrite(rows.table.number, id, body, rows.table.shape))
             entries.append(EntryWrite(rows.by_place, key + tail, True, offsets))
             entries.append(EntryWrite(rows.by_creation, tail, True, ()))
         yield Commit(ts, tuple(documents), tuple(entries))

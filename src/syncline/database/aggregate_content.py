@@ -21,15 +21,17 @@ _EVEN: Odd = (0, 0, 0)
 
 
 class Content(NamedTuple):
-    """The aggregate of some documents. `least` and `most` are parts of index keys: their order is that of values."""
+    """The aggregate of some documents. `least` and `most` are parts of index keys in hexadecimal digits:
+    their order is that of values.
+    """
 
     rows: int
     #: How many of the values are not None.
     numbers: int = 0
     total: Exact = 0
     odd: Odd = _EVEN
-    least: bytes | None = None
-    most: bytes | None = None
+    least: str | None = None
+    most: str | None = None
 
 
 EMPTY = Content(0)
@@ -40,7 +42,7 @@ def content_of(value: Value) -> Content:
     if value is None:
         return Content(1)
     number = cast("float | Int64", value)
-    part = encode_key_part(value)
+    part = encode_key_part(value).hex()
     if isinstance(number, float) and not math.isfinite(number):
         odd = (int(number == math.inf), int(number == -math.inf), int(math.isnan(number)))
         return Content(1, 1, 0, odd, part, part)
@@ -52,8 +54,8 @@ def combined(contents: Iterable[Content]) -> Content:
     """All documents of several groups."""
     count = numbers = pos = neg = nan = 0
     total: Exact = 0
-    least: bytes | None = None
-    most: bytes | None = None
+    least: str | None = None
+    most: str | None = None
     for item in contents:
         count += item.rows
         numbers += item.numbers
@@ -92,10 +94,6 @@ def replaced(whole: Content, before: Content, after: Content, recompute: Callabl
     )
 
 
-def total_text(total: Exact) -> str:
-    return str(total)
-
-
 def total_of(text: str) -> Exact:
     numerator, _, denominator = text.partition("/")
     return Fraction(int(numerator), int(denominator)) if denominator else int(numerator)
@@ -114,6 +112,6 @@ def rounded(total: Exact, odd: Odd) -> float:
         return math.inf if total > 0 else -math.inf
 
 
-def value_of_part(part: bytes) -> float | Int64:
+def value_of_part(part: str) -> float | Int64:
     """The number that a part of a key stands for."""
-    return cast("float | Int64", decode_key_part(part)[0])
+    return cast("float | Int64", decode_key_part(bytes.fromhex(part))[0])

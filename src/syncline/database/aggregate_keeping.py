@@ -7,10 +7,12 @@ and no list of inserts too long. Mutations run one after another, so that they a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
+from typing import NamedTuple
 
 from syncline.schema import Aggregate, read_head
-from syncline.values import Value, encode_key_part, parts_end
+from syncline.values import Value, encode_id, encode_key_part, parts_end
 
 from .aggregate_content import EMPTY, Content, combined, content_of, replaced
 from .aggregate_rows import LEVELS, AggregateRows, Place, levels_of, place_of
@@ -65,17 +67,17 @@ class _Keeper:
 
     def _change(self, parts: Parts, before: Content, after: Content) -> None:
         """In the group `parts`, one document changed; so did all groups around it."""
-        old = self._content(place_of(parts))
+        group = self._row(place_of(parts))
+        old = group.content
         new = replaced(old, before, after, lambda: self._with_extremes(parts, old, before, after))
-        self._put(place_of(parts), new)
+        self._put(group, new)
         for depth in range(len(parts), 0, -1):
             space = b"".join(parts[: depth - 1])
             self._change_runs(space, parts[depth - 1], old, new)
-            around = place_of(parts[: depth - 1])
-            whole = self._content(around)
-            changed = replaced(whole, old, new, lambda space=space: self._over(space))  # type: ignore[misc]
+            around = self._row(place_of(parts[: depth - 1]))
+            changed = replaced(around.content, old, new, partial(self._over, space))
             self._put(around, changed)
-            old, new = whole, changed
+            old, new = around.content, changed
 
     def _with_extremes(self, parts: Parts, whole: Content, before: Content, after: Content) -> Content:
         """A group whose least or greatest document changed: the index knows which ones are so now."""
@@ -90,13 +92,13 @@ class _Keeper:
             least=self._extreme(prefix, reverse=False), most=self._extreme(prefix, reverse=True)
         )
 
-    def _extreme(self, prefix: bytes, *, reverse: bool) -> bytes | None:
+    def _extreme(self, prefix: bytes, *, reverse: bool) -> str | None:
         # None is the least value of all, and no number: it is skipped at one end and ends the search at the other.
         start = prefix + parts_end(_NULL)
         stop = parts_end(prefix) if prefix else END
         keys = peek_keys(self._transaction, self._index.id, prefix, start, stop, reverse=reverse)
         for key in keys:
-            return key[len(prefix) : -24]
+            return key[len(prefix) : -24].hex()
         return None
 
     # Runs
@@ -109,27 +111,21 @@ class _Keeper:
             if level <= begins:
                 following = self._first(space, level, start + b"\x00")
                 end = END if following is None else following
-                run = Place(space, level, start)
-                self._put(run, self._sum(space, level - 1, start, end) if came else EMPTY)
+                content = self._sum(space, level - 1, start, end) if came else EMPTY
+                self._put(self._row(Place(space, level, start)), content)
                 previous = self._last(space, level, start, included=False)
                 if previous is not None:
-                    stop = start if came else end
-                    self._put(Place(space, level, previous), self._sum(space, level - 1, previous, stop))
+                    content = self._sum(space, level - 1, previous, start if came else end)
+                    self._put(self._row(Place(space, level, previous)), content)
                 continue
             at = self._last(space, level, start, included=True)
             if at is None:
                 return
             following = self._first(space, level, at + b"\x00")
             end = END if following is None else following
-            place = Place(space, level, at)
+            run = self._row(Place(space, level, at))
             self._put(
-                place,
-                replaced(
-                    self._content(place),
-                    before,
-                    after,
-                    lambda level=level, at=at, end=end: self._sum(space, level - 1, at, end),  # type: ignore[misc]
-                ),
+                run, replaced(run.content, before, after, partial(self._sum, space, level - 1, at, end))
             )
 
     def _sum(self, space: bytes, level: int, start: bytes, stop: bytes) -> Content:
@@ -155,36 +151,54 @@ class _Keeper:
     ) -> Iterator[bytes]:
         prefix = self._rows.prefix(space, level)
         low, high = bounds(prefix, start, stop)
+        if level > 0:
+            # Most spaces have no runs, or a few: then the cache of keys knows all of them after one look.
+            self._transaction.snapshot.known_keys(self._rows.by_place, prefix, prefix, parts_end(prefix))
         for key in peek_keys(self._transaction, self._rows.by_place, prefix, low, high, reverse=reverse):
             yield self._rows.start_of(key, prefix)
 
     def _read(self, space: bytes, level: int, start: bytes, stop: bytes) -> Iterator[tuple[bytes, Content]]:
         for found in self._starts(space, level, start, stop, reverse=False):
-            yield found, self._content(Place(space, level, found))
+            yield found, self._row(Place(space, level, found)).content
 
-    def _content(self, place: Place) -> Content:
-        found = peek(self._transaction, self._rows.table.number, self._rows.id_of(place))
-        return EMPTY if found is None else self._rows.content(*found)
+    def _row(self, place: Place) -> _Row:
+        rows = self._rows
+        id = rows.id_of(place)
+        found = peek(self._transaction, rows.table.number, id)
+        return (
+            _Row(place, id, EMPTY, None) if found is None else _Row(place, id, rows.content(*found), found[1])
+        )
 
-    def _put(self, place: Place, content: Content) -> None:
+    def _put(self, row: _Row, content: Content) -> None:
+        if row.body is None and content.rows == 0:
+            return
         rows, transaction = self._rows, self._transaction
         writes = transaction.writes
         assert writes is not None
-        id = rows.id_of(place)
-        found = peek(transaction, rows.table.number, id)
-        if found is None and content.rows == 0:
-            return
-        created = transaction.now_us if found is None else read_head(found[1])[1]
-        tail = created.to_bytes(8, "big") + id
-        key, offsets = rows.key(place)
-        body = None if content.rows == 0 else rows.body(place, content, created)
-        writes.put_document(rows.table.number, id, rows.table.shape, body)
-        if found is not None and body is not None:
+        number = rows.table.number
+        if row.body is None:
+            text, created = encode_id(number, row.id), transaction.now_us
+        else:
+            text, created = read_head(row.body)
+        body = None if content.rows == 0 else rows.body(row.place, content, text, created)
+        writes.put_document(number, row.id, rows.table.shape, body)
+        tail = created.to_bytes(8, "big") + row.id
+        key, offsets = rows.key(row.place)
+        if row.body is not None and body is not None:
             writes.touch_entry(rows.by_place, key + tail, offsets)
             writes.touch_entry(rows.by_creation, tail, ())
             return
         writes.put_entry(rows.by_place, key + tail, body is not None, offsets)
         writes.put_entry(rows.by_creation, tail, body is not None, ())
+
+
+class _Row(NamedTuple):
+    """A row as it is before a change."""
+
+    place: Place
+    id: bytes
+    content: Content
+    body: bytes | None
 
 
 #: Rows of one level whose `start` is in a range.
@@ -208,6 +222,6 @@ def cover(read: Reading, start: bytes, stop: bytes, level: int = LEVELS) -> Cont
 
 def bounds(prefix: bytes, start: bytes, stop: bytes) -> tuple[bytes, bytes]:
     """The keys under `prefix` of rows whose `start` is in a range."""
-    low = prefix + encode_key_part(start) if start else prefix
-    high = prefix + encode_key_part(stop) if stop != END else parts_end(prefix)
+    low = prefix + encode_key_part(start.hex()) if start else prefix
+    high = prefix + encode_key_part(stop.hex()) if stop != END else parts_end(prefix)
     return low, high

@@ -64,7 +64,7 @@ class Numbers:
             return rounded(content.total, content.odd)
         return rounded(Fraction(content.total) / content.numbers, content.odd)
 
-    def extreme(self, part: bytes | None) -> float | None:
+    def extreme(self, part: str | None) -> float | None:
         if part is None:
             return None
         value = value_of_part(part)

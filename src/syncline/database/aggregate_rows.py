@@ -15,10 +15,12 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple, cast
 
-from syncline.system import AggregateRow
-from syncline.values import Value, decode_key_part, encode_id, encode_key_part, parts_end
+import msgspec
 
-from .aggregate_content import Content, total_of, total_text
+from syncline.system import AggregateRow
+from syncline.values import Value, decode_key_part, encode_key_part, parts_end
+
+from .aggregate_content import Content, total_of
 from .catalog import Catalog, TableBinding
 
 #: Levels of runs. With 64 groups in a run of the one below, three are enough for millions.
@@ -82,22 +84,20 @@ class AggregateRows:
 
     def prefix(self, space: bytes, level: int) -> bytes:
         """What the keys of the rows of one level begin with."""
-        return self._head + encode_key_part(space) + encode_key_part(float(level))
+        return self._head + encode_key_part(space.hex()) + encode_key_part(float(level))
 
     def key(self, place: Place) -> tuple[bytes, tuple[int, ...]]:
         """The key of a row in `by_place`, without creation time and id, and its offsets."""
-        offsets = [len(self._head)]
-        key = self._head
-        for value in (place.space, float(place.level), place.start):
-            key += encode_key_part(cast("Value", value))
-            offsets.append(len(key))
-        return key, tuple(offsets)
+        first = self._head + encode_key_part(place.space.hex())
+        second = first + encode_key_part(float(place.level))
+        key = second + encode_key_part(place.start.hex())
+        return key, (len(self._head), len(first), len(second), len(key))
 
     def start_of(self, key: bytes, prefix: bytes) -> bytes:
         """The `start` in the key of a row."""
-        return cast("bytes", decode_key_part(key, len(prefix))[0])
+        return bytes.fromhex(cast("str", decode_key_part(key, len(prefix))[0]))
 
-    def body(self, place: Place, content: Content, created_us: int) -> bytes:
+    def body(self, place: Place, content: Content, text: str, created_us: int) -> bytes:
         fields: dict[str, Value] = {
             "count": float(content.rows),
             "index": float(self.number),
@@ -106,25 +106,53 @@ class AggregateRows:
             "most": content.most,
             "numbers": float(content.numbers),
             "odd": [float(item) for item in content.odd] if any(content.odd) else None,
-            "space": place.space,
-            "start": place.start,
-            "total": total_text(content.total),
+            "space": place.space.hex(),
+            "start": place.start.hex(),
+            "total": str(content.total),
         }
-        return self.table.codec.encode_body(
-            fields, encode_id(self.table.number, self.id_of(place)), created_us
-        )
+        body = self.table.codec.encode_body(fields, text, created_us)
+        _remember(body, content)
+        return body
 
     def content(self, shape: int, body: bytes) -> Content:
-        fields = self.table.codec.decode_body(self.table.current(shape, body))
-        odd = [int(item) for item in cast("list[float] | None", fields["odd"]) or (0, 0, 0)]
-        return Content(
-            int(cast("float", fields["count"])),
-            int(cast("float", fields["numbers"])),
-            total_of(cast("str", fields["total"])),
-            (odd[0], odd[1], odd[2]),
-            cast("bytes | None", fields["least"]),
-            cast("bytes | None", fields["most"]),
+        known = _known.get(body)
+        if known is not None:
+            return known
+        found = _decode(self.table.current(shape, body))
+        odd = found.odd or (0, 0, 0)
+        content = Content(
+            int(found.count),
+            int(found.numbers),
+            total_of(found.total),
+            (int(odd[0]), int(odd[1]), int(odd[2])),
+            found.least,
+            found.most,
         )
+        _remember(body, content)
+        return content
+
+
+class _Body(msgspec.Struct):
+    """What of a body is content."""
+
+    count: float
+    numbers: float
+    total: str
+    odd: list[float] | None
+    least: str | None
+    most: str | None
+
+
+_decode: Final = msgspec.json.Decoder(_Body).decode
+#: Bodies that were read or written lately, decoded: the rows of busy groups are read at every write. Any thread.
+_known: Final[dict[bytes, Content]] = {}
+_REMEMBERED: Final = 4_096
+
+
+def _remember(body: bytes, content: Content) -> None:
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    _known[body] = content
 
 
 def parts_of(key: bytes, count: int) -> Iterator[bytes]:
