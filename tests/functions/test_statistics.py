@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.applications import functions
+from support.engines import running, value_of, write_backend
 from syncline import Document, Index, MutationCtx, QueryCtx, mutation, query
 from syncline.functions.statistics import Statistics
 from syncline.kernel.limits import Limits
@@ -95,3 +97,29 @@ def test_the_percentile_is_right_to_a_quarter(times: list[float]) -> None:
     (report,) = statistics.report()
     exact = sorted(times)[-(-len(times) * 95 // 100) - 1]
     assert exact * 0.999 <= report.p95_seconds <= max(exact * 1.26, exact + 2e-6)
+
+
+def test_actions_are_counted_with_what_they_call(tmp_path: Path) -> None:
+    source = """
+        from syncline import ActionCtx, MutationCtx, action, mutation
+
+        @mutation(internal=True)
+        def step(ctx: MutationCtx) -> int:
+            return 1
+
+        @action
+        async def work(ctx: ActionCtx, fail: bool = False) -> int:
+            if fail:
+                raise ValueError
+            return await ctx.run(step)
+    """
+    with running(write_backend(tmp_path, jobs=source)) as node:
+        value_of(node.act("jobs:work"))
+        node.act("jobs:work", fail=True)
+        found = {report.path: report for report in node.engine.node.settings.statistics.report()}
+    assert (found["jobs:work"].kind, found["jobs:work"].calls, found["jobs:work"].failures) == (
+        "Action",
+        2,
+        1,
+    )
+    assert (found["jobs:step"].calls, found["jobs:step"].failures) == (1, 0)
