@@ -154,7 +154,8 @@ class _Fields(Walk):
         assert isinstance(cls, type) and issubclass(cls, Document)
         if not hasattr(cls, node.attr):
             spec = table_of(cls)
-            indexes = [index.name for index in (*spec.indexes, *spec.searches, *spec.vectors)]
+            indexes = [each.name for each in spec.indexes]
+            indexes += [each.name for each in spec.searches] + [each.name for each in spec.vectors]
             self._say(
                 "index-name",
                 f"{cls.__name__} has no index `{node.attr}`{did_you_mean(node.attr, [*indexes, *spec.by_name])}",
