@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pyotp
 import pytest
 
 from support.authenticator import Authenticator
-from support.houses import PASSWORD, House, Visitor
+from support.houses import CHEAP, PASSWORD, House, Visitor
+from support.houses import house as live_house
 from syncline.accounts import audit
+from syncline.auth import Accounts, EmailCode
 
 
 def turn_on(house: House, visitor: Visitor) -> tuple[pyotp.TOTP, list[str]]:
@@ -221,3 +224,17 @@ def test_a_code_by_mail_confirms_too(house: House) -> None:
     visitor.submit("/auth/reverify", method="email")
     page = visitor.submit("/auth/verify", code=house.code("ann@example.com"))
     assert "Set up an authenticator app" in page.text
+
+
+def test_everybody_can_be_asked_for_a_second_step(tmp_path: Path) -> None:
+    with live_house(
+        tmp_path, CHEAP, EmailCode(), Accounts(algorithm="ES256", require_second_factor=True)
+    ) as built:
+        visitor = built.visitor()
+        visitor.get("/auth/sign-up")
+        visitor.submit("/auth/sign-up", email="ann@example.com", password=PASSWORD)
+        page = visitor.submit("/auth/verify", code=built.code("ann@example.com"))
+        assert "Set up an authenticator app" in page.text
+        assert visitor.post("/auth/token").json()["error"] == "second_required"
+        turn_on(built, visitor)
+        assert visitor.post("/auth/token").status_code == 200

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import audit, events, organizations, passkeys, second_factor, sessions, users
+from . import api_keys, audit, events, organizations, passkeys, second_factor, sessions, users
 from .core import Core, Visitor
 from .mail.outbox import queue
 
@@ -23,6 +23,7 @@ def delete_user(
         else:
             organizations.leave(core, membership.organization, user_id)
     sessions.end_all(core, user_id, "user deleted")
+    core.ended += [key.id for key in api_keys.listed(core, user_id)]
     core.file.change("DELETE FROM flows WHERE user_id = ?", user_id)
     core.file.change("DELETE FROM users WHERE id = ?", user_id)
     # What the log says of somebody who is gone is that something happened, not from where.

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from .core import AccountError, Core
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+#: How modest threads that hash are, of 19.
+_NICE = 10
 
 
 class Workers:
@@ -27,7 +34,7 @@ class Workers:
         self._on_ended = on_ended
         self._on_posted = on_posted
         self._file = ThreadPoolExecutor(1, "syncline-identity")
-        self._hashing = ThreadPoolExecutor(core.settings.hash_threads, "syncline-hash")
+        self._hashing = ThreadPoolExecutor(core.settings.hash_threads, "syncline-hash", _be_modest)
         # Apart from hashing: a flood of sign-ins must not keep those who are signed in from their tokens.
         self._signing = ThreadPoolExecutor(1, "syncline-sign")
         self._file_waiting = 0
@@ -91,3 +98,10 @@ class Workers:
         if posted:
             self._on_posted()
         return result
+
+
+def _be_modest() -> None:
+    """Let this thread give way to others: a flood of sign-ins costs time that live queries must have first."""
+    if sys.platform == "linux":  # Elsewhere this would mean a process.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
