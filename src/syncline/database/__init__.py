@@ -2,9 +2,9 @@
 
 from .access import DatabaseReader, DatabaseWriter, SystemWriter
 from .activation import Progress, activate, declare_derived, last_creation_time
-from .blending import blend
 from .aggregate_building import build_aggregates, find_wrong_aggregates
 from .aggregate_reading import Group
+from .blending import blend
 from .catalog import Catalog, TableBinding
 from .creation import CreationClock
 from .query import Query
@@ -48,8 +48,8 @@ __all__ = [
     "Transaction",
     "WriteSet",
     "activate",
-    "build_aggregates",
     "blend",
+    "build_aggregates",
     "commit_record",
     "declare_derived",
     "document_index",

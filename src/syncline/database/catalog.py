@@ -100,6 +100,11 @@ class TableBinding:
         self.plans: dict[Any, Any] = {}
 
     @property
+    def derived(self) -> tuple[SearchBinding | VectorBinding, ...]:
+        """The full-text and vector indexes."""
+        return (*self.searches, *self.vectors)
+
+    @property
     def bindings(self) -> tuple[IndexBinding | SearchBinding | VectorBinding, ...]:
         """All indexes that have a number in the store."""
         return (*self.indexes, *self.searches, *self.vectors)

@@ -25,7 +25,7 @@ class Labels:
             self._indexes[table.by_creation] = table, f"{table.name} by creation", ()
             for index in table.indexes:
                 self._indexes[index.id] = table, index.label, index.fields
-            for derived in (*table.searches, *table.vectors):
+            for derived in table.derived:
                 self._indexes[derived.id] = table, derived.label, ()
                 self._derived.add(derived.id)
 

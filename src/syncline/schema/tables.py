@@ -49,6 +49,7 @@ class TableSpec:
         self.indexes: tuple[Index, ...] = definition.indexes
         #: Who may see and change the rows; None: everybody.
         self.access: Access | None = definition.access
+        self.derived = definition.derived
         self.searches = tuple([each for each in definition.derived if isinstance(each, SearchIndex)])
         self.vectors = tuple([each for each in definition.derived if isinstance(each, VectorIndex)])
 
