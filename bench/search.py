@@ -104,7 +104,7 @@ class Engine:
         self.reader.end()
         return time.perf_counter() - began
 
-    def nearest(self, vector: list[float], **filters: object) -> tuple[float, set[str]]:
+    def nearest(self, vector: list[float], **filters: str) -> tuple[float, set[str]]:
         """Seconds that the nearest 10 take, and their ids."""
         began = time.perf_counter()
         ts = self.reader.begin()
@@ -114,7 +114,7 @@ class Engine:
         found = (
             DatabaseReader(transaction, self.catalog)
             .query(Passage)
-            .nearest(Passage.near, vector, **filters)
+            .nearest(Passage.near, vector, 10, **filters)
             .all()
         )
         self.reader.end()
