@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         workflow,
     )
     from syncline.functions.routes import Cors
+    from syncline.helpers import Presence, Present, RateLimit, RateStatus
     from syncline.http import SyncRequest, context, route, sync_context
     from syncline.kernel.errors import (
         AppError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         LimitError,
         NotFoundError,
         OverloadedError,
+        RateLimitError,
         RefusedAddressError,
         SideEffectError,
         SynclineError,
@@ -93,7 +95,12 @@ __all__ = [
     "OverloadedError",
     "Page",
     "PaginationOptions",
+    "Presence",
+    "Present",
     "QueryCtx",
+    "RateLimit",
+    "RateLimitError",
+    "RateStatus",
     "RefusedAddressError",
     "Retry",
     "Rules",
@@ -141,8 +148,9 @@ _HOMES = {
     ),
     "syncline.functions.routes": "Cors",
     "syncline.http": "SyncRequest context route sync_context",
+    "syncline.helpers": "Presence Present RateLimit RateStatus",
     "syncline.kernel.errors": (
-        "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError RefusedAddressError "
+        "AppError ArgumentError DocumentError ForbiddenError LimitError NotFoundError OverloadedError RateLimitError RefusedAddressError "
         "SideEffectError SynclineError UnauthenticatedError UniqueError"
     ),
     "syncline.kernel.identity": "Identity",

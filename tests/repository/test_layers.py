@@ -30,6 +30,7 @@ RANK = {
     "functions": 6,
     "sync": 7,
     "jobs": 7,
+    "helpers": 7,
     "http": 8,
     "accounts": 8,
     "server": 9,

@@ -11,6 +11,7 @@
     ├─ LimitError             a transaction, value or call is over a limit
     ├─ OverloadedError        a queue is full; says when to try again
     ├─ SideEffectError        a query or mutation touched the outside world
+    ├─ RateLimitError         too many calls in too short a time; says when to try again
     ├─ RefusedAddressError    ctx.http was sent to an address that is not public
     ├─ ResultError            a function returned what its hint does not allow
     ├─ FunctionNotFoundError  no such function, or not for this caller
@@ -121,6 +122,21 @@ class SideEffectError(SynclineError, PermissionError):
 
     code = "side_effect"
     public = True
+
+
+class RateLimitError(SynclineError):
+    """A `RateLimit` has been used up. `retry_after` is in seconds; clients get it, too."""
+
+    code = "rate_limited"
+    public = True
+
+    def __init__(self, name: str, retry_after: float) -> None:
+        super().__init__(f"the rate limit {name!r} is used up: try again in {retry_after:.3g} s")
+        self.name = name
+        self.retry_after = retry_after
+
+    def client_data(self) -> Any:
+        return {"code": self.code, "message": str(self), "name": self.name, "retryAfter": self.retry_after}
 
 
 class RefusedAddressError(SynclineError):

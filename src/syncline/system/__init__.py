@@ -10,6 +10,7 @@ from syncline.schema import TableSpec, table_of
 from .aggregates import AggregateRow
 from .environment import EnvironmentVariable
 from .files import DeletedBlob, StoredBlob, StoredFile, UsedUpload
+from .helpers import MigrationRun, MigrationState, PresenceEntry, RateBucket
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
 from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
@@ -23,6 +24,9 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(ActionProgress),
     table_of(WorkflowRun),
     table_of(WorkflowStep),
+    table_of(RateBucket),
+    table_of(PresenceEntry),
+    table_of(MigrationRun),
     table_of(ImportJob),
     table_of(ExportJob),
     table_of(AggregateRow),
@@ -44,6 +48,10 @@ __all__ = [
     "ImportJob",
     "JobKind",
     "JobState",
+    "MigrationRun",
+    "MigrationState",
+    "PresenceEntry",
+    "RateBucket",
     "ScheduledJob",
     "StepKind",
     "StepState",

@@ -10,8 +10,8 @@ from syncline.functions.contexts import MutationCtx, QueryCtx
 from syncline.functions.crons import CronDeclaration
 from syncline.functions.decorators import mutation, query
 from syncline.functions.system_db import settings_of, system_writer
-from syncline.schema import Id
-from syncline.system import ActionProgress, CronJob, JobState, ScheduledJob
+from syncline.schema import Id, lt
+from syncline.system import ActionProgress, CronJob, JobState, PresenceEntry, RateBucket, ScheduledJob
 
 MOST_SHOWN = 10_000
 _FORGOTTEN_AT_ONCE = 1_000
@@ -83,9 +83,14 @@ def interrupt_running(ctx: MutationCtx) -> int:
 
 @mutation(internal=True)
 def forget_ended(ctx: MutationCtx) -> int:
-    """Remove old jobs, some at a time. Returns how many."""
+    """Remove old jobs and workflows, full buckets and those who have left, some at a time. Returns how many."""
     kept = timedelta(seconds=settings_of(ctx).limits.scheduled_kept_seconds)
-    return job_records.forget_ended(system_writer(ctx), ctx.now - kept)
+    db, now = system_writer(ctx), ctx.now
+    full = db.query(RateBucket).index(RateBucket.by_full, full_at=lt(now)).take(_FORGOTTEN_AT_ONCE)
+    gone = db.query(PresenceEntry).index(PresenceEntry.by_expiry, expires_at=lt(now)).take(_FORGOTTEN_AT_ONCE)
+    for item in (*full, *gone):
+        db.delete(item)
+    return len(full) + len(gone) + job_records.forget_ended(db, now - kept)
 
 
 @mutation(internal=True)
