@@ -50,6 +50,9 @@ from .turns import Turns
 from .updates import Updates, decoded
 
 if TYPE_CHECKING:
+    from syncline.accounts.mail.outbox import Mail
+
+    from .accounts import TestAccounts
     from .front import TestFront
 
 P = ParamSpec("P")
@@ -76,6 +79,7 @@ class World:
         self._files = FileService(
             Vault(self._folder / "partial", LocalBlobs(self._folder)), Signer(bytes(32)), "", limits
         )
+        self._accounts: TestAccounts | None = None  # None -> made: the first time that a test needs it
         self._front: TestFront | None = None  # None -> started: the first request
         self._turns = Turns()
         self._store = Store.memory(self.clock)
@@ -143,6 +147,17 @@ class World:
 
     def _heard(self, outcome: Outcome) -> None:
         self.logs += outcome.lines
+
+    @property
+    def accounts(self) -> TestAccounts:
+        """The built-in sign-in of the application."""
+        if self._accounts is None:
+            # Imported when a test needs it, as above.
+            from .accounts import TestAccounts
+
+            app = self._release.app
+            self._accounts = TestAccounts(() if app is None else app.auth, self.clock, self._limits)
+        return self._accounts
 
     def probe(self, caller: Caller, name: str, **values: object) -> Any:
         """The result of one of Syncline's own functions, or of those in probes.py; `name` is its path."""
@@ -215,6 +230,8 @@ class World:
     def close(self) -> None:
         if self._front is not None:
             self._front.close()
+        if self._accounts is not None:
+            self._accounts.close()
         self._engine.stop()
         self._files.close()
         rmtree(self._folder, ignore_errors=True)
@@ -312,6 +329,20 @@ class Backend(User):
     def signed_in(self, subject: str, **claims: Any) -> User:
         """Somebody who is signed in as `subject`; `claims` are fields of Identity, such as `email="a@b.c"`."""
         return User(self._world, Identity(subject, claims.pop("issuer", ISSUER), **claims))
+
+    def sign_up(
+        self, email: str, *, name: str = "", organization: str | None = None, role: str = "member"
+    ) -> User:
+        """Somebody with a new account of the built-in sign-in, signed in as its tokens say: see `User.identity`.
+
+        `organization` is the name of one to join with this role; who names a new one makes it, as its administrator.
+        """
+        return User(self._world, self._world.accounts.sign_up(email, name, organization, role))
+
+    @property
+    def mail(self) -> list[Mail]:
+        """The mails that the built-in sign-in has sent so far, the oldest first: `kind`, `to`, `subject`, `text`, `html`."""
+        return self._world.accounts.mails()
 
     def upload(
         self, content: bytes, content_type: str | None = None, *, private: bool = False
