@@ -17,7 +17,20 @@ from pathlib import Path
 # Run as a script, Python would look for `bench` in this folder.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from bench import developer, identity, lifecycle, live, loader, machine, report, rules, search, throughput
+from bench import (
+    aggregates,
+    developer,
+    identity,
+    lifecycle,
+    live,
+    loader,
+    machine,
+    report,
+    rules,
+    search,
+    sign_in,
+    throughput,
+)
 from bench.settings import Settings
 
 Benchmark = Callable[[Settings, report.Report], None]
@@ -37,11 +50,13 @@ BENCHMARKS: dict[str, Benchmark] = {
     "dev": developer.dev,
     "save": developer.save,
     "tests": developer.tests,
+    "aggregates": aggregates.aggregates,
     "rules": rules.rules,
     "search": search.search,
     "vectors": search.vectors,
     "tokens": identity.tokens,
     "authenticated": identity.authenticated,
+    "sign-in": sign_in.sign_in,
 }
 
 
