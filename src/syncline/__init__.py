@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from syncline.functions import (
         ActionCtx,
         App,
+        Change,
         MutationCtx,
         QueryCtx,
         Retry,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         cron,
         every,
         mutation,
+        on_change,
         query,
         workflow,
     )
@@ -80,6 +82,7 @@ __all__ = [
     "App",
     "AppError",
     "ArgumentError",
+    "Change",
     "Cors",
     "CronJob",
     "Document",
@@ -131,6 +134,7 @@ __all__ = [
     "lte",
     "members",
     "mutation",
+    "on_change",
     "owned_by",
     "private",
     "public_read",
@@ -144,7 +148,7 @@ __all__ = [
 _HOMES = {
     "syncline.database": "blend",
     "syncline.functions": (
-        "ActionCtx App MutationCtx QueryCtx Retry StepError SyncActionCtx WorkflowCtx action cron every mutation query workflow"
+        "ActionCtx App Change MutationCtx QueryCtx Retry StepError SyncActionCtx WorkflowCtx action cron every mutation on_change query workflow"
     ),
     "syncline.functions.routes": "Cors",
     "syncline.http": "SyncRequest context route sync_context",

@@ -19,6 +19,7 @@ from .registry import Registry
 from .retry import Retry
 from .run import Auth, Execution, RunSettings, TransactionRun
 from .scheduling import Scheduler
+from .triggers import Change, on_change
 from .variables import Environment, StoredVariables
 from .workflow_handle import Workflows
 from .workflows import StepError, Workflow, WorkflowCtx, workflow
@@ -32,6 +33,7 @@ __all__ = [
     "ActionScheduler",
     "App",
     "Auth",
+    "Change",
     "Deadline",
     "DeadlineInterrupt",
     "EngineListener",
@@ -77,6 +79,7 @@ __all__ = [
     "make_failure",
     "mutation",
     "new_request_id",
+    "on_change",
     "query",
     "request_id_for",
     "workflow",

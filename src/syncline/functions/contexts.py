@@ -23,6 +23,7 @@ from .scheduling import Scheduler
 from .storage import StorageReader, StorageWriter
 from .storage_actions import ActionStorage, SyncActionStorage
 from .streams import APPEND, SyncTextStream, TextStream
+from .triggers import Change, Trigger, TriggeringWriter, any_triggers
 from .workflow_handle import Workflows
 
 if TYPE_CHECKING:
@@ -165,8 +166,16 @@ class MutationCtx(QueryCtx):
         db = self._db
         if db is None:
             run = self._run
-            db = self._db = DatabaseWriter(run.transaction, run.catalog, self._guard())
+            guard = self._guard()
+            if any_triggers():
+                db = self._db = TriggeringWriter(run.transaction, run.catalog, guard, self._fire)
+            else:
+                db = self._db = DatabaseWriter(run.transaction, run.catalog, guard)
         return cast("DatabaseWriter", db)
+
+    def _fire(self, trigger: Trigger[Any], change: Change[Any]) -> None:
+        with trigger.entered(self._run):
+            trigger(MutationCtx(self._run, restricted=False), change)
 
     @property
     def scheduler(self) -> Scheduler:

@@ -149,6 +149,8 @@ class TransactionRun(Run):
     request: tuple[bytes, int] | None = None
     #: The functions of the release, in mutations.
     registry: Registry | None = None
+    #: How many triggers run inside one another.
+    triggers_within: int = 0
     #: What this mutation has scheduled so far: calls, and bytes of their arguments.
     scheduled: tuple[int, int] = (0, 0)
     _now: datetime | None = None
