@@ -237,6 +237,11 @@ def test_actions_store_and_read(server: Running) -> None:
     assert sha == hashlib.sha256(b"hello").hexdigest()
 
 
+def test_an_action_in_a_process_of_its_own_stores_and_reads(server: Running) -> None:
+    id = server.value("action", "pictures:in_process", file=store(server, b"abc"))
+    assert server.http.get(url_of(server, id)).text == "cba"
+
+
 def test_a_stream_that_breaks_stores_nothing(server: Running) -> None:
     run_keeper(server, "deleted")
     before = len(files_on_disk(server))

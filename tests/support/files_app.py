@@ -89,6 +89,12 @@ FILES = {
             return [None if found is None else found.size, url, upload, await ctx.storage.get(file)]
 
 
+        @action(process=True)
+        def in_process(ctx: SyncActionCtx, file: str) -> Id[StoredFile]:
+            content = ctx.storage.get(file) or b""
+            return ctx.storage.store(content[::-1], content_type="text/plain")
+
+
         @action
         def sync_everything(ctx: SyncActionCtx, content: bytes) -> list[Any]:
             file = ctx.storage.store([content[:3], content[3:]], content_type="text/plain")

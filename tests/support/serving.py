@@ -97,11 +97,18 @@ def running(
     environment: Mapping[str, str] | None = None,
     limits: Mapping[str, float] | None = None,
     site: Path | None = None,
+    storage: str | None = None,
 ) -> Generator[Running, None, None]:
     """A server with the application of these modules; its data are in `folder` too, and stay there."""
     backend = write_application(folder, **modules)
     settings = Settings(
-        backend=backend, data=folder / "data", site=site, port=0, base=folder, limits=dict(limits or {})
+        backend=backend,
+        data=folder / "data",
+        site=site,
+        storage=storage,
+        port=0,
+        base=folder,
+        limits=dict(limits or {}),
     )
     log = io.StringIO()
     console = Console(log, {})

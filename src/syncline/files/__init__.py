@@ -2,7 +2,7 @@
 
 from .blobs import Blobs, LocalBlobs
 from .errors import FileMissingError, StorageFailedError, StorageFullError
-from .service import FileService
+from .service import FilePlace, FileService
 from .signing import BadTokenError, Signer, UploadClaims
 from .vault import Upload, Vault
 
@@ -10,6 +10,7 @@ __all__ = [
     "BadTokenError",
     "Blobs",
     "FileMissingError",
+    "FilePlace",
     "FileService",
     "LocalBlobs",
     "Signer",

@@ -75,8 +75,11 @@ class S3Blobs:
             raise FileMissingError(f"the file {name} is not in the bucket {self._bucket}") from None
         except Exception as error:
             raise StorageFailedError(f"the bucket {self._bucket} did not give the file: {error}") from None
-        with answer["Body"] as body:
+        body = answer["Body"]
+        try:
             yield from body.iter_chunks(PIECE)
+        finally:
+            body.close()
 
     def delete(self, name: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -14,24 +15,33 @@ from .signing import Signer
 from .vault import Vault
 
 
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """Where files are, for every process that reads or writes them."""
+
+    folder: Path
+    #: The bucket that whole files are in; None: they are in `folder`.
+    storage: str | None
+    #: Signs addresses (32 bytes).
+    secret: bytes
+    #: Encrypts what is stored (32 bytes).
+    key: bytes | None
+    #: Where clients reach the server: `https://example.com`. Empty: addresses are paths.
+    origin: str
+
+
 class FileService:
     """The files of one deployment."""
 
-    def __init__(self, vault: Vault, signer: Signer, origin: str, limits: Limits) -> None:
-        self.vault = vault
-        self.signer = signer
-        #: Where clients reach this server: `https://example.com`. Empty: addresses are paths.
-        self.origin = origin
+    def __init__(self, place: FilePlace, limits: Limits) -> None:
+        """Raises SetupError for a bucket that cannot be used."""
+        self.place = place
+        self.origin = place.origin
+        blobs: Blobs = LocalBlobs(place.folder) if place.storage is None else S3Blobs(place.storage)
+        self.vault = Vault(place.folder / "partial", blobs, place.key)
+        self.signer = Signer(place.secret)
         self.limits = limits
         self.threads = ThreadPoolExecutor(limits.file_threads, "syncline-files")
-
-    @classmethod
-    def open(
-        cls, folder: Path, storage: str | None, secret: bytes, key: bytes | None, origin: str, limits: Limits
-    ) -> FileService:
-        """Files in `folder`, or in the bucket that `storage` names. Raises SetupError."""
-        blobs: Blobs = LocalBlobs(folder) if storage is None else S3Blobs(storage)
-        return cls(Vault(folder / "partial", blobs, key), Signer(secret), origin, limits)
 
     def upload_url(self, token: str) -> str:
         return f"{self.origin}/api/storage/upload?token={token}"

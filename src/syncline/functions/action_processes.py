@@ -82,11 +82,13 @@ class ProcessRunner:
         if release.folder is None:
             raise SynclineError("actions with process=True need an application that was loaded from a folder")
         limits = self._host.node.settings.limits
+        files = self._host.node.settings.files
         return Setup(
             Path(release.folder),
             {name: table.number for name, table in release.catalog.by_name.items()},
             limits,
             self._host.node.settings.redact,
+            None if files is None else files.place,
         )
 
     def _answer(self, job: Job, question: Ask) -> Answer:

@@ -84,12 +84,6 @@ class ActionRun(Run):
     def seconds(self) -> float:
         return self.now().timestamp()
 
-    def system_function(self, path: str) -> FunctionDefinition:
-        """One of Syncline's own functions."""
-        found = self._host.node.release.registry.get(path)
-        assert found is not None, path
-        return found
-
     def now(self) -> datetime:
         """The time now."""
         return utc(self._host.node.clock.wall_ns())

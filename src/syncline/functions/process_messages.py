@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from syncline.files import FilePlace
 from syncline.kernel.identity import Caller
 from syncline.kernel.limits import Limits
 from syncline.schema import Id
@@ -21,6 +22,8 @@ class Setup:
     tables: Mapping[str, int]
     limits: Limits
     redact: bool
+    #: Where files are; None: nowhere.
+    files: FilePlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,13 @@ import signal
 import threading
 import traceback
 from datetime import datetime
+from functools import cache
 from multiprocessing.connection import Connection
 
+from syncline.files import FilePlace, FileService
 from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import ResultError, SynclineError
+from syncline.kernel.limits import Limits
 from syncline.schema import TableNumbers
 
 from .action_run import ActionRun
@@ -121,10 +124,16 @@ class _Remote:
         return answer.value
 
 
+@cache
+def _service(place: FilePlace, limits: Limits) -> FileService:
+    return FileService(place, limits)
+
+
 def _run(work: Work, registry: Registry, setup: Setup, pipe: Connection) -> Done:
     definition = registry.definitions[work.path]
     os.environ.update(work.env)
-    settings = RunSettings(limits=setup.limits, env=work.env, redact=setup.redact)
+    files = None if setup.files is None else _service(setup.files, setup.limits)
+    settings = RunSettings(limits=setup.limits, env=work.env, redact=setup.redact, files=files)
     run = RemoteRun(definition, work, settings, _Remote(pipe, registry))
     token = acting.set(run)
     try:

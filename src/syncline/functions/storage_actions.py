@@ -136,7 +136,7 @@ class ActionStorage:
             _close(pieces)
 
     async def _call(self, name: str, **values: object) -> object:
-        return await self._run.call(self._run.system_function(f"_system/storage:{name}"), values)
+        return await self._run.system(f"_system/storage:{name}", values)
 
 
 class SyncActionStorage:
@@ -207,7 +207,7 @@ class SyncActionStorage:
             _close(pieces)
 
     def _call(self, name: str, **values: object) -> object:
-        return self._run.call_and_wait(self._run.system_function(f"_system/storage:{name}"), values)
+        return self._run.system_and_wait(f"_system/storage:{name}", values)
 
 
 def _next(pieces: Iterator[bytes]) -> bytes | None:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from syncline import __version__
 from syncline.database import Progress
-from syncline.files import FileService
+from syncline.files import FilePlace, FileService
 from syncline.functions import App, FunctionDefinition, LogBook, Release, RunSettings, load_application
 from syncline.functions.engine import Engine
 from syncline.http import (
@@ -116,14 +116,14 @@ class Deployment:
             self.accounts.use(self.release.app)
             self._accept_tokens(self.release.app)
             env = {name: value for name, value in environment.items() if name not in _SECRETS}
-            self._files = FileService.open(
+            place = FilePlace(
                 settings.data / FILES,
                 settings.storage,
                 self._store.secret("files"),
                 read_data_key(environment),
                 settings.public_origin,
-                limits,
             )
+            self._files = FileService(place, limits)
             self.engine = Engine(
                 self._store,
                 self.release,

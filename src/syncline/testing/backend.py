@@ -12,7 +12,7 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 from uuid import uuid4
 
-from syncline.files import FileService, LocalBlobs, Signer, Vault
+from syncline.files import FilePlace, FileService
 from syncline.functions import (
     Action,
     ActionCall,
@@ -76,9 +76,7 @@ class World:
         self._limits = limits
         #: Made with the first file that a test stores.
         self._folder = Path(gettempdir()) / f"syncline-test-{uuid4().hex}"
-        self._files = FileService(
-            Vault(self._folder / "partial", LocalBlobs(self._folder)), Signer(bytes(32)), "", limits
-        )
+        self._files = FileService(FilePlace(self._folder, None, bytes(32), None, ""), limits)
         self._accounts: TestAccounts | None = None  # None -> made: the first time that a test needs it
         self._front: TestFront | None = None  # None -> started: the first request
         self._turns = Turns()
