@@ -77,7 +77,12 @@ def activate(
         reader.close()
     _drop_unused(store, bound, keep)
     catalog = Catalog(bound, numbers)
-    build_aggregates(store, catalog, keep)
+    build_aggregates(
+        store,
+        catalog,
+        keep,
+        lambda label, done, total: report(Progress(f"building aggregate {label}", done, total)),
+    )
     return catalog
 
 

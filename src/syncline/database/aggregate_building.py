@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from itertools import groupby, islice
 from typing import cast
 
@@ -16,17 +17,26 @@ from .catalog import Catalog, IndexBinding
 from .read_set import END
 
 _BATCH = 2_000
+_REPORT_EVERY = 10_000
 Parts = tuple[bytes, ...]
 
 
-def build_aggregates(store: Store, catalog: Catalog, keep: Catalog | None = None) -> list[str]:
+#: Is told which aggregate is built, and how many of how many documents are in it.
+Told = Callable[[str, int, int], None]
+
+
+def build_aggregates(
+    store: Store,
+    catalog: Catalog,
+    keep: Catalog | None = None,
+    tell: Told = lambda label, done, total: None,
+) -> None:
     """Make the aggregates right that are not known to be, and remove the rows of those that are gone.
 
-    Nothing else may write meanwhile. `keep` is a catalog whose readers are still at work. Returns what was built.
+    Nothing else may write meanwhile. `keep` is a catalog whose readers are still at work.
     """
     wanted = {index.id for each in (catalog, keep) if each is not None for index in _aggregates(each)}
     reader = store.reader()
-    built: list[str] = []
     try:
         reader.begin()
         for number in list(_numbers(reader, catalog)):
@@ -36,13 +46,21 @@ def build_aggregates(store: Store, catalog: Catalog, keep: Catalog | None = None
             rows = AggregateRows(catalog, index.id)
             # Rows are written with the documents. They can only be behind if documents came in by another way, or if
             # they were never built; and the one for the whole is built last.
-            if _whole(reader, rows).rows != reader.count(index.id, b"", END):
+            total = reader.count(index.id, b"", END)
+            if _whole(reader, rows).rows != total:
                 _remove(store, reader, rows)
-                _write(store, rows, contents_of(reader, index))
-                built.append(index.label)
+                keys = _told(reader.scan_keys(index.id, b"", END), partial(tell, index.label), total)
+                _write(store, rows, _contents(index, keys))
+                tell(index.label, total, total)
     finally:
         reader.close()
-    return built
+
+
+def _told(keys: Iterator[bytes], tell: Callable[[int, int], None], total: int) -> Iterator[bytes]:
+    for done, key in enumerate(keys):
+        if done % _REPORT_EVERY == 0:
+            tell(done, total)
+        yield key
 
 
 def rebuilt_aggregates(
@@ -62,11 +80,13 @@ def rebuilt_aggregates(
 
 def contents_of(reader: Reader, index: IndexBinding) -> Iterator[tuple[Place, Content]]:
     """The rows that an aggregate should have, recomputed from its index; the one for the whole table is the last."""
+    return _contents(index, reader.scan_keys(index.id, b"", END))
+
+
+def _contents(index: IndexBinding, every: Iterator[bytes]) -> Iterator[tuple[Place, Content]]:
     aggregate = cast("Aggregate", index.index)
     groups: dict[Parts, Content] = {}
-    for parts, keys in groupby(
-        reader.scan_keys(index.id, b"", END), key=lambda key: tuple(parts_of(key, len(aggregate.by)))
-    ):
+    for parts, keys in groupby(every, key=lambda key: tuple(parts_of(key, len(aggregate.by)))):
         skip = sum(map(len, parts))
         if aggregate.field is None:
             groups[parts] = Content(sum(1 for _ in keys))
