@@ -156,3 +156,21 @@ def test_a_waiver_with_a_reason_hides_a_finding_and_one_without_is_a_finding(fol
     done = syncline("check", folder=folder)
     assert done.returncode == 1
     assert "backend/items.py:10:5: warning: the waiver of field-name gives no reason  [waiver]" in done.stderr
+
+
+def test_all_files_that_are_no_python_are_told_when_the_code_does_not_load(folder: Path) -> None:
+    put(folder, "a")
+    write_application(folder, items=GOOD.replace("-> None:", "-> None"), more="x = (1,\n", other="y = 1\n")
+    done = syncline("check", folder=folder)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("error: backend/items.py:12: SyntaxError: expected ':'") == 1
+    assert (
+        "backend/more.py:1:5: error: SyntaxError: '(' was never closed  [syntax]"
+        in done.stderr
+    )
+    told = json.loads(syncline("check", "--json", folder=folder).stdout)
+    assert [(each["rule"], each["file"]) for each in told["findings"]] == [
+        ("load", None),
+        ("syntax", "backend/more.py"),
+    ]
+    assert told["damage"] == []

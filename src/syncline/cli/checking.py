@@ -12,6 +12,7 @@ from syncline.analysis import (
     DataFindings,
     Finding,
     Severity,
+    broken_files,
     check_data,
     check_fields,
     in_order,
@@ -19,7 +20,9 @@ from syncline.analysis import (
     without_waived,
 )
 from syncline.functions import load_application
+from syncline.kernel.errors import SetupError
 from syncline.server.console import counted
+from syncline.server.errors import show_setup_error
 from syncline.server.settings import Settings
 from syncline.server.viewing import open_view
 
@@ -29,7 +32,10 @@ from .calling import show_progress
 def check_application(settings: Settings, *, as_json: bool) -> int:
     """Look at everything, say everything. Writes nothing. Returns the exit code."""
     with open_view(settings, os.environ) as view:
-        release = load_application(settings.backend)
+        try:
+            release = load_application(settings.backend)
+        except SetupError as error:
+            return _not_loadable(settings, error, [] if view is None else view.check(), as_json=as_json)
         stored = None if view is None else check_data(view, release.schema, show_progress)
     sources = source_files(release)
     findings = in_order(without_waived(check_fields(release, sources), sources))
@@ -45,6 +51,27 @@ def check_application(settings: Settings, *, as_json: bool) -> int:
     else:
         _show(settings, counts, findings, stored)
     return 1 if findings or (stored is not None and stored.damage) else 0
+
+
+def _not_loadable(settings: Settings, error: SetupError, damage: list[str], *, as_json: bool) -> int:
+    """What keeps the code from loading, other files that cannot be read, and damage of the data."""
+    others = [each for each in broken_files(settings.backend) if not _is_at(error, each)]
+    if as_json:
+        text, _, hint = str(error).partition("\n  help: ")
+        findings = [Finding("load", Severity.ERROR, text.strip(), "", hint), *others]
+        click.echo(json.dumps({"findings": [each.as_json() for each in findings], "damage": damage}))
+        return 1
+    show_setup_error(error, os.environ)
+    show_findings(others)
+    if damage:
+        _show_damage(settings.shown(settings.data), "the data", damage)
+    return 1
+
+
+def _is_at(error: SetupError, finding: Finding) -> bool:
+    """Whether an error tells of the same place as a finding."""
+    place = finding.place
+    return place is not None and str(error).startswith(f"{place.file}:{place.line}:")
 
 
 def show_findings(findings: Iterable[Finding], *, err: bool = True) -> None:
@@ -95,14 +122,18 @@ def _show(
         click.echo(f"\n{summary(findings)}", err=True)
 
 
+def _show_damage(data: str, what: str, damage: list[str]) -> None:
+    click.echo(f"  data  {data}  {what}, damaged:", err=True)
+    for problem in damage:
+        click.echo(f"    {problem}", err=True)
+    click.echo("  help: keep a copy of the data folder, then restore the newest backup", err=True)
+
+
 def _show_data(data: str, stored: DataFindings) -> None:
     inspection = stored.inspection
     total = counted(sum(inspection.documents.values()), "document")
     if stored.damage:
-        click.echo(f"  data  {data}  {total}, damaged:", err=True)
-        for problem in stored.damage:
-            click.echo(f"    {problem}", err=True)
-        click.echo("  help: keep a copy of the data folder, then restore the newest backup", err=True)
+        _show_damage(data, total, stored.damage)
     else:
         verdict = "verified" if not inspection.problems else "whole, but they do not fit"
         click.echo(f"  data  {data}  {total}, {verdict}")
