@@ -32,6 +32,11 @@ class KeyRing:
         """What the holder of a key may do; None if it is none of these."""
         return self._keys.find(credential, self._clock.wall_ns())
 
+    def may_administer(self, credential: str) -> bool:
+        """Whether it is a key that is good for more than reading."""
+        grant = self.find(credential)
+        return grant is not None and grant.caller.admin and not grant.caller.read_only
+
     def look(self) -> None:
         """Find out, in another thread, whether the keys have changed."""
         if self._looking is None or self._looking.done():
