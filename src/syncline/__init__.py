@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         action,
         cron,
         every,
+        migration,
         mutation,
         on_change,
         query,
@@ -133,6 +134,7 @@ __all__ = [
     "lt",
     "lte",
     "members",
+    "migration",
     "mutation",
     "on_change",
     "owned_by",
@@ -148,7 +150,7 @@ __all__ = [
 _HOMES = {
     "syncline.database": "blend",
     "syncline.functions": (
-        "ActionCtx App Change MutationCtx QueryCtx Retry StepError SyncActionCtx WorkflowCtx action cron every mutation on_change query workflow"
+        "ActionCtx App Change MutationCtx QueryCtx Retry StepError SyncActionCtx WorkflowCtx action cron every migration mutation on_change query workflow"
     ),
     "syncline.functions.routes": "Cors",
     "syncline.http": "SyncRequest context route sync_context",
@@ -159,8 +161,8 @@ _HOMES = {
     ),
     "syncline.kernel.identity": "Identity",
     "syncline.schema": (
-        "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte lt lte members owned_by private "
-        "public_read"
+        "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte "
+        "lt lte members owned_by private public_read"
     ),
     "syncline.system": "StoredFile CronJob ScheduledJob WorkflowRun",
     "syncline.text": "highlight",
