@@ -12,6 +12,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -74,7 +75,9 @@ def send(
     try:
         with (
             httpcore.ConnectionPool(
-                ssl_context=_trust(), network_backend=_guarded(allowed), retries=0
+                ssl_context=_trust() if parts.scheme == "https" else None,
+                network_backend=_guarded(allowed),
+                retries=0,
             ) as pool,
             pool.stream(
                 method,
@@ -127,7 +130,9 @@ def _read(stream: Iterable[bytes]) -> bytes:
     return bytes(body)
 
 
+@cache
 def _trust() -> ssl.SSLContext:
+    """The authorities that are trusted. Reading them takes a tenth of a second, so they are kept."""
     import certifi
 
     context = ssl.create_default_context()
