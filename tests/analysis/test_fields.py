@@ -306,6 +306,17 @@ def test_nothing_is_said_where_nothing_is_certain(tmp_path: Path, body: str) -> 
     assert findings(tmp_path, body) == []
 
 
+def test_long_chains_take_no_longer_than_they_are(tmp_path: Path) -> None:
+    chain = "anything" + "".join(f".step({number})" for number in range(150))
+    body = f"""
+    def helper(anything) -> None:
+        found = {chain}
+        print(found, ctx.db.query(Message).where(like=1))
+    """
+    (found,) = findings(tmp_path, body.replace("anything)", "ctx, anything)"))
+    assert "`like`" in found.what
+
+
 def test_a_finding_shows_the_line_and_what_is_meant(tmp_path: Path) -> None:
     body = """
     def helper(ctx: QueryCtx) -> None:

@@ -19,7 +19,7 @@ from .findings import Finding, Severity
 from .inference import Inference
 from .kinds import Doc, Object, Rows
 from .sources import Place, SourceFile
-from .walk import Walk
+from .walk import Walk, deep_trees
 
 _CREATED: Final = "created_at"
 _AGGREGATES: Final = frozenset({"count", "sum", "avg", "min", "max", "groups"})
@@ -35,7 +35,8 @@ def check_fields(release: Release, sources: Iterable[SourceFile]) -> list[Findin
     found: list[Finding] = []
     for source in sources:
         walk = _Fields(source, release, inference, codecs)
-        walk.visit(source.tree)
+        with deep_trees():
+            walk.visit(source.tree)
         found += walk.found
     return found
 

@@ -60,7 +60,7 @@ class Inference:
             case ast.Constant(value=None):
                 return PENDING
             case ast.Attribute():
-                return self._attribute(node, scope)
+                return self._attribute(node.attr, self.kind(node.value, scope))
             case ast.Call():
                 return self._call(node, scope)
             case ast.Await() | ast.NamedExpr():
@@ -127,19 +127,18 @@ class Inference:
             case "other":
                 return None
 
-    def _attribute(self, node: ast.Attribute, scope: Scope) -> Shown:
-        base = self.kind(node.value, scope)
+    def _attribute(self, name: str, base: Shown) -> Shown:
         match base:
             case Object(value) if isinstance(value, ModuleType):
-                return Object(vars(value)[node.attr]) if node.attr in vars(value) else None
+                return Object(vars(value)[name]) if name in vars(value) else None
             case Object(value) if isinstance(value, type):
                 try:
-                    return Object(inspect.getattr_static(value, node.attr))
+                    return Object(inspect.getattr_static(value, name))
                 except AttributeError:
                     return None
             case Doc(cls):
-                return IdOf(cls) if node.attr == "id" else self._field(cls, node.attr)
-            case PageOf(item) if node.attr == "items":
+                return IdOf(cls) if name == "id" else self._field(cls, name)
+            case PageOf(item) if name == "items":
                 return Many(item)
             case Pending():
                 return PENDING
@@ -165,10 +164,14 @@ class Inference:
 
     def _call(self, node: ast.Call, scope: Scope) -> Shown:
         if isinstance(node.func, ast.Attribute):
-            found = self._method(node.func, node, scope)
+            # Looked at once: twice at each link of a chain would be very often.
+            base = self.kind(node.func.value, scope)
+            found = self._method(node.func, base, node, scope)
             if found is not None:
                 return found
-        function = self.kind(node.func, scope)
+            function = self._attribute(node.func.attr, base)
+        else:
+            function = self.kind(node.func, scope)
         if not isinstance(function, Object):
             return None
         value = function.value
@@ -185,7 +188,7 @@ class Inference:
             return None if item is None else Many(item)
         return result_of(function.value)
 
-    def _method(self, func: ast.Attribute, node: ast.Call, scope: Scope) -> Shown:
+    def _method(self, func: ast.Attribute, base: Shown, node: ast.Call, scope: Scope) -> Shown:
         name = func.attr
         first = node.args[0] if node.args else None
         if name == "query" and len(node.args) == 1 and not node.keywords:
@@ -194,7 +197,6 @@ class Inference:
         if name == "run" and first is not None:
             function = self.kind(first, scope)
             return result_of(function.value) if isinstance(function, Object) else None
-        base = self.kind(func.value, scope)
         if isinstance(base, Rows):
             return self._of_rows(base, name, node, scope)
         if isinstance(base, Pending):

@@ -16,7 +16,7 @@ from .inference import Inference
 from .kinds import Object, Rows
 from .scopes import Comprehension
 from .sources import Place, SourceFile
-from .walk import Walk
+from .walk import Walk, deep_trees
 
 #: What ends a query and returns what was found.
 _ENDS: Final = frozenset({"first", "unique", "exists", "take", "all", "count", "paginate", "scored"})
@@ -75,7 +75,8 @@ def usage_of(release: Release, sources: Iterable[SourceFile]) -> Usage:
     inference = Inference(release.schema)
     by_line = {(definition.file, definition.line): definition for definition in release.registry}
     for source in sources:
-        _Uses(source, release, inference, by_line, usage).visit(source.tree)
+        with deep_trees():
+            _Uses(source, release, inference, by_line, usage).visit(source.tree)
     return usage
 
 

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from types import ModuleType
+from typing import Final
 
 from .inference import Inference
 from .kinds import Doc, Rows
 from .scopes import Binder, Comprehension, Scope, function_scope
 from .sources import SourceFile
+
+_DEEP: Final = 20_000
+
+
+@contextmanager
+def deep_trees() -> Generator[None]:
+    """Room for expressions that are nested deeper than Python's own limit lets a visitor go."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEP))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 class Walk(ast.NodeVisitor):
