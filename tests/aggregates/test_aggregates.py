@@ -119,6 +119,19 @@ def test_an_aggregate_that_cannot_be_is_refused(
         _ = table_of(document_class(hints, members={"made": aggregate})).fields
 
 
+def test_two_equal_aggregates_are_refused_but_an_index_may_have_their_fields() -> None:
+    with pytest.raises(SetupError, match=r"Sample\.b is the same index as Sample\.a"):
+        document_class({"n": int}, members={"a": Aggregate("n"), "b": Aggregate("n")})
+    made = document_class(
+        {"n": int}, members={"a": Aggregate(by=("n",)), "b": Aggregate("n"), "by_n": Index("n")}
+    )
+    database = Database([table_of(made)])
+    with database.writing() as db:
+        db.insert(made(n=3))
+        assert (db.count(made.a, n=3), db.sum(made.b)) == (1, 3)
+    assert problems_of(database) == []
+
+
 def test_a_sum_beyond_64_bits_is_an_error_when_it_is_read() -> None:
     database = Database([table_of(Payment)])
     with database.writing() as db:

@@ -28,6 +28,9 @@ class Aggregate(Index):
         self.field = field
         self.by = by
 
+    def repeats(self, other: Index) -> bool:
+        return isinstance(other, Aggregate) and (other.field, other.by) == (self.field, self.by)
+
     def __repr__(self) -> str:
         parts = [] if self.field is None else [repr(self.field)]
         return f"Aggregate({', '.join([*parts, *([f'by={self.by!r}'] if self.by else [])])})"

@@ -36,6 +36,10 @@ class Index:
             )
         self.owner, self.name = owner, name
 
+    def repeats(self, other: Index) -> bool:
+        """Whether there is no use for both of two indexes of one class."""
+        return type(other) is type(self) and other.fields == self.fields and other.each == self.each
+
     def definition(self) -> str:
         """What an index is rebuilt for when it changes."""
         return ",".join(self.fields) + (" unique" if self.unique else "") + (" each" if self.each else "")
