@@ -15,8 +15,10 @@ from support.houses import PASSWORD
 from support.serving import Running, running
 from support.sockets import SyncSocket
 from syncline.accounts import FILE, IdentityFile
+from syncline.cli.users import administer
 from syncline.kernel.errors import SetupError
 from syncline.server.accounts import account_settings
+from syncline.server.endpoint import publish_endpoint
 from syncline.server.settings import Mode, Settings
 
 APP = """
@@ -102,6 +104,10 @@ def test_a_ban_by_the_admin_key_closes_everything_and_a_restart_remembers(tmp_pa
         assert answer.json()["banned"] is True
         assert ann.call(token) == 401
         assert server.http.post("/auth/v1/users.list", json={}).status_code == 403
+        publish_endpoint(server.deployment.settings.data, server.url)
+        with pytest.raises(SetupError, match="There is no such user"):
+            administer(server.deployment.settings, "users.show", user="bob@example.com")
+        assert administer(server.deployment.settings, "users.show", user="ann@example.com")["banned"] is True
     with running(tmp_path, MODULES) as server:
         again = Person(server, "ann@example.com")
         assert again.call(token) == 401

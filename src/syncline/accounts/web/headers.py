@@ -64,7 +64,8 @@ def refusal(accounts: IdentityProvider, request: Request, error: AccountError, l
         )
         return HTMLResponse(html, error.status, headers)
     code = error.text.removeprefix("error.")
-    return JSONResponse({"error": code, "message": text}, error.status, headers)
+    # `code` is how the rest of the server calls it; OAuth says `error`.
+    return JSONResponse({"error": code, "code": code, "message": text}, error.status, headers)
 
 
 def wants_html(request: Request) -> bool:
