@@ -270,5 +270,4 @@ def test_jobs_are_forgotten_a_week_after_their_end(backend: Backend, jobs: Any) 
     backend.advance(days=6, hours=23)
     assert states(backend) == ["success", "pending"]
     backend.advance(hours=1, minutes=15)
-    backend.advance(minutes=15)
     assert states(backend) == ["pending"]

@@ -14,6 +14,7 @@ from .invoke import invoke
 from .kinds import Kind
 from .loader import Release, load_application
 from .log_book import LogBook, LogEntry
+from .migrations import Migration, migration
 from .outcomes import ErrorFacts, Failure, Frame, Outcome, Success
 from .registry import Registry
 from .retry import Retry
@@ -47,6 +48,7 @@ __all__ = [
     "Kind",
     "LogBook",
     "LogEntry",
+    "Migration",
     "Mutation",
     "MutationCall",
     "MutationCtx",
@@ -77,6 +79,7 @@ __all__ = [
     "invoke",
     "load_application",
     "make_failure",
+    "migration",
     "mutation",
     "new_request_id",
     "on_change",

@@ -127,6 +127,11 @@ class Function(Generic[P, R_co]):
         return self.fn
 
     @property
+    def signature(self) -> Callable[..., Any]:
+        """What says what a call takes and gives: the function, unless a class says otherwise."""
+        return self.fn
+
+    @property
     def returns(self) -> object | None:
         """The hint of what a call gives; None: the function's own."""
         return None

@@ -112,7 +112,7 @@ def arguments_by_name(
 
 
 def _codecs(function: Function[..., Any], path: str) -> tuple[ArgumentsCodec, ResultCodec]:
-    fn = function.fn
+    fn = function.signature
     arguments = ArgumentsCodec.from_signature(fn, path=path)
     if "return" not in fn.__annotations__:
         raise SetupError(

@@ -14,12 +14,14 @@ from syncline.database import SystemWriter
 from syncline.kernel.errors import ArgumentError, DocumentError, LimitError
 from syncline.kernel.limits import MiB
 from syncline.schema import Id, body_of, lt
-from syncline.system import CronJob, CronRun, JobState, ScheduledJob
+from syncline.system import CronJob, CronRun, JobState, MigrationRun, ScheduledJob
 from syncline.values import InvalidValueError, Value
 
 from . import workflow_records
 from .crons import CronDeclaration
 from .schedules import Schedule, parse_schedule
+
+MIGRATION_STEP: Final = "_system/migrations:step"
 
 #: A clock that is put back by less than this does not make crons run a second time.
 _SMALL_STEP: Final = timedelta(hours=1)
@@ -71,6 +73,10 @@ def finish(
         )
     elif job.function == workflow_records.ADVANCE and not ok:
         workflow_records.stuck(db, job, error or state, now)
+    elif job.function == MIGRATION_STEP and not ok:
+        migration = db.get(Id[MigrationRun](str(job.args["id"])))
+        if migration is not None and migration.state == "running":
+            db.patch(migration, state="failed", error=error or state, completed_at=now)
 
 
 def finish_action(

@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from syncline.database import Catalog, CommitRecord
+from syncline.database import Catalog, CommitRecord, TableBinding
 from syncline.functions import ActionCall, MutationCall, Outcome, Success
 from syncline.functions.crons import crons_of
 from syncline.functions.job_runs import JOB_CALLER, error_text, is_meant
@@ -42,6 +42,7 @@ _LAST_RETRY: Final = 60.0
 _OVERLOADED_RETRY: Final = 0.05
 _NO_ROOM_RETRY: Final = 1.0
 _UPKEEP_SECONDS: Final = 600.0
+_SWEEP_SECONDS: Final = 60.0
 _CANCELLED_ACTION: Final = state_prefix("cancelled", "action")
 _BACKWARDS_MS: Final = 60_000.0
 
@@ -110,6 +111,7 @@ class Jobs:
         self._timer_at = 0.0
         self._latest_ms = 0.0
         self._upkeep_at = 0.0
+        self._sweep_at = 0.0
         self._started = 0
         self._max_lag = 0.0
         engine.watch(self._on_commits, self._on_release)
@@ -188,7 +190,14 @@ class Jobs:
         if self._open and self._clock.monotonic() >= self._upkeep_at:
             self._upkeep_at = self._clock.monotonic() + _UPKEEP_SECONDS
             self._chores.append("forget_ended")
+        if self._open and self._clock.monotonic() >= self._sweep_at:
+            self._sweep_at = self._clock.monotonic() + _SWEEP_SECONDS
+            if any(table.cls.__definition__.ttl is not None for table in self._tables()):
+                self._chores.append("sweep_expired")
         self._go_on()
+
+    def _tables(self) -> Sequence[TableBinding]:
+        return self._engine.release.catalog.application_tables
 
     def _go_on(self) -> None:
         if self._clock.monotonic() >= self._retry_at:

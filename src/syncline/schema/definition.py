@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import Enum
 from typing import Any, ClassVar, Final, cast, get_origin
 
@@ -44,6 +45,8 @@ class Definition:
     #: Who may see and change the rows; None: everybody.
     access: Access | None = None
     derived: tuple[DerivedIndex, ...] = ()
+    #: When documents are to go: so long after they were inserted, or at the time in a field; None: never.
+    ttl: timedelta | str | None = None
 
 
 def take_definition(
@@ -62,6 +65,29 @@ def take_definition(
     system = str(namespace.get("__module__")).startswith(_SYSTEM_MODULES)
     access = _take_access(name, namespace)
     return Definition(_table(name, table, system=system), annotations, defaults, indexes, access, derived)
+
+
+def check_ttl(name: str, definition: Definition, ttl: object) -> timedelta | str:
+    """A time to live as it is given to a class. Raises SetupError."""
+    if isinstance(ttl, timedelta):
+        if ttl > timedelta(0):
+            return ttl
+        raise SetupError(f"{name}: ttl={ttl!r} is no time to live", "for example ttl=timedelta(days=30)")
+    if not isinstance(ttl, str):
+        raise SetupError(
+            f"{name}: ttl={show(ttl)} is no time to live",
+            'write ttl=timedelta(days=30), or ttl="expires_at" for the time in a field',
+        )
+    if ttl not in definition.annotations:
+        raise SetupError(
+            f"{name}: ttl names `{ttl}`, which is no field{did_you_mean(ttl, definition.annotations)}"
+        )
+    if not any(index.fields[0] == ttl and not index.each for index in definition.indexes):
+        raise SetupError(
+            f'{name}: ttl="{ttl}" needs an index that begins with the field',
+            f'add by_{ttl} = Index("{ttl}")',
+        )
+    return ttl
 
 
 def _annotations_of(namespace: dict[str, Any]) -> dict[str, object]:

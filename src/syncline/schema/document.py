@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, cast, dataclas
 from syncline.kernel.errors import DocumentError, SetupError
 
 from .definition import MISSING as MISSING
-from .definition import Definition, take_definition
+from .definition import Definition, check_ttl, take_definition
 from .ids import Id
 from .mismatch import did_you_mean
 from .scalars import EPOCH
@@ -44,7 +45,13 @@ class DocumentMeta(type):
     __reader__: FieldReader | None
 
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, table: str | None = None
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        *,
+        table: str | None = None,
+        ttl: timedelta | str | None = None,
     ) -> DocumentMeta:
         if not any(isinstance(base, DocumentMeta) for base in bases):
             return super().__new__(mcs, name, bases, namespace)
@@ -55,6 +62,8 @@ class DocumentMeta(type):
                     "inherit from Document, and share methods through a plain class beside it",
                 )
         definition = take_definition(name, namespace, table, taken=dir(Document))
+        if ttl is not None:
+            definition = replace(definition, ttl=check_ttl(name, definition, ttl))
         namespace["__slots__"] = tuple(definition.annotations)
         cls = super().__new__(mcs, name, bases, namespace)
         cls.__definition__ = definition
@@ -75,6 +84,9 @@ class Document(metaclass=DocumentMeta):
 
     The table is the class name in snake_case plural, or `class Note(Document, table="notes")`. Documents are
     immutable; values are checked when they are stored.
+
+    With `ttl=timedelta(days=30)` documents are deleted so long after they were inserted, with `ttl="expires_at"` at the
+    time in that field (of type `datetime`, or `datetime | None` for never), within about a minute.
     """
 
     __slots__ = ("_body", "_head", "_row")

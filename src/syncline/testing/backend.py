@@ -204,6 +204,7 @@ class World:
         finally:
             self._jobs.pause()
         self._move(end_ns - self.clock.wall_ns())
+        self._turns.run_until(lambda: self._jobs.ready, "what is old to be swept")
         self.settle()
 
     def _run_due(self) -> None:

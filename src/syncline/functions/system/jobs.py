@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any, Literal
 
+from syncline.database import DatabaseReader
 from syncline.functions import job_records
 from syncline.functions.contexts import MutationCtx, QueryCtx
 from syncline.functions.crons import CronDeclaration
 from syncline.functions.decorators import mutation, query
-from syncline.functions.system_db import settings_of, system_writer
-from syncline.schema import Id, lt
+from syncline.functions.system_db import run_of, settings_of, system_writer
+from syncline.schema import Document, Id, lt, lte
 from syncline.system import ActionProgress, CronJob, JobState, PresenceEntry, RateBucket, ScheduledJob
 
 MOST_SHOWN = 10_000
 _FORGOTTEN_AT_ONCE = 1_000
+_SWEPT_AT_ONCE = 500
 
 
 @mutation(internal=True)
@@ -94,6 +97,20 @@ def forget_ended(ctx: MutationCtx) -> int:
 
 
 @mutation(internal=True)
+def sweep_expired(ctx: MutationCtx) -> int:
+    """Delete documents whose time to live is over, some at a time. Returns how many."""
+    run = run_of(ctx)
+    db, count = ctx.db.unrestricted, 0
+    for table in run.catalog.application_tables:
+        ttl = table.cls.__definition__.ttl
+        if ttl is not None:
+            for document in expired(db, table.cls, ttl, ctx.now, _SWEPT_AT_ONCE - count):
+                db.delete(document)
+                count += 1
+    return count
+
+
+@mutation(internal=True)
 def sync_crons(ctx: MutationCtx, declared: list[CronDeclaration]) -> None:
     """Let the crons on record be those of the release."""
     job_records.sync_crons(system_writer(ctx), declared, ctx.now)
@@ -137,7 +154,20 @@ def next_runs(ctx: QueryCtx) -> dict[str, ScheduledJob | None]:
     return {entry.function: ctx.db.get(entry.job) for entry in ctx.db.query(CronJob)}
 
 
+def expired(
+    db: DatabaseReader, cls: type[Document], ttl: timedelta | str, now: datetime, most: int
+) -> list[Document]:
+    """The first documents of a table whose time is over."""
+    found = db.query(cls)
+    if isinstance(ttl, str):
+        index = next(item for item in cls.__definition__.indexes if item.fields[0] == ttl)
+        return found.index(index, **{ttl: lte(now)}).take(most)
+    # By creation, so that the first one that may stay is the last one that is looked at.
+    return list(takewhile(lambda document: document.created_at <= now - ttl, islice(found, most)))
+
+
 FUNCTIONS = (
+    sweep_expired,
     schedule,
     cancel,
     postpone,
