@@ -377,3 +377,25 @@ def test_too_many_uploads_are_told_to_come_back(tmp_path: Path) -> None:
             client.sendall(b"bc")
             assert b"storageId" in read_to_end(client)
         assert upload(server, b"third").status_code == 200
+
+
+def test_a_slow_upload_goes_on_and_a_stalled_one_ends(tmp_path: Path) -> None:
+    with running(tmp_path, FILES) as server:
+        gateway = server.deployment.gateway
+        now = server.call(lambda: gateway.wheel.now)
+        slow, stalled = (server.value("mutation", "pictures:upload_url") for _ in range(2))
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(
+                f"POST {slow} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 400000\r\n\r\n".encode()
+            )
+            for turn in range(4):
+                server.turn_wheel(now + 50 * turn)
+                client.sendall(b"x" * 100_000)
+                server.http.get("/version")  # Answered behind what came before it on the loop.
+            assert b"storageId" in read_to_end(client)
+        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+            client.sendall(f"POST {stalled} HTTP/1.1\r\nhost: x\r\ncontent-length: 400000\r\n\r\nx".encode())
+            server.http.get("/version")
+            server.turn_wheel(now + 500)
+            assert read_to_end(client) == b""
+        assert server.http.post(stalled, content=b"again").status_code == 200

@@ -117,6 +117,20 @@ def test_classes_are_components_of_their_own_and_may_contain_themselves(descript
     assert schemas["Size"]["required"] == ["width"]
 
 
+def test_what_needs_a_signed_in_caller_says_so(tmp_path: Path) -> None:
+    app = """
+        from syncline import App
+        from syncline.auth import OpenIDConnect
+
+        app = App(auth=[OpenIDConnect(issuer="https://id.example", audience="a", jwks="https://id.example/jwks")])
+    """
+    gallery = GALLERY["gallery"].replace("@action\n", "@action(anonymous=True)\n")
+    with running(tmp_path, GALLERY | {"app": app, "gallery": gallery}) as server:
+        paths = server.http.get("/openapi.json").json()["paths"]
+    assert paths["/api/run/gallery/add"]["post"]["security"] == [{"user": []}]
+    assert "security" not in paths["/api/run/gallery/fail"]["post"]
+
+
 def test_an_unchanged_description_is_not_sent_again(server: Running) -> None:
     tag = server.http.get("/openapi.json").headers["etag"]
     again = server.http.get("/openapi.json", headers={"if-none-match": tag})

@@ -31,15 +31,21 @@ _INTRODUCTION: Final = (
 
 
 def openapi_document(
-    definitions: Iterable[FunctionDefinition], *, title: str, version: str, deployment: str
+    definitions: Iterable[FunctionDefinition], *, title: str, version: str, deployment: str, signed_in: bool
 ) -> Schema:
-    """The OpenAPI 3.1 description of the public ones among `definitions`, in the order of their paths."""
+    """The OpenAPI 3.1 description of the public ones among `definitions`, in the order of their paths.
+
+    `signed_in`: callers must be, unless a function says otherwise.
+    """
     writer = SchemaWriter()
     paths: Schema = {}
     public = sorted((item for item in definitions if not item.internal), key=lambda item: item.path)
     for definition in public:
         module, _, name = definition.path.rpartition(":")
-        paths[f"/api/run/{module}/{name}"] = {"post": _operation(definition, writer)}
+        operation = _operation(definition, writer)
+        if signed_in and not definition.anonymous:
+            operation["security"] = [{"user": []}]
+        paths[f"/api/run/{module}/{name}"] = {"post": operation}
     paths |= _server_paths()
     writer.components[_ERROR] = {
         "type": "object",

@@ -64,6 +64,7 @@ class ReferencePages:
             title=self._instance_name,
             version=self._version,
             deployment=f"Served by Syncline {self._version}.",
+            signed_in=functions.admission.signed_in,
         )
         content = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         return Page(content, "application/json", f'"{sha256(content).hexdigest()[:32]}"', "no-cache")
