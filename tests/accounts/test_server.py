@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,6 @@ from support.houses import PASSWORD
 from support.serving import Running, running
 from support.sockets import SyncSocket
 from syncline.accounts import FILE, IdentityFile
-from syncline.cli.users import administer
 from syncline.kernel.errors import SetupError
 from syncline.server.accounts import account_settings
 from syncline.server.endpoint import publish_endpoint
@@ -73,6 +74,18 @@ class Person:
         return answer.json().get("value", answer.status_code)
 
 
+def users_command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """`syncline users` beside the server."""
+    command = [
+        str(Path(sys.executable).with_name("syncline")),
+        "users",
+        *words,
+        "--data",
+        str(folder / "data"),
+    ]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def test_a_token_of_the_pages_opens_functions_and_sockets_until_its_session_ends(tmp_path: Path) -> None:
     with running(tmp_path, MODULES) as server:
         ann = Person(server, "ann@example.com")
@@ -105,9 +118,11 @@ def test_a_ban_by_the_admin_key_closes_everything_and_a_restart_remembers(tmp_pa
         assert ann.call(token) == 401
         assert server.http.post("/auth/v1/users.list", json={}).status_code == 403
         publish_endpoint(server.deployment.settings.data, server.url)
-        with pytest.raises(SetupError, match="There is no such user"):
-            administer(server.deployment.settings, "users.show", user="bob@example.com")
-        assert administer(server.deployment.settings, "users.show", user="ann@example.com")["banned"] is True
+        refused = users_command(tmp_path, "show", "bob@example.com")
+        assert refused.returncode == 1 and "There is no such user" in refused.stderr
+        assert (
+            json.loads(users_command(tmp_path, "show", "ann@example.com", "--json").stdout)["banned"] is True
+        )
     with running(tmp_path, MODULES) as server:
         again = Person(server, "ann@example.com")
         assert again.call(token) == 401
