@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -378,6 +379,22 @@ def test_cursors_of_other_queries_and_made_up_ones_are_refused(database: Databas
         db.query(Message).where(channel="b").paginate(options)
     with database.reading() as db, pytest.raises(CursorError):
         db.query(Message).where(channel="a").order("desc").paginate(options)
+
+
+def test_a_cursor_shows_nothing_of_what_it_stands_for(database: Database) -> None:
+    """Neither the values in it nor how long they are."""
+    sizes: set[int] = set()
+    for body in ("confidential", "confidential" * 2):
+        with database.writing() as db:
+            db.insert(Message(channel=body, body="first"))
+            db.insert(Message(channel=body, body="second"))
+        with database.reading() as db:
+            newest = db.query(Message).index(Message.by_channel).order("desc")
+            page = newest.paginate(PaginationOptions(num_items=1, cursor=None))
+        raw = urlsafe_b64decode(page.cursor)
+        assert b"conf" not in raw
+        sizes.add(len(raw))
+    assert len(sizes) == 1
 
 
 def test_a_page_can_be_split_in_two(database: Database) -> None:

@@ -135,6 +135,25 @@ def test_a_row_of_several_teams_is_listed_once(backend: Backend) -> None:
     assert bob.query(board.shared) == ["both"]
 
 
+def test_members_add_up_the_rows_of_their_teams(backend: Backend) -> None:
+    ann, bob = backend.signed_in("ann"), backend.signed_in("bob")
+    red = backend.mutation(board.new_team, name="red", users=["ann"])
+    blue = backend.mutation(board.new_team, name="blue", users=["ann", "bob"])
+    ann.mutation(board.add_task, team=red, title="paint", rank=2)
+    ann.mutation(board.add_task, team=blue, title="polish", rank=3)
+    assert ann.query(board.ranks) == {red: 2, blue: 3}
+    assert (ann.query(board.ranks_of, team=red), bob.query(board.ranks_of, team=red)) == (2, 0)
+    assert backend.query(board.ranks) == {}
+    with bob.subscribe(board.ranks) as updates:
+        assert updates.next() == {blue: 3}
+        bob.mutation(board.add_task, team=blue, title="shine", rank=4)
+        assert updates.next() == {blue: 7}
+        ann.mutation(board.add_task, team=red, title="rest", rank=9)
+        assert updates.count == 2
+        backend.mutation(board.join, team=red, user="bob")
+        assert updates.next() == {red: 11, blue: 7}
+
+
 # Rules
 
 

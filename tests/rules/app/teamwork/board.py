@@ -142,6 +142,20 @@ def tasks(ctx: QueryCtx) -> list[str]:
 
 
 @query
+def ranks(ctx: QueryCtx) -> dict[str, float]:
+    """What the caller's tasks add up to: by an aggregate that begins with the team, and by one that does not."""
+    teams = {group.key: group.sum for group in ctx.db.groups(Task.ranks)}
+    assert ctx.db.sum(Task.ranks) == ctx.db.sum(Task.open_ranks, done=False) == sum(teams.values())
+    assert ctx.db.count(Task.ranks) == ctx.db.query(Task).count()
+    return teams
+
+
+@query
+def ranks_of(ctx: QueryCtx, team: Id[Team]) -> float:
+    return ctx.db.sum(Task.ranks, team=team)
+
+
+@query
 def tasks_of(ctx: QueryCtx, team: Id[Team]) -> list[str]:
     return [task.title for task in ctx.db.query(Task).where(team=team)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncline import Document, Id, Index, Rules, members, owned_by, private, public_read
+from syncline import Aggregate, Document, Id, Index, Rules, members, owned_by, private, public_read
 
 
 class Team(Document):
@@ -58,6 +58,8 @@ class Task(Document):
     by_team = Index("team")
     by_rank = Index("team", "rank")
     by_done = Index("done")
+    ranks = Aggregate("rank", by=("team", "done"))
+    open_ranks = Aggregate("rank", by=("done",))
     access = members("team", via=Membership.by_user, field="team")
 
 
