@@ -72,11 +72,9 @@ ITEMS = """
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("explain")
     write_application(folder, items=ITEMS)
-    with serving(folder):
-        for number in range(1, 6):
-            syncline(
-                "run", "items:put", json.dumps({"name": "ab"[number % 2], "count": number}), folder=folder
-            )
+    code = "for number in range(1, 6): run(items.put, name='ab'[number % 2], count=number)"
+    done = syncline("shell", "-c", code, folder=folder)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
