@@ -128,7 +128,9 @@ def test_a_function_that_fails_is_exit_code_1_with_its_message(folder: Path) -> 
     assert err.endswith('  data: {"code":"no","limit":3.0}\n') and "Traceback" not in err
     code, out, err = run(folder, "run", "notes:missing")
     assert (code, out) == (1, "")
-    assert "error: Could not find function for 'notes:missing'. Did you forget to run `syncline dev`?\n" in err
+    assert (
+        "error: Could not find function for 'notes:missing'. Did you forget to run `syncline dev`?\n" in err
+    )
 
 
 def test_a_server_file_that_was_left_behind_does_not_mislead(folder: Path) -> None:
