@@ -12,7 +12,7 @@ from support.authenticator import Authenticator
 from support.houses import CHEAP, PASSWORD, House, Visitor
 from support.houses import house as live_house
 from syncline.accounts import audit
-from syncline.auth import Accounts, EmailCode
+from syncline.auth import Accounts, EmailCode, Passkey
 
 
 def turn_on(house: House, visitor: Visitor) -> tuple[pyotp.TOTP, list[str]]:
@@ -209,11 +209,13 @@ def test_a_passkey_confirms_its_owner_before_something_important(house: House) -
     add_passkey(visitor, device)
     house.clock.advance(1000)
     assert visitor.post("/auth/account/passkeys/options").json()["error"] == "reverify"
+    before = visitor.cookies["syncline_session"]
     asked = visitor.post("/auth/passkeys/options").json()
     done = visitor.post(
         "/auth/passkeys/reverify", flow=asked["flow"], credential=device.get(asked["options"])
     )
     assert done.status_code == 200
+    assert visitor.cookies["syncline_session"] != before
     assert visitor.post("/auth/account/passkeys/options").status_code == 200
 
 
@@ -238,3 +240,16 @@ def test_everybody_can_be_asked_for_a_second_step(tmp_path: Path) -> None:
         assert visitor.post("/auth/token").json()["error"] == "second_required"
         turn_on(built, visitor)
         assert visitor.post("/auth/token").status_code == 200
+
+
+def test_passkeys_can_be_the_only_way(tmp_path: Path) -> None:
+    with live_house(tmp_path, Passkey(), Accounts(algorithm="ES256")) as built:
+        visitor, device = built.visitor(), Authenticator()
+        visitor.get("/auth/sign-up")
+        visitor.submit("/auth/sign-up", email="ann@example.com")
+        page = visitor.submit("/auth/verify", code=built.code("ann@example.com"))
+        assert "Add a passkey" in page.text
+        add_passkey(visitor, device)
+        other = built.visitor()
+        assert use_passkey(other, device) == 200
+        assert other.session() is not None

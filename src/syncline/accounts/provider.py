@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from .token_rates import TokenRates
 from .web import make_application
 from .webhooks import WebhookSender
 from .workers import Workers
+
+logger = logging.getLogger("syncline.accounts")
 
 #: Seconds between rounds of forgetting what is over.
 _ROUND_SECONDS = 600.0
@@ -221,7 +224,10 @@ class IdentityProvider:
 
     async def _keep_house(self) -> None:
         while True:
-            await self.workers.run(self._round)
+            try:
+                await self.workers.run(self._round)
+            except Exception:  # A full queue or disk: there is another round.
+                logger.exception("what is over could not be forgotten")
             await asyncio.sleep(_ROUND_SECONDS)
 
     def _round(self) -> None:

@@ -144,7 +144,8 @@ class WebhookSender:
                 due: int | None = await self._workers.run(
                     lambda: self._core.file.value("SELECT min(next_at) FROM deliveries")
                 )
-            except AccountError:  # A queue is full: later.
+            except Exception as error:  # A full queue or disk: later. What is to be sent stays where it is.
+                logger.warning("webhooks cannot be looked for: %s: %s", type(error).__name__, error)
                 due = self._core.now() + 5
             wait = _LONGEST_SLEEP if due is None else max(0.2, min(due - self._core.now(), _LONGEST_SLEEP))
             try:

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import formataddr, formatdate, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from syncline.accounts.core import AccountError, Core
+from syncline.accounts.core import Core
 from syncline.accounts.workers import Workers
 from syncline.kernel.errors import SetupError
 
@@ -66,8 +66,9 @@ class Mailer:
                 while await self.send_due():
                     pass
                 due = await self._workers.run(outbox.next_due, self._core)
-            except AccountError:  # The file's queue is full: later.
-                due = self._core.now() + 1
+            except Exception as error:  # A full queue or disk: later. What is to be sent stays where it is.
+                logger.warning("mails cannot be looked for: %s: %s", type(error).__name__, error)
+                due = self._core.now() + 5
             wait = _LONGEST_SLEEP if due is None else max(0.2, min(due - self._core.now(), _LONGEST_SLEEP))
             try:
                 await asyncio.wait_for(self._wake.wait(), wait)

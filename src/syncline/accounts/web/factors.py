@@ -131,7 +131,10 @@ async def reverify(visit: Visit) -> Response:
     used = await _use_passkey(visit)
     if used.user_id != session.user_id:
         raise AccountError("error.passkey")
-    await visit.accounts.workers.run(sessions.confirm, visit.core, session.id, second=True)
+    run = visit.accounts.workers.run
+    await run(sessions.confirm, visit.core, session.id, second=True)
+    # Whoever else may hold the secret of this session holds it no more.
+    visit.set_session(await run(sessions.new_secret, visit.core, session.id))
     return visit.answer({"location": safe_redirect(visit.core.settings, str(visit.json.get("redirect", "")))})
 
 

@@ -83,6 +83,9 @@ async def _go_on(visit: Visit, flow: Flow) -> Response:
             if not flow.state["open"]:
                 raise AccountError("error.code_over", status=410)
             user = await run(signing_in.signed_up, core, flow, visit.visitor)
+            if core.settings.password is None and core.settings.email_code is None:
+                # The next thing to do is to add a passkey: without one there is no way back in.
+                target = "/auth/account"
             return await complete(visit, user.id, ("pwd", "otp") if flow.state["hash"] else ("otp",), target)
         case "reset":
             if flow.user_id is None:
@@ -97,6 +100,7 @@ async def _go_on(visit: Visit, flow: Flow) -> Response:
             if flow.state["session"] != session.id:
                 raise AccountError("notice.expired", status=410)
             await run(sessions.confirm, core, session.id, second=False)
+            visit.set_session(await run(sessions.new_secret, core, session.id))
             return visit.redirect(target)
 
 
