@@ -285,3 +285,13 @@ def test_an_interrupt_raised_by_hand_is_not_taken_for_ours() -> None:
 
 def test_except_exception_does_not_catch_it() -> None:
     assert not issubclass(DeadlineInterrupt, Exception)
+
+
+def test_clients_in_production_are_not_told_the_line_but_the_log_is() -> None:
+    with functions(spin, limits=SHORT, redact=True) as app:
+        failure = app.failure("test:spin")
+    assert "test_deadlines.py" not in failure.error.message
+    assert failure.data is not None and b"test_deadlines.py" not in failure.data
+    assert any(
+        re.search(r"stopped at line \d+ of \S*test_deadlines\.py, in spin", line) for line in failure.lines
+    )
