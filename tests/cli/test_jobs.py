@@ -83,3 +83,43 @@ def test_an_empty_list_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("[tool.syncline]\n")
     assert "there are no crons: put @every(...) or @cron(...)" in syncline("crons", folder=tmp_path).stderr
     assert "nothing is scheduled" in syncline("jobs", folder=tmp_path).stderr
+
+
+PEOPLE = """
+    from syncline import Document, MutationCtx, migration, mutation
+
+
+    class Person(Document):
+        name: str
+
+
+    @mutation
+    def add(ctx: MutationCtx) -> None:
+        ctx.db.insert_many([Person(name="Ann"), Person(name="bob")])
+
+
+    @migration(Person)
+    def shout(ctx: MutationCtx, doc: Person) -> dict[str, object] | None:
+        return None if doc.name.isupper() else {"name": doc.name.upper()}
+"""
+
+
+def test_a_migration_is_tried_out_and_run(tmp_path: Path) -> None:
+    write_application(tmp_path, people=PEOPLE)
+    (tmp_path / "pyproject.toml").write_text("[tool.syncline]\n")
+    with serving(tmp_path) as server:
+        call(server.url, "mutation", "people:add")
+        begun = syncline("migrations", "run", "people:shout", "--dry-run", folder=tmp_path)
+        assert "people:shout has begun" in begun.stderr
+        while " done " not in (listed := syncline("migrations", folder=tmp_path).stdout):
+            assert " running " in listed
+        assert "2 seen, 2 changed (dry run: nothing was)" in listed
+        syncline("migrations", "run", "people:shout", folder=tmp_path)
+        while " done " not in (listed := syncline("migrations", folder=tmp_path).stdout):
+            assert " running " in listed
+        assert listed.rstrip().endswith("2 seen, 2 changed")
+        refused = syncline("migrations", "run", "people:add", folder=tmp_path)
+        assert (
+            "people:add is not a migration of this application (its migrations: people:shout)"
+            in refused.stderr
+        )

@@ -1,4 +1,4 @@
-"""`syncline jobs` and `syncline crons`: what is scheduled, what became of it, and running it by hand."""
+"""`syncline jobs`, `crons` and `migrations`: what runs later, what became of it, and running it by hand."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from .calling import call_function
 from .output import show_value
 
 _JOBS = "_system/jobs:"
+_MIGRATIONS = "_system/migrations:"
 _CUT = 80
 
 
@@ -113,3 +114,35 @@ def _time(milliseconds: float) -> str:
 def _short(text: str | None) -> str:
     line = (text or "").partition("\n")[0]
     return line if len(line) <= _CUT else line[: _CUT - 4] + " ..."
+
+
+class _Migration(msgspec.Struct):
+    function: str
+    state: str
+    dry_run: bool
+    seen: float
+    changed: float
+    error: str | None = None
+
+
+def list_migrations(settings: Settings, *, as_json: bool) -> int:
+    raw = call_function(settings, _MIGRATIONS + "list", {})
+    if as_json:
+        show_value(raw, as_json=True)
+        return 0
+    found = msgspec.json.decode(raw, type=list[_Migration])
+    if not found:
+        click.echo("no migration was run: syncline migrations run MODULE:NAME", err=True)
+    _show([[item.function, item.state, _counts(item), _short(item.error)] for item in found])
+    return 0
+
+
+def run_migration(settings: Settings, function: str, *, dry_run: bool) -> int:
+    call_function(settings, _MIGRATIONS + "start", {"function": function, "dry_run": dry_run})
+    click.echo(f"{function} has begun; see how far it is: syncline migrations", err=True)
+    return 0
+
+
+def _counts(item: _Migration) -> str:
+    text = f"{int(item.seen):,} seen, {int(item.changed):,} changed"
+    return f"{text} (dry run: nothing was)" if item.dry_run else text

@@ -1,4 +1,4 @@
-"""The commands about what runs later and by itself: jobs, crons."""
+"""The commands about what runs later and by itself: jobs, crons, migrations."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .options import data_option, json_option, settings_of
 @click.pass_context
 def jobs(
     context: click.Context,
+    /,
     state: str | None,
     function: str | None,
     limit: int,
@@ -53,7 +54,7 @@ def jobs_cancel(id: str, **flags: object) -> int:
 @json_option
 @data_option
 @click.pass_context
-def crons(context: click.Context, as_json: bool, **flags: object) -> int:
+def crons(context: click.Context, /, as_json: bool, **flags: object) -> int:
     """Print the functions with @every or @cron: when they run next, and how they ended last.
 
     \b
@@ -77,4 +78,33 @@ def crons_run(function: str, **flags: object) -> int:
     return run_cron(settings_of(flags), function)
 
 
-COMMANDS = (jobs, crons)
+@click.group(invoke_without_command=True, short_help="Changes to all documents of a table.")
+@json_option
+@data_option
+@click.pass_context
+def migrations(context: click.Context, /, as_json: bool, **flags: object) -> int:
+    """Print how far migrations are, or how they ended.
+
+    \b
+    syncline migrations run people:add_slug --dry-run
+    syncline migrations run people:add_slug
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    from .jobs import list_migrations
+
+    return list_migrations(settings_of(flags), as_json=as_json)
+
+
+@migrations.command("run", short_help="Begin one, or go on with it.")
+@click.argument("function", metavar="MODULE:FUNCTION")
+@click.option("--dry-run", is_flag=True, help="Change nothing; count what would be.")
+@data_option
+def migrations_run(function: str, dry_run: bool, **flags: object) -> int:
+    """Begin a migration, or go on where it failed. The running server does the work, a batch at a time."""
+    from .jobs import run_migration
+
+    return run_migration(settings_of(flags), function, dry_run=dry_run)
+
+
+COMMANDS = (jobs, crons, migrations)
