@@ -106,6 +106,13 @@ def test_a_membership_counts_in_the_transaction_that_makes_it(backend: Backend) 
     assert backend.signed_in("ann").mutation(board.found_a_team, name="red") == ["welcome to red"]
 
 
+def test_a_membership_that_is_undone_never_was(backend: Backend) -> None:
+    ann = backend.signed_in("ann")
+    team = backend.mutation(board.new_team, name="red", users=["ann"])
+    ann.mutation(board.add_task, team=team, title="paint")
+    assert backend.signed_in("bob").mutation(board.tasks_after_a_failed_join, team=team) == []
+
+
 def test_rows_are_put_into_ones_own_teams_only(backend: Backend) -> None:
     ann, bob = backend.signed_in("ann"), backend.signed_in("bob")
     red = backend.mutation(board.new_team, name="red", users=["ann"])

@@ -267,3 +267,19 @@ def add_inside(ctx: MutationCtx, text: str) -> Id[Note]:
 @query
 def normal(ctx: QueryCtx, text: str) -> Id[Note] | None:
     return ctx.db.normalize_id(Note, text)
+
+
+@mutation
+def join_look_and_fail(ctx: MutationCtx, team: Id[Team]) -> None:
+    ctx.db.unrestricted.insert(Membership(user_id=ctx.auth.require().subject, team=team))
+    assert ctx.db.query(Task).exists()
+    raise LookupError
+
+
+@mutation
+def tasks_after_a_failed_join(ctx: MutationCtx, team: Id[Team]) -> list[str]:
+    try:
+        ctx.run(join_look_and_fail, team=team)
+    except LookupError:
+        return [task.title for task in ctx.db.query(Task)]
+    raise AssertionError
