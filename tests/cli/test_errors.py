@@ -373,5 +373,11 @@ def test_a_server_in_production_says_where_the_reason_is(tmp_path: Path) -> None
     write_application(tmp_path, users=BROKEN)
     with serving(tmp_path, "start"):
         told = syncline("run", "users:bug", folder=tmp_path).stderr.splitlines()
+        mistyped = syncline("run", "users:greet", '{"nam": "x"}', folder=tmp_path).stderr.splitlines()
+        refused = syncline("run", "users:refuse", folder=tmp_path).stderr.splitlines()
+    assert mistyped[0] == (
+        "error: arguments that do not fit: there is no argument `nam` (did you mean `name`?)"
+    )
+    assert (refused[0], refused[-1]) == ("error: we are closed", "  code: closed")
     assert told[0] == "error: the server keeps the reason for its log: look there for the request id"
     assert re.fullmatch(r"  request id: \w{16}", told[1])

@@ -47,8 +47,8 @@ def show_failure(message: str, data: bytes | None) -> None:
 def _in_order(text: str, fields: dict[str, Any]) -> tuple[str, list[str]]:
     """What to say first, and the lines behind it."""
     if not text:
-        if "message" in fields:
-            return str(fields["message"]), []
+        if fields.get("message"):
+            return _in_order(str(fields["message"]), {})
         if fields:
             return "the function refused", []
         return "the server keeps the reason for its log: look there for the request id", []
