@@ -21,7 +21,6 @@ from .options import data_option, json_option, settings_of
 def jobs(
     context: click.Context,
     /,
-    /,
     state: str | None,
     function: str | None,
     limit: int,
