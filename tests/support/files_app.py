@@ -23,9 +23,9 @@ FILES = {
 
         @mutation
         def upload_url(
-            ctx: MutationCtx, private: bool = False, most_bytes: int | None = None, types: list[str] = []
+            ctx: MutationCtx, private: bool = False, temporary: bool = False, most_bytes: int | None = None, types: list[str] = []
         ) -> str:
-            return ctx.storage.upload_url(private=private, most_bytes=most_bytes, content_types=types)
+            return ctx.storage.upload_url(private=private, temporary=temporary, most_bytes=most_bytes, content_types=types)
 
 
         @mutation
@@ -43,6 +43,11 @@ FILES = {
         @query
         def metadata(ctx: QueryCtx, file: str) -> StoredFile | None:
             return ctx.storage.metadata(file)
+
+
+        @mutation
+        def keep(ctx: MutationCtx, file: str) -> None:
+            ctx.storage.keep(file)
 
 
         @mutation

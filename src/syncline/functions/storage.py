@@ -78,14 +78,16 @@ class StorageWriter(StorageReader):
         self,
         *,
         private: bool = False,
+        temporary: bool = False,
         most_bytes: int | None = None,
         content_types: Sequence[str] = (),
         expires_in: Seconds = _HOUR,
     ) -> str:
         """An address to which a client may POST one file; the answer is `{"storageId": "..."}`.
 
-        `private` files are served by signed addresses only. `most_bytes` and `content_types` (`image/png`, `image/*`)
-        limit what is taken; the upload must begin within `expires_in`.
+        `private` files are served by signed addresses only. `temporary` ones are deleted a day after they came,
+        unless a mutation calls `keep` for them: so uploads that nobody uses do not stay. `most_bytes` and
+        `content_types` (`image/png`, `image/*`) limit what is taken; the upload must begin within `expires_in`.
         """
         run = self._run
         files = files_of(run.settings)
@@ -95,9 +97,21 @@ class StorageWriter(StorageReader):
             expires=math.ceil(run.now.timestamp() + seconds),
             most_bytes=most_bytes,
             private=private,
+            temporary=temporary,
             types=tuple(content_types),
         )
         return files.upload_url(files.signer.token(claims))
+
+    def keep(self, id: Id[StoredFile] | str) -> None:
+        """Let a temporary file stay. NotFoundError if it is not there (any more)."""
+        run = self._run
+        found = located(run, id)
+        db = SystemWriter(run.transaction, run.catalog)
+        blob = None if found is None else db.query(StoredBlob).where(file=found.id).unique()
+        if blob is None:
+            raise NotFoundError(f"there is no stored file {str(id)[:60]!r}")
+        if blob.temporary_until is not None:
+            db.patch(blob, temporary_until=None)
 
     def delete(self, id: Id[StoredFile] | str) -> None:
         """Delete a file; its bytes go once this transaction is committed. NotFoundError if it is not there."""

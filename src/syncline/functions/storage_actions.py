@@ -79,13 +79,18 @@ class ActionStorage:
         self,
         *,
         private: bool = False,
+        temporary: bool = False,
         most_bytes: int | None = None,
         content_types: Sequence[str] = (),
         expires_in: Seconds = _HOUR,
     ) -> str:
         """An address to which a client may POST one file: see the `upload_url` of mutations."""
-        limits = {"private": private, "most_bytes": most_bytes, "content_types": list(content_types)}
-        return cast("str", await self._call("upload_url", **limits, expires_in=_float(expires_in)))
+        values = _upload(private, temporary, most_bytes, content_types, expires_in)
+        return cast("str", await self._call("upload_url", **values))
+
+    async def keep(self, id: Id[StoredFile] | str) -> None:
+        """Let a temporary file stay. NotFoundError if it is not there (any more)."""
+        await self._call("keep", id=id)
 
     async def delete(self, id: Id[StoredFile] | str) -> None:
         """Delete a file. NotFoundError if it is not there."""
@@ -159,13 +164,18 @@ class SyncActionStorage:
         self,
         *,
         private: bool = False,
+        temporary: bool = False,
         most_bytes: int | None = None,
         content_types: Sequence[str] = (),
         expires_in: Seconds = _HOUR,
     ) -> str:
         """An address to which a client may POST one file: see the `upload_url` of mutations."""
-        limits = {"private": private, "most_bytes": most_bytes, "content_types": list(content_types)}
-        return cast("str", self._call("upload_url", **limits, expires_in=_float(expires_in)))
+        values = _upload(private, temporary, most_bytes, content_types, expires_in)
+        return cast("str", self._call("upload_url", **values))
+
+    def keep(self, id: Id[StoredFile] | str) -> None:
+        """Let a temporary file stay. NotFoundError if it is not there (any more)."""
+        self._call("keep", id=id)
 
     def delete(self, id: Id[StoredFile] | str) -> None:
         """Delete a file. NotFoundError if it is not there."""
@@ -249,6 +259,22 @@ def new_key(bits: int) -> str:
     """128 random bits as a UUID, which addresses of files hold."""
     text = f"{bits:032x}"
     return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+
+
+def _upload(
+    private: bool,
+    temporary: bool,
+    most_bytes: int | None,
+    content_types: Sequence[str],
+    expires_in: Seconds,
+) -> dict[str, object]:
+    return {
+        "private": private,
+        "temporary": temporary,
+        "most_bytes": most_bytes,
+        "content_types": list(content_types),
+        "expires_in": _float(expires_in),
+    }
 
 
 def _float(value: Seconds | None) -> float | None:

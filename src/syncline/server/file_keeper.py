@@ -63,6 +63,7 @@ class FileKeeper:
         before = self._records.services.clock.wall_ns() / 1e9 - KEPT_SECONDS
         removed = await self._records.in_thread(partial(vault.forget_older, before))
         await self._records.tell("forget_expired")
+        await self._records.tell("delete_temporary")
         names = vault.names()
         while batch := await self._records.in_thread(lambda: list(islice(names, _AT_ONCE))):
             # Younger ones may be just about to be recorded.

@@ -127,7 +127,7 @@ def _who(caller: Caller) -> str:
 def _is_chore(call: MutationCall, outcome: Outcome) -> bool:
     """What Syncline does for itself, and what was not done after all, is nobody's business while it goes well."""
     return isinstance(outcome, Success) and (
-        call.path.startswith(("_system/jobs:", "_system/transfers:")) or not call.path
+        call.path.startswith(("_system/jobs:", "_system/storage:", "_system/transfers:")) or not call.path
     )
 
 

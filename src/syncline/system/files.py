@@ -23,9 +23,13 @@ class StoredBlob(Document, table="_storage_blobs"):
     #: In storage.
     blob: str
 
+    #: When (seconds since the epoch) it is deleted unless somebody keeps it.
+    temporary_until: int | None = None
+
     by_file = Index("file", unique=True)
     by_key = Index("key", unique=True)
     by_blob = Index("blob")
+    by_end = Index("temporary_until")
 
 
 class DeletedBlob(Document, table="_storage_deleted"):

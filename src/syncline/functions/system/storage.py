@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from syncline.files.vault import KEPT_SECONDS
 from syncline.functions.contexts import MutationCtx, QueryCtx
 from syncline.functions.decorators import mutation, query
 from syncline.functions.storage import Located, located, located_by_key
 from syncline.functions.system_db import run_of, system_writer
 from syncline.kernel.errors import ArgumentError
-from syncline.schema import Id
+from syncline.schema import Id, lt
 from syncline.system import DeletedBlob, StoredBlob, StoredFile, UsedUpload
 
 _SWEPT = 1000
@@ -24,6 +25,7 @@ def create(
     private: bool = False,
     nonce: str | None = None,
     expires: int = 0,
+    temporary: bool = False,
 ) -> Id[StoredFile]:
     """Record a file whose bytes are in storage. With `nonce` the upload address of that name takes no other file."""
     db = system_writer(ctx)
@@ -32,7 +34,8 @@ def create(
             raise ArgumentError("this upload address has taken a file already: ask for a new one")
         db.insert(UsedUpload(nonce=nonce, expires=expires))
     file = db.insert(StoredFile(sha256=sha256, size=size, content_type=content_type, private=private))
-    db.insert(StoredBlob(file=file, key=key, blob=blob))
+    until = int(ctx.now.timestamp() + KEPT_SECONDS) if temporary else None
+    db.insert(StoredBlob(file=file, key=key, blob=blob, temporary_until=until))
     return file
 
 
@@ -70,14 +73,34 @@ def metadata(ctx: QueryCtx, id: str) -> StoredFile | None:
 def upload_url(
     ctx: MutationCtx,
     private: bool = False,
+    temporary: bool = False,
     most_bytes: int | None = None,
     content_types: list[str] = [],  # noqa: B006 - each call gets a list of its own
     expires_in: float = 3600.0,
 ) -> str:
     """For actions: see `ctx.storage.upload_url`."""
     return ctx.storage.upload_url(
-        private=private, most_bytes=most_bytes, content_types=content_types, expires_in=expires_in
+        private=private,
+        temporary=temporary,
+        most_bytes=most_bytes,
+        content_types=content_types,
+        expires_in=expires_in,
     )
+
+
+@mutation(internal=True)
+def keep(ctx: MutationCtx, id: str) -> None:
+    """For actions: see `ctx.storage.keep`."""
+    ctx.storage.keep(id)
+
+
+@mutation(internal=True)
+def delete_temporary(ctx: MutationCtx) -> None:
+    """Delete temporary files that nobody kept."""
+    now = int(ctx.now.timestamp())
+    ended = ctx.db.query(StoredBlob).index(StoredBlob.by_end, temporary_until=lt(now))
+    for blob in ended.take(_SWEPT):
+        ctx.storage.delete(blob.file)
 
 
 @mutation(internal=True)
@@ -126,6 +149,8 @@ FUNCTIONS = (
     url,
     metadata,
     upload_url,
+    keep,
+    delete_temporary,
     delete,
     deleted,
     forget_deleted,
