@@ -138,7 +138,7 @@ def test_a_running_server_imports_and_its_queries_show_it(folder: Path) -> None:
     with serving(folder) as server:
         done = syncline("import", "app.zip", folder=folder)
         assert (done.returncode, done.stdout) == (0, "  app.zip  added 1 document\n"), done.stderr
-        assert "left out: the system table _storage" in done.stderr
+        assert "left out: _storage, whose files are not in it" in done.stderr
         assert syncline("run", "items:names", "--json", folder=folder).stdout == '["moved"]\n'
         done = syncline("import", "app.zip", folder=folder)
         assert done.returncode == 1
@@ -146,7 +146,7 @@ def test_a_running_server_imports_and_its_queries_show_it(folder: Path) -> None:
         (folder / "bad.csv").write_text("name,count\nx,many\n")
         done = syncline("import", "bad.csv", "--table", "items", "--append", folder=folder)
         assert 'items.csv:2: `items.count`: expected int, got "many" (str)' in done.stderr
-        assert "_system" not in server.output
+        assert "_system/transfers" not in server.output
     assert "1 document" in syncline("data", folder=folder).stdout
 
 

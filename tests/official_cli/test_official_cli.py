@@ -190,14 +190,14 @@ def test_env_sets_shows_and_removes_variables(project: Project) -> None:
 
 def test_export_and_import_move_everything_there_and_back(project: Project) -> None:
     project.server.value("mutation", "posts:add", text="moved")
-    project.output("export", "--path", "out.zip")
+    project.output("export", "--include-file-storage", "--path", "out.zip")
     with zipfile.ZipFile(project.folder / "out.zip") as archive:
         rows = [json.loads(line) for line in archive.read("posts/documents.jsonl").splitlines()]
     assert "moved" in [row["text"] for row in rows]
     done = project.run("import", "--replace", "--yes", "out.zip")
     assert done.returncode == 0, done.stderr
     assert f"Added {len(rows)} documents" in done.stderr
-    project.output("export", "--path", "again.zip")
+    project.output("export", "--include-file-storage", "--path", "again.zip")
     assert (project.folder / "again.zip").read_bytes() == (project.folder / "out.zip").read_bytes()
 
 

@@ -583,7 +583,7 @@ def test_what_is_not_imported_is_said(store: Store, tmp_path: Path) -> None:
     )
     added, told = import_file(store, bind(store, ImportUser), path)
     assert added == 1
-    assert told == ["the component mail", "1 stored file (_storage)", "the system table _storage"]
+    assert told == ["the component mail", "1 stored file (_storage)"]
 
 
 @pytest.mark.parametrize(

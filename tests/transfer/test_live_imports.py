@@ -11,12 +11,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from support.applications import write_application
 from support.imports import document_id, lines, write_zip
 from support.serving import Running, running
+from support.transfers import SECONDS, answer, ask, perform, query, state_of, upload
 from syncline.client import SyncClient, Update
 from syncline.functions import load_application
 from syncline.kernel.clock import SeededEntropy
@@ -65,64 +65,12 @@ FUNCTIONS = """
         return ctx.db.insert(Post(author=author, text=text))
 """
 MODULES = {"__init__": "", "schema": SCHEMA, "posts": FUNCTIONS}
-SECONDS = 30.0
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Generator[Running, None, None]:
     with running(tmp_path / "app", MODULES) as server:
         yield server
-
-
-def ask(
-    server: Running, method: str, path: str, body: object = None, key: str | None = None
-) -> httpx.Response:
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"Authorization": f"Convex {key or server.admin_key}"}
-    return httpx.request(method, server.url + path, headers=headers, content=content, timeout=SECONDS)
-
-
-def answer(server: Running, method: str, path: str, body: object = None) -> Any:
-    response = ask(server, method, path, body)
-    assert response.status_code == 200, response.text
-    return response.json()
-
-
-def query(server: Running, path: str, **args: object) -> Any:
-    """The value of a query, in plain JSON."""
-    return answer(server, "POST", "/api/query", {"path": path, "args": args, "format": "json"})["value"]
-
-
-def state_of(server: Running, id: str, *states: str) -> dict[str, Any]:
-    """The state of an import, once it is one of `states`."""
-    end = time.monotonic() + SECONDS
-    state: dict[str, Any] = {}
-    while time.monotonic() < end:
-        state = query(server, "_system/cli/queryImport", importId=id)["state"]
-        if state["state"] in states:
-            return state
-    raise AssertionError(f"the import did not become {states}: {state}")
-
-
-def upload(server: Running, content: bytes, mode: str, format: str = "zip", table: str | None = None) -> str:
-    """The id of an import of `content`, in two parts."""
-    token = answer(server, "POST", "/api/import/start_upload")["uploadToken"]
-    half = len(content) // 2
-    parts = [
-        answer(server, "POST", f"/api/import/upload_part?uploadToken={token}&partNumber={number}", piece)
-        for number, piece in enumerate([content[:half], content[half:]], 1)
-    ]
-    wanted = {"mode": mode, "format": format, "tableName": table}
-    body = {"import": wanted, "uploadToken": token, "partTokens": parts}
-    return str(answer(server, "POST", "/api/import/finish_upload", body)["importId"])
-
-
-def perform(server: Running, id: str) -> dict[str, Any]:
-    """Confirm an import; returns its last state."""
-    state = state_of(server, id, "waiting_for_confirmation", "failed")
-    assert state["state"] == "waiting_for_confirmation", state
-    answer(server, "POST", "/api/perform_import", {"importId": id})
-    return state_of(server, id, "completed", "failed")
 
 
 def application_zip(path: Path) -> bytes:

@@ -11,13 +11,14 @@ from pathlib import Path
 import click
 
 from syncline.kernel.clock import SystemClock, SystemEntropy
-from syncline.kernel.errors import SetupError
+from syncline.kernel.errors import SetupError, SynclineError
 from syncline.server.admin_key import read_admin_key
 from syncline.server.console import counted
 from syncline.server.endpoint import find_endpoint
+from syncline.server.file_vault import open_vault
 from syncline.server.importing import store_for_import
 from syncline.server.settings import Settings
-from syncline.store import LoadRefusedError, WriteRefusedError
+from syncline.store import WriteRefusedError
 from syncline.transfer import Format, Import, Mode, TableSummary, open_contents
 
 from .calling import show_progress
@@ -90,6 +91,7 @@ def _in_process(settings: Settings, options: Options) -> int:
             entropy=SystemEntropy(),
             limits=settings.make_limits(),
             skip=options.skip,
+            vault=open_vault(settings, os.environ),
             report=bar.update,
         )
         forget = True
@@ -104,8 +106,10 @@ def _in_process(settings: Settings, options: Options) -> int:
                 return 0
             confirm(summaries, options)
             added = job.load()
-        except (WriteRefusedError, LoadRefusedError) as error:
-            forget = isinstance(error, LoadRefusedError)
+        except SetupError:
+            raise
+        except SynclineError as error:
+            forget = not isinstance(error, WriteRefusedError)
             raise SetupError(str(error), "nothing was imported") from error
         except KeyboardInterrupt:
             forget = False

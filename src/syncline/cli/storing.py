@@ -48,8 +48,9 @@ def data(
 @click.option("--path", type=click.Path(path_type=Path), metavar="FILE", help="The file to write.")
 @click.option("--table", metavar="TABLE", help="Only this table, as --format says.")
 @click.option("--format", "form", type=click.Choice(["jsonl", "csv"]), help="Of one table (default: jsonl).")
+@click.option("--include-file-storage", "files", is_flag=True, help="Stored files, too.")
 @data_option
-def export(path: Path | None, table: str | None, form: str | None, **flags: object) -> int:
+def export(path: Path | None, table: str | None, form: str | None, files: bool, **flags: object) -> int:
     """Write all documents, as of one moment, into a ZIP file in the layout of Convex.
 
     \b
@@ -60,7 +61,7 @@ def export(path: Path | None, table: str | None, form: str | None, **flags: obje
     """
     from .transferring import export as write
 
-    return write(settings_of(flags), path, table, form)
+    return write(settings_of(flags), path, table, form, files=files)
 
 
 COMMANDS = (data, export)

@@ -17,9 +17,11 @@ from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import SetupError
 from syncline.server.console import counted
 from syncline.server.data_key import read_data_key
+from syncline.server.file_vault import open_vault
 from syncline.server.settings import Settings
 from syncline.store import StoreView
 from syncline.transfer import (
+    FILES,
     Filter,
     StoredSnapshot,
     StoredTable,
@@ -73,21 +75,29 @@ def show_documents(
     return 0
 
 
-def export(settings: Settings, path: Path | None, name: str | None, form: str | None) -> int:
+def export(
+    settings: Settings, path: Path | None, name: str | None, form: str | None, *, files: bool = False
+) -> int:
     if form is not None and name is None:
         raise SetupError(f"--format {form} needs a table", "name one: --table messages. A ZIP has all tables")
+    if files and name is not None:
+        raise SetupError("--include-file-storage goes with a ZIP of everything", "leave --table out")
     with _snapshot(settings) as snapshot:
         suffix = "zip" if name is None else form or "jsonl"
+        stored = 0
         stem = "snapshot" if name is None else name
         target = path if path is not None else Path(f"{stem}_{snapshot.ts}.{suffix}")
         if name is None:
-            counts = export_zip(snapshot, target, show_progress)
+            vault = open_vault(settings, os.environ) if files else None
+            counts = export_zip(snapshot, target, show_progress, vault)
+            stored = counts.pop(FILES, 0)
         else:
             table = snapshot.table(name)
             write = export_csv if form == "csv" else export_jsonl
             counts = {name: write(snapshot, table, target, show_progress)}
     total = counted(sum(counts.values()), "document")
-    click.echo(f"  {target}  {total} of {counted(len(counts), 'table')}")
+    besides = f" and {counted(stored, 'file')}" if files else ""
+    click.echo(f"  {target}  {total} of {counted(len(counts), 'table')}{besides}")
     return 0
 
 

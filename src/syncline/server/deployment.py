@@ -45,6 +45,7 @@ from .admin_key import instance_name, load_admin_key
 from .console import WORTH_TELLING, Console, counted
 from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
+from .file_vault import FILES
 from .key_ring import KeyRing
 from .observer import ObservedEngine, Observer
 from .secret_key import open_secrets
@@ -60,7 +61,6 @@ _TICK_SECONDS = 1.0
 #: Folders in the data folder.
 UPLOADS = "uploads"
 EXPORTS = "exports"
-FILES = "files"
 
 
 class Deployment:
@@ -157,9 +157,17 @@ class Deployment:
             redact=redact,
         )
         self._imports = LiveImports(
-            self.engine, self._store, settings.data / UPLOADS, self._clock, SystemEntropy(), limits
+            self.engine,
+            self._store,
+            settings.data / UPLOADS,
+            self._clock,
+            SystemEntropy(),
+            limits,
+            self._files.vault,
         )
-        self._exports = LiveExports(self.engine, self._store, settings.data / EXPORTS, self._clock)
+        self._exports = LiveExports(
+            self.engine, self._store, settings.data / EXPORTS, self._clock, self._files.vault
+        )
         own = [settings.url] if settings.url and settings.origins else []
         self.gateway = Gateway(limits, self._clock, Origins([*settings.origins, *own]))
         self.gateway.leave_preflights("/auth/")

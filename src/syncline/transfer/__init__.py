@@ -4,11 +4,12 @@ from .files import export_csv, export_jsonl
 from .filters import Filter, parse_filter
 from .importing import Import, ImportRefused, TableSummary
 from .plans import Mode
-from .snapshot import Report, StoredSnapshot, StoredTable, open_snapshot
+from .snapshot import FILES, Report, StoredSnapshot, StoredTable, open_snapshot
 from .sources import Contents, Format, open_contents
 from .zips import export_zip
 
 __all__ = [
+    "FILES",
     "Contents",
     "Filter",
     "Format",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from syncline.database import TableBinding
 from syncline.database.catalog import has_null
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.errors import LimitError
@@ -61,7 +62,7 @@ class RowReader:
             raise BadRow(
                 row.line, "a string holds one half of a surrogate pair, which is no character"
             ) from None
-        return self._staged(row.line, internal, created, fields, body)
+        return staged(self._table, self._plan.number, row.line, internal, created, fields, body)
 
     def _id(self, text: Json) -> tuple[bytes, str]:
         """The internal id, and the id as it will be."""
@@ -119,21 +120,26 @@ class RowReader:
             raise _Problem(f"{first}{more}")
         return fields
 
-    def _staged(
-        self, line: int, internal: bytes, created: int, fields: dict[str, Value], body: bytes
-    ) -> StagedDocument:
-        table = self._table
-        tail = created.to_bytes(8, "big") + internal
-        entries = [(table.by_creation, tail)]
-        uniques: list[tuple[int, bytes]] = []
-        for binding in table.indexes:
-            for part, offsets in table.codec.index_keys(binding.index, fields):
-                entries.append((binding.id, part + tail))
-                if binding.unique and not has_null(part, offsets):
-                    uniques.append((binding.id, part))
-        return StagedDocument(
-            self._plan.number, internal, table.shape, body, line, tuple(entries), tuple(uniques)
-        )
+
+def staged(
+    table: TableBinding,
+    number: int,
+    line: int,
+    internal: bytes,
+    created: int,
+    fields: dict[str, Value],
+    body: bytes,
+) -> StagedDocument:
+    """A document of a table, which will have the number `number`, with its index entries."""
+    tail = created.to_bytes(8, "big") + internal
+    entries = [(table.by_creation, tail)]
+    uniques: list[tuple[int, bytes]] = []
+    for binding in table.indexes:
+        for part, offsets in table.codec.index_keys(binding.index, fields):
+            entries.append((binding.id, part + tail))
+            if binding.unique and not has_null(part, offsets):
+                uniques.append((binding.id, part))
+    return StagedDocument(number, internal, table.shape, body, line, tuple(entries), tuple(uniques))
 
 
 class _Problem(Exception):

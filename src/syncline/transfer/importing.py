@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from syncline.database import Catalog
 from syncline.database.aggregate_building import rebuilt_aggregates
+from syncline.files import Vault
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
@@ -27,9 +28,11 @@ from syncline.store import (
 )
 
 from .documents import BadRow, RowReader
-from .plans import Mode, Plan, TablePlan, make_plan
+from .imported_files import FileStorer, file_place, forget_files
+from .plans import FilesPlan, Mode, Plan, TablePlan, make_plan
 from .rows import Row
-from .sources import Contents, TableSource
+from .snapshot import FILES
+from .sources import Contents
 
 #: Called with what is being done, how much of it is done, and how much it is in all (bytes, or rows).
 Report: TypeAlias = Callable[[str, int, int], None]
@@ -67,6 +70,7 @@ class Import:
         entropy: Entropy,
         limits: Limits,
         skip: tuple[str, ...] = (),
+        vault: Vault | None = None,
         identity: str | None = None,
         report: Report = lambda what, done, total: None,
     ) -> None:
@@ -79,8 +83,14 @@ class Import:
         self._report = report
         self._clock = clock
         self._entropy = entropy
-        self._plan: Plan = make_plan(store, catalog, contents, mode, skip)
-        self.left_out = contents.left_out
+        self._plan: Plan = make_plan(store, catalog, contents, mode, skip, with_files=vault is not None)
+        self._vault = vault
+        self._loaded = False
+        #: What is in the file and is not imported, in words.
+        self.left_out = list(contents.left_out)
+        if contents.files is not None and self._plan.files is None:
+            count = len(contents.files.files)
+            self.left_out.append(f"{count:,} stored file{'' if count == 1 else 's'} (_storage)")
         self._counts: dict[str, int] = {}
         known = identity if identity is not None else _identity(contents.path)
         self._staging: Staging = store.stage(_digest(known, mode, self._plan))
@@ -99,14 +109,19 @@ class Import:
             for row in self._stage_table(table):
                 if not bad.count:
                     self._staging.spoil()
-                bad.add(table.source, row)
+                bad.add(table.source.place, row)
+        if self._plan.files is not None:
+            for row in self._stage_files(self._plan.files):
+                if not bad.count:
+                    self._staging.spoil()
+                bad.add(file_place, row)
         if bad.count:
             raise bad.error()
-        sources = {table.table.name: table.source for table in self._plan.tables}
+        places = {table.table.name: table.source.place for table in self._plan.tables}
         for conflict in self._store.conflicts(self._plan.changes, self._staging):
             what = "its _id" if conflict.index is None else f"its key in the unique index {conflict.index}"
             problem = f"a document of {conflict.table} has {what} already"
-            bad.add(sources[conflict.table], BadRow(conflict.line, problem))
+            bad.add(places.get(conflict.table, file_place), BadRow(conflict.line, problem))
         if bad.count:
             raise bad.error()
         return self._summaries()
@@ -121,6 +136,7 @@ class Import:
             lambda done: self._report("writing", done, total),
             self._derived,
         )
+        self._loaded = True
         self._staging.remove()
         return total
 
@@ -132,6 +148,8 @@ class Import:
     def close(self, *, forget: bool) -> None:
         """`forget` False: what is staged stays, and the same import goes on with it."""
         if forget:
+            if self._vault is not None and self._plan.files is not None and not self._loaded:
+                forget_files(self._staging, self._plan.files, self._vault)
             self._staging.remove()
         else:
             self._staging.close()
@@ -168,6 +186,28 @@ class Import:
         self._report(f"reading {source.label}", source.size, source.size)
         self._counts[plan.table.name] = count
 
+    def _stage_files(self, plan: FilesPlan) -> Iterator[BadRow]:
+        assert self._vault is not None
+        done = self._staging.progress(FILES)
+        count = done.documents
+        storer = FileStorer(plan, self._vault, self._clock, self._entropy)
+        read = 0
+        for line, file in enumerate(plan.source.files, 1):
+            if line <= done.line:
+                continue
+            try:
+                documents, size = storer.store(line, file)
+            except BadRow as bad:
+                yield bad
+                continue
+            count += 1
+            read += size
+            for repeat in self._staging.add(documents, FILES, StagingProgress(line, count)):
+                what = "_id" if repeat.index is None else "address"
+                yield BadRow(repeat.line, f"its {what} is that of {file_place(repeat.other)}")
+            self._report("reading files", read, plan.source.size)
+        self._counts[FILES] = count
+
     def _repeats(self, plan: TablePlan, repeats: list[Repeat]) -> Iterator[BadRow]:
         names = {binding.id: binding.index.name for binding in plan.table.indexes}
         for repeat in repeats:
@@ -176,15 +216,17 @@ class Import:
 
     def _summaries(self) -> list[TableSummary]:
         plan = self._plan
-        tables = {table.table.name: table for table in plan.tables}
+        existing = {table.table.name: table.existing for table in plan.tables}
+        if plan.files is not None:
+            existing[FILES] = plan.files.existing
         return [
             TableSummary(
                 name,
                 self._counts.get(name, 0),
                 plan.deleted.get(name, 0),
-                0 if name in plan.deleted or name not in tables else tables[name].existing,
+                0 if name in plan.deleted else existing.get(name, 0),
             )
-            for name in sorted(tables.keys() | plan.deleted.keys())
+            for name in sorted(existing.keys() | plan.deleted.keys())
         ]
 
 
@@ -195,10 +237,10 @@ class _BadRows:
         self.count = 0
         self._lines: list[str] = []
 
-    def add(self, source: TableSource, row: BadRow) -> None:
+    def add(self, place: Callable[[int], str], row: BadRow) -> None:
         self.count += 1
         if len(self._lines) < _EXAMPLES:
-            self._lines.append(f"  {source.place(row.line)}: {row.problem}")
+            self._lines.append(f"  {place(row.line)}: {row.problem}")
 
     def error(self) -> ImportRefused:
         lines = self._lines

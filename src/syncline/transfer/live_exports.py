@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from syncline.database import Progress
+from syncline.files import Vault
 from syncline.functions import Outcome
 from syncline.kernel.clock import Clock
 from syncline.kernel.errors import SynclineError
@@ -24,7 +25,10 @@ _FILES_KEPT: Final = 2
 class LiveExports:
     """One export at a time."""
 
-    def __init__(self, engine: Mutator, store: Store, folder: Path, clock: Clock) -> None:
+    def __init__(
+        self, engine: Mutator, store: Store, folder: Path, clock: Clock, vault: Vault | None = None
+    ) -> None:
+        self._vault = vault
         self._store = store
         self._folder = folder
         self._clock = clock
@@ -46,7 +50,7 @@ class LiveExports:
                 answer(error)
                 return
             if isinstance(id, str):
-                self._worker.submit(lambda: self._export(id))
+                self._worker.submit(lambda: self._export(id, include_storage))
             answer(id is not None)
 
         self._records.send("begin_export", {"include_storage": include_storage}, begun)
@@ -61,10 +65,10 @@ class LiveExports:
 
     # On the worker's thread
 
-    def _export(self, id: str) -> None:
+    def _export(self, id: str, include_storage: bool) -> None:
         self._change(id, "in_progress", 0)
         try:
-            ts = self._write()
+            ts = self._write(self._vault if include_storage else None)
         except Stopped:
             raise
         except (SynclineError, OSError) as error:
@@ -75,7 +79,7 @@ class LiveExports:
             raise
         self._change(id, "completed", ts)
 
-    def _write(self) -> int:
+    def _write(self, vault: Vault | None) -> int:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = sorted(self._folder.glob("snapshot_*.zip"), key=lambda path: path.stat().st_mtime)
         for old in found[: -_FILES_KEPT + 1]:
@@ -84,7 +88,7 @@ class LiveExports:
             path = self.path(snapshot.ts)
             with suppress(FileNotFoundError):
                 path.unlink()
-            export_zip(snapshot, path, self._check)
+            export_zip(snapshot, path, self._check, vault)
             return snapshot.ts
 
     def _check(self, _: Progress) -> None:

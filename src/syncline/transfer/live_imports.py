@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Final, Protocol, cast
 
 from syncline.database import END, Catalog
+from syncline.files import Vault
 from syncline.functions.engine import Ready
 from syncline.functions.node import ActiveRelease
 from syncline.kernel.clock import Clock, Entropy
@@ -75,7 +76,9 @@ class LiveImports:
         clock: Clock,
         entropy: Entropy,
         limits: Limits,
+        vault: Vault | None = None,
     ) -> None:
+        self._vault = vault
         self._engine = engine
         self._store = store
         self._clock = clock
@@ -223,6 +226,7 @@ class LiveImports:
             entropy=self._entropy,
             limits=self._limits,
             skip=request.skip,
+            vault=self._vault,
             # A file that was uploaded is staged once; what an earlier process staged is of another id.
             identity=held.id,
             report=lambda what, done, total: self._tell(held, what, done, total),

@@ -39,9 +39,9 @@ def choose_numbers(
     targets = {
         name: number
         for name, number in wanted.items()
-        if name in movable and FIRST_USER_TABLE <= number <= _LAST and number != stored[name].number
+        if name in movable and _fits(name, number) and number != stored[name].number
     }
-    occupants = {info.number: name for name, info in stored.items()}
+    occupants = {info.number: info.name for info in store.tables()}
     while True:
         claimed = list(targets.values())
         refused = [
@@ -74,6 +74,11 @@ def choose_numbers(
     return Numbering(becomes, notes)
 
 
+def _fits(name: str, number: int) -> bool:
+    """Syncline's own tables have numbers below those of applications, as those of Convex do."""
+    return 1 <= number < FIRST_USER_TABLE if name.startswith("_") else FIRST_USER_TABLE <= number <= _LAST
+
+
 def _movable(
     store: Store, catalog: Catalog, stored: Mapping[str, TableInfo], gone: Collection[str]
 ) -> set[str]:
@@ -92,7 +97,7 @@ def _movable(
             text = shapes.get(info.number, "")
             held |= {other for other in stored if f"id({other})" in text}
     for table in catalog.by_name.values():
-        if table.system:
+        if table.system and table.name not in gone:
             for spec in table.spec.fields:
                 _collect(spec.node, held, set())
     return set(gone) - held

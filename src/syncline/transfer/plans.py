@@ -12,7 +12,8 @@ from syncline.schema.mismatch import did_you_mean
 from syncline.store import Store, TableChange, TableInfo
 
 from .numbering import Numbering, choose_numbers
-from .sources import Contents, TableSource, number_of
+from .snapshot import BLOBS, FILES
+from .sources import Contents, FilesSource, TableSource, number_of
 
 
 class Mode(Enum):
@@ -40,6 +41,18 @@ class TablePlan:
     existing: int
 
 
+@dataclass(frozen=True, slots=True)
+class FilesPlan:
+    """The stored files to import, and the tables that record them, as they will be."""
+
+    source: FilesSource
+    file_number: int | None
+    files: TableBinding
+    blobs: TableBinding
+    #: Files that are there now.
+    existing: int
+
+
 @dataclass(slots=True)
 class Plan:
     """All of it. `numbers` maps table numbers of the file to those here; `deleted` counts documents by table."""
@@ -49,34 +62,53 @@ class Plan:
     numbers: dict[int, int]
     deleted: dict[str, int]
     notes: list[str] = field(default_factory=list[str])
+    files: FilesPlan | None = None
 
 
-def make_plan(store: Store, catalog: Catalog, contents: Contents, mode: Mode, skip: Collection[str]) -> Plan:
+def make_plan(
+    store: Store, catalog: Catalog, contents: Contents, mode: Mode, skip: Collection[str], *, with_files: bool
+) -> Plan:
     """Raises SetupError when the file cannot be imported into this database in this mode."""
-    stored = {info.name: info for info in store.tables() if not info.name.startswith("_")}
+    files = contents.files if with_files and FILES not in skip else None
+    own = () if files is None else (FILES, BLOBS)
+    stored = {info.name: info for info in store.tables() if not info.name.startswith("_") or info.name in own}
     counts = _count(store, stored.values())
     sources = {source.table: source for source in contents.tables}
     for name in skip:
-        if name not in sources:
+        if name not in sources and (name != FILES or contents.files is None):
             known = ", ".join(sources) or "none"
             raise SetupError(f"--skip {name}: the file has no such table", f"its tables are: {known}")
-        del sources[name]
+        sources.pop(name, None)
     _check_declared(catalog, sources)
+    replaced = {*sources, *own}
     if mode is Mode.REQUIRE_EMPTY:
-        _check_empty(sources, counts)
+        _check_empty([*sources, *([FILES] if own else [])], counts)
     cleared = {
         name
         for name, count in counts.items()
-        if (name in sources and mode.replaces) or (count and mode is Mode.REPLACE_ALL)
+        if (name in replaced and mode.replaces) or (count and mode is Mode.REPLACE_ALL)
     }
     wanted = dict(contents.numbers)
+    if files is not None and files.number is not None:
+        wanted[FILES] = files.number
     for name, source in sources.items():
         number = number_of(source, catalog.by_name[name].spec)
         if number is not None:
             wanted[name] = number
     gone = cleared | {name for name, count in counts.items() if not count}
-    numbering = choose_numbers(store, catalog, stored, wanted, gone, sources.keys())
-    return _assemble(catalog, stored, counts, sources, cleared, wanted, numbering, mode)
+    numbering = choose_numbers(store, catalog, stored, wanted, gone, replaced)
+    plan = _assemble(catalog, stored, counts, sources, replaced, cleared, wanted, numbering, mode)
+    if files is not None:
+        after = _after(catalog, stored, numbering.becomes).by_name
+        plan.files = FilesPlan(files, wanted.get(FILES), after[FILES], after[BLOBS], counts[FILES])
+    return plan
+
+
+def _after(catalog: Catalog, stored: Mapping[str, TableInfo], becomes: Mapping[str, int]) -> Catalog:
+    """The catalog with the numbers that tables will have; those of indexes are of today."""
+    return catalog.renumbered(
+        [TableInfo(becomes[name], name, info.by_creation) for name, info in stored.items()], {}
+    )
 
 
 def _assemble(
@@ -84,6 +116,7 @@ def _assemble(
     stored: Mapping[str, TableInfo],
     counts: Mapping[str, int],
     sources: Mapping[str, TableSource],
+    replaced: Collection[str],
     cleared: Collection[str],
     wanted: Mapping[str, int],
     numbering: Numbering,
@@ -100,18 +133,16 @@ def _assemble(
             uniques=_uniques(catalog, name),
         )
         for name, info in stored.items()
-        if name in sources or name in cleared or becomes[name] != info.number
+        if name in replaced or name in cleared or becomes[name] != info.number
     ]
-    # Rows are checked against the numbers that tables will have. Numbers of indexes are those of today.
-    after = catalog.renumbered(
-        [TableInfo(becomes[name], name, info.by_creation) for name, info in stored.items()], {}
-    )
+    # Rows are checked against the numbers that tables will have.
+    after = _after(catalog, stored, becomes)
     tables = [
         TablePlan(source, after.by_name[name], wanted.get(name), becomes[name], counts[name])
         for name, source in sources.items()
     ]
     numbers = {number: becomes[name] for name, number in wanted.items() if name in becomes}
-    deleted = {name: counts[name] for name in sorted(cleared) if counts[name]}
+    deleted = {name: counts[name] for name in sorted(cleared) if counts[name] and name != BLOBS}
     return Plan(tables, changes, numbers, deleted, numbering.notes)
 
 

@@ -12,11 +12,14 @@ import msgspec
 from syncline.database import END, Progress
 from syncline.kernel.errors import SetupError, quoted
 from syncline.store import Reader, ShapeInfo, Store, StoreView, TableInfo
-from syncline.values import Json, parse_json
+from syncline.values import Json, encode_key_part, parse_json
 
 Report = Callable[[Progress], None]
 
 _REPORT_EVERY = 10_000
+#: The tables of stored files.
+FILES = "_storage"
+BLOBS = "_storage_blobs"
 _write = msgspec.json.Encoder().encode
 
 
@@ -48,11 +51,21 @@ class StoredTable:
         return SetupError(f"`{self.name}` has no field {quoted(name)}", f"its fields are: {known}")
 
 
+@dataclass(frozen=True, slots=True)
+class FileTables:
+    """The table of stored files, and the index that leads from a file to where its bytes are."""
+
+    table: StoredTable
+    blobs_by_file: int
+
+
 class StoredSnapshot:
     """All tables and documents as of one commit. Belongs to the thread that opened it."""
 
-    def __init__(self, reader: Reader, tables: list[StoredTable]) -> None:
+    def __init__(self, reader: Reader, tables: list[StoredTable], files: FileTables | None = None) -> None:
         self._reader = reader
+        #: Where stored files are recorded; None in data from before there were any.
+        self.files = files
         #: By name, in order of their names.
         self.tables: Mapping[str, StoredTable] = {
             table.name: table for table in sorted(tables, key=lambda table: table.name)
@@ -71,6 +84,15 @@ class StoredSnapshot:
     def count(self, table: StoredTable) -> int:
         return self._reader.count(table.by_creation, b"", END)
 
+    def blob_of(self, file: str) -> dict[str, Json] | None:
+        """The record of where the bytes of a stored file are."""
+        if self.files is None:
+            return None
+        start = encode_key_part(file)
+        for _key, _ts, _shape, body in self._reader.scan(self.files.blobs_by_file, start, start + b"\xff"):
+            return cast("dict[str, Json]", parse_json(body))
+        return None
+
     def bodies(
         self, table: StoredTable, report: Report | None = None, *, newest_first: bool = False
     ) -> Iterator[bytes]:
@@ -87,16 +109,23 @@ class StoredSnapshot:
 def open_snapshot(store: Store | StoreView) -> Generator[StoredSnapshot]:
     """A snapshot of the newest commit, until the block ends. Syncline's own tables are not part of it."""
     shapes = {shape.table: shape for shape in store.shapes()}  # The last of each table is the one in force.
-    tables = [
-        _stored_table(info, shapes.get(info.number))
-        for info in store.tables()
-        if not info.name.startswith("_")
-    ]
+    tables = {info.name: _stored_table(info, shapes.get(info.number)) for info in store.tables()}
+    own = [table for name, table in tables.items() if not name.startswith("_")]
     reader = store.reader()
     try:
-        yield StoredSnapshot(reader, tables)
+        yield StoredSnapshot(reader, own, _file_tables(store, tables))
     finally:
         reader.close()
+
+
+def _file_tables(store: Store | StoreView, tables: Mapping[str, StoredTable]) -> FileTables | None:
+    files, blobs = tables.get(FILES), tables.get(BLOBS)
+    if files is None or blobs is None:
+        return None
+    for index in store.indexes():
+        if index.ready and index.table == blobs.number and index.name == "by_file":
+            return FileTables(files, index.number)
+    return None
 
 
 def _stored_table(info: TableInfo, shape: ShapeInfo | None) -> StoredTable:

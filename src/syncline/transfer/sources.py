@@ -8,12 +8,13 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final, cast
+from typing import IO, Final, cast
 
 import msgspec
 
@@ -23,6 +24,7 @@ from syncline.values import Json, decode_id
 
 from .dialects import Dialect
 from .rows import CsvReader, Row, json_array, json_lines, overridden
+from .snapshot import FILES
 
 
 class Format(Enum):
@@ -84,6 +86,24 @@ class TableSource:
         return f"{self.label}{self.separator}{line}"
 
 
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A stored file: its bytes, and what is known of it (a line of `_storage/documents.jsonl`, or nothing)."""
+
+    id: str
+    known: dict[str, Json]
+    open: Callable[[], IO[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesSource:
+    """All stored files. `size` is their bytes."""
+
+    files: tuple[FileSource, ...]
+    size: int
+    number: int | None
+
+
 @dataclass(slots=True)
 class Contents:
     """All that a file has to import, and what it has besides."""
@@ -92,6 +112,7 @@ class Contents:
     tables: list[TableSource]
     #: By table, those without rows too.
     numbers: dict[str, int] = field(default_factory=dict[str, int])
+    files: FilesSource | None = None
     #: What is in the file and is not imported, in words: "3 files of _storage".
     left_out: list[str] = field(default_factory=list[str])
 
@@ -172,19 +193,23 @@ class _Archive:
     def __init__(self, path: Path, archive: zipfile.ZipFile) -> None:
         self._path = path
         self._archive = archive
-        self._prefix = ""
+        self._stored: list[zipfile.ZipInfo] = []
 
     def contents(self) -> Contents:
         documents, schemas, left_out = self._members()
         contents = Contents(self._path, [], left_out=left_out)
         if (tables := documents.pop("_tables", None)) is not None:
             contents.numbers = self._numbers(tables)
+        stored = documents.pop(FILES, None)
+        contents.files = self._files(stored, contents.numbers.pop(FILES, None))
+        if stored is not None and contents.files is None:
+            left_out.append("_storage, whose files are not in it")
         for name in sorted(documents):
             if name.startswith("_"):
                 left_out.append(f"the system table {name}")
                 continue
             contents.tables.append(self._source(documents[name], name, schemas.get(name), contents.numbers))
-        if not contents.tables and not contents.numbers:
+        if not contents.tables and not contents.numbers and contents.files is None:
             raise SetupError(
                 f"{self._path} holds no tables",
                 "each table is a file <table>/documents.jsonl in the ZIP, as `npx convex export` and "
@@ -196,14 +221,13 @@ class _Archive:
         """The rows and hints of each table, and what else there is."""
         found: dict[str, dict[str, zipfile.ZipInfo]] = {"documents": {}, "generated_schema": {}}
         components: set[str] = set()
-        stored_files = 0
         prefixes: set[str] = set()
         for info in self._archive.infolist():
             if "_components/" in info.filename:
                 components.add(info.filename.partition("_components/")[2].partition("/")[0])
                 continue
-            if _STORED_FILE.fullmatch(info.filename):
-                stored_files += 1
+            if _STORED_FILE.fullmatch(info.filename) and not info.is_dir():
+                self._stored.append(info)
             member = _MEMBER.fullmatch(info.filename)
             if member is None:
                 continue
@@ -215,8 +239,6 @@ class _Archive:
                 )
             found[member["file"]][member["table"]] = info
         left_out = [f"the component {name}" for name in sorted(components - {""})]
-        if stored_files:
-            left_out.append(f"{stored_files:,} stored file{'s' if stored_files > 1 else ''} (_storage)")
         return found["documents"], found["generated_schema"], left_out
 
     def _numbers(self, info: zipfile.ZipInfo) -> dict[str, int]:
@@ -230,7 +252,7 @@ class _Archive:
                         f'{info.filename}:{row.line} is not of the form {{"name": "messages", "id": 10001}}',
                         "take the file from an export as it is",
                     )
-                if not name.startswith("_"):
+                if not name.startswith("_") or name == FILES:
                     numbers[name] = int(number)
         return numbers
 
@@ -247,6 +269,30 @@ class _Archive:
                 yield from overridden(found, hints) if hints else found
 
         return TableSource(table, info.filename, info.file_size, dialect, numbers.get(table), rows)
+
+    def _files(self, documents: zipfile.ZipInfo | None, number: int | None) -> FilesSource | None:
+        """The stored files whose bytes are here."""
+        if not self._stored:
+            return None
+        known: dict[str, dict[str, Json]] = {}
+        if documents is not None:
+            with self._archive.open(documents) as file:
+                for row in json_lines(file):
+                    if row.tree is None:
+                        raise SetupError(
+                            f"{documents.filename}:{row.line}: {row.problem}",
+                            "take the file from an export as it is",
+                        )
+                    known[str(row.tree.get("_id"))] = row.tree
+        files: list[FileSource] = []
+        for info in sorted(self._stored, key=lambda info: info.filename):
+            # Convex writes <id>, or <id>.<extension>.
+            id = info.filename.rpartition("/")[2].partition(".")[0]
+            files.append(FileSource(id, known.get(id, {}), partial(self._archive.open, info)))
+        if number is None:
+            with suppress(ValueError):
+                number = decode_id(files[0].id)[0]
+        return FilesSource(tuple(files), sum(info.file_size for info in self._stored), number)
 
     def _hints(self, info: zipfile.ZipInfo) -> tuple[Dialect, dict[str, Json]]:
         """How the rows of a table are written; of older exports also hints for single documents, by id."""
