@@ -14,7 +14,7 @@ from support.applications import write_application
 from support.processes import SYNCLINE, environment, serving, syncline
 
 ITEMS = """
-    from syncline import ActionCtx, SearchIndex, Document, Id, Index, MutationCtx, QueryCtx, action, contains, gt, mutation, query
+    from syncline import ActionCtx, Page, PaginationOptions, SearchIndex, Document, Id, Index, MutationCtx, QueryCtx, action, contains, gt, mutation, query
 
     class Item(Document):
         name: str
@@ -49,6 +49,10 @@ ITEMS = """
     @query
     def searched(ctx: QueryCtx) -> int:
         return len(ctx.db.query(Item).search(Item.search_name, "b", shop="a").take(2))
+
+    @query
+    def page(ctx: QueryCtx, options: PaginationOptions) -> Page[Item]:
+        return ctx.db.query(Item).paginate(options)
 
     @query
     def nothing(ctx: QueryCtx) -> int:
@@ -142,6 +146,14 @@ def test_a_search_is_a_read_and_the_documents_that_it_found_are_others(folder: P
     told = [(read["what"], read["index"], read["scanned"]) for read in found["reads"]]
     assert sorted(told) == [("get", "items by id", 2), ("search", "items.search_name", 0)]
     assert {"index": "items.search_name", "range": "what the search looks for"} in found["read_set"]
+
+
+def test_the_pages_of_a_query_can_be_explained_by_their_cursors(folder: Path) -> None:
+    options = {"paginationOpts": {"numItems": 2, "cursor": None}}
+    page = json.loads(syncline("run", "items:page", json.dumps(options), "--json", folder=folder).stdout)
+    options["paginationOpts"]["cursor"] = page["continueCursor"]
+    (read,) = explained(folder, "items:page", json.dumps(options))["reads"]
+    assert (read["index"], read["scanned"]) == ("items by creation", 2)
 
 
 def test_text_is_for_people(folder: Path) -> None:

@@ -73,6 +73,7 @@ def explain_run(
     settings: RunSettings,
     clock: Clock,
     entropy: Entropy,
+    cursor_key: bytes = b"",
 ) -> Explanation:
     """Run a function (not an action) on the newest snapshot of `reader`, on this thread."""
     execution = Execution(settings, entropy)
@@ -83,6 +84,7 @@ def explain_run(
             CachedSnapshot(reader, KeyCache(), ts),
             settings.limits,
             now_us=clock.wall_ns() // 1000,
+            cursor_key=cursor_key,
             writes=None if is_query else WriteSet(),
             entropy=entropy,
             created=CreationClock(),

@@ -57,6 +57,7 @@ def explain_function(
             viewed.settings,
             SystemClock(),
             SystemEntropy(),
+            viewed.cursor_key,
         )
     reruns = _reruns(settings, path) if definition.kind is Kind.QUERY else None
     if as_json:

@@ -125,7 +125,7 @@ class ShellData:
 
     def _transaction(self) -> Transaction:
         now_us = SystemClock().wall_ns() // 1000
-        return Transaction(self._snapshot, self._limits, now_us=now_us)
+        return Transaction(self._snapshot, self._limits, now_us=now_us, cursor_key=self._viewed.cursor_key)
 
     def run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a function of the application, or a path such as "messages:send", and return its result.

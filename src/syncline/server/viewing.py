@@ -38,6 +38,11 @@ class Viewed:
     inspection: Inspection
     settings: RunSettings
 
+    @property
+    def cursor_key(self) -> bytes:
+        """What cursors of pages are made with."""
+        return self.view.secret("cursors") or b""
+
     def reader(self) -> Reader:
         """For one thread; its snapshots see what other processes have committed."""
         return self.view.reader(self.inspection.tables_of_indexes)

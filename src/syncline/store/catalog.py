@@ -89,6 +89,12 @@ class Catalog:
                 rows = connection.execute(_USE_SHAPE, (table, text)).fetchall()
         return ShapeInfo(rows[0][0], table, text)
 
+    def known_secret(self, name: str) -> bytes | None:
+        """The secret if it was made."""
+        with self._side.reading() as connection:
+            rows = connection.execute(_FIND_RANDOM, (name,)).fetchall()
+        return bytes(rows[0][0]) if rows else None
+
     def secret(self, name: str) -> bytes:
         with self._side.reading() as connection:
             rows = connection.execute(_FIND_RANDOM, (name,)).fetchall()

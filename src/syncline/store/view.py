@@ -64,6 +64,10 @@ class StoreView:
         """All shapes; of each table, the one in force is the last."""
         return self._catalog.shapes()
 
+    def secret(self, name: str) -> bytes | None:
+        """As `Store.secret`, but for one that was never made."""
+        return self._catalog.known_secret(name)
+
     def reader(self, tables: Mapping[int, int] | None = None) -> Reader:
         """A reader for one thread. `tables`: numbers of indexes -> tables, if there are more than the store knows."""
         known = self._catalog.tables_of_indexes if tables is None else tables
