@@ -63,8 +63,9 @@ class Hasher:
         return True, self._argon2.hash(text) if self._argon2.check_needs_rehash(stored) else None
 
     def prepare(self) -> None:
-        """Make the hash that nobody has."""
+        """Make the hash that nobody has, and read the list of common passwords."""
         _ = self._nobodys
+        is_common("")
 
 
 def canonical(password: str) -> str:

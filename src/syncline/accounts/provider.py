@@ -26,6 +26,7 @@ from .rendering import Renderer
 from .settings import AccountSettings
 from .token_rates import TokenRates
 from .web import make_application
+from .web.assets import ASSETS, read_asset
 from .webhooks import WebhookSender
 from .workers import Workers
 
@@ -126,6 +127,7 @@ class IdentityProvider:
         self.mailer.start()
         self.webhooks.start()
         self._tasks.append(self._loop.create_task(self._keep_house()))
+        self._tasks.append(self._loop.create_task(self.workers.sign(self._prepare)))
         if self.hasher is not None:
             self._tasks.append(self._loop.create_task(self.workers.hash(self.hasher.prepare)))
 
@@ -193,6 +195,11 @@ class IdentityProvider:
     def _load_keys(self) -> None:
         signing_keys.ensure(self.core)
         self.refresh_keys()
+
+    def _prepare(self) -> None:
+        self.core.pages.prepare()
+        for path in ASSETS.iterdir():
+            read_asset(path.name)
 
     def _make_clients(self) -> dict[str, ProviderClient]:
         settings = self.core.settings

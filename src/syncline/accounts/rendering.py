@@ -34,6 +34,11 @@ class Renderer:
             t=say, locale=locale, settings=self._settings, theme=theme, **values
         )
 
+    def prepare(self) -> None:
+        """Read and compile all templates: done once, in a thread, so that no page waits for the disk."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
+
     def device(self, agent: str) -> str:
         return device_name(agent)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -33,15 +32,13 @@ from . import (
     sign_up,
     verify,
 )
+from .assets import read_asset
 from .cors import Preflights
 from .headers import failed, protect, refusal
 from .visits import Visit, check_form, open_visit, request_locale
 
 if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
-
-ASSETS = Path(__file__).parents[1] / "pages" / "assets"
-_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
@@ -161,12 +158,12 @@ async def _run(entry: Entry, visit: Visit) -> Response:
 
 
 async def _asset(accounts: IdentityProvider, request: Request) -> Response:
-    path = ASSETS / Path(request.path_params["name"]).name
-    kind = _TYPES.get(path.suffix)
-    if kind is None or not path.is_file():
+    found = read_asset(request.path_params["name"][:100])
+    if found is None:
         raise HTTPException(404)
+    content, kind = found
     headers = {"content-type": kind, "cache-control": "public, max-age=300"}
-    return protect(accounts, request, Response(path.read_bytes(), headers=headers))
+    return protect(accounts, request, Response(content, headers=headers))
 
 
 async def _theme(accounts: IdentityProvider, request: Request) -> Response:

@@ -177,9 +177,10 @@ async def _totp_page(visit: Visit, error: AccountError | None = None) -> Respons
     if found is None:
         return visit.redirect(ACCOUNT)
     secret, uri = found
+    picture = await visit.accounts.workers.sign(_picture, uri)
     grouped = " ".join(secret[place : place + 4] for place in range(0, len(secret), 4))
     return visit.page(
-        "totp.html", error.status if error else 200, error=error, secret=grouped, picture=_picture(uri)
+        "totp.html", error.status if error else 200, error=error, secret=grouped, picture=picture
     )
 
 
