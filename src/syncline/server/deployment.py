@@ -111,7 +111,7 @@ class Deployment:
                 secrets,
                 read_data_key(environment),
                 environment,
-                partial(check_key, key=admin_key),
+                lambda key: check_key(key, admin_key) or self._key_ring.may_administer(key),
             )
             self.accounts.use(self.release.app)
             self._accept_tokens(self.release.app)
