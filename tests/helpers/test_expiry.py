@@ -113,10 +113,14 @@ def test_mistakes_are_named_when_the_class_is_made() -> None:
         class Short(Document, ttl=timedelta(0)):
             text: str
 
+        assert Short
+
     with pytest.raises(SetupError, match="Unknown: ttl names `end`, which is no field"):
 
         class Unknown(Document, ttl="end"):
             ends: datetime
+
+        assert Unknown
 
     with pytest.raises(SetupError, match='Slow: ttl="ends" needs an index that begins with the field'):
 
@@ -125,3 +129,5 @@ def test_mistakes_are_named_when_the_class_is_made() -> None:
             text: str
 
             by_text = Index("text", "ends")
+
+        assert Slow

@@ -22,21 +22,27 @@ class ProcessRunner:
     def __init__(self, host: ActionHost) -> None:
         self._host = host
         self._workers = Workers()
-        self._used = False  # False -> True: the first action in a process
+        self._wanted = False  # False -> True: warm(), or the first action in a process
 
     @property
     def count(self) -> int:
         """How many processes there may be."""
         return self._host.node.settings.limits.process_workers or processors()
 
-    def on_release(self) -> None:
-        """Have a worker ready with the new code, if any was ever used."""
-        if self._used:
-            release = self._host.node.release
+    def warm(self) -> None:
+        """Have a worker ready, if the release has actions for one."""
+        release = self._host.node.release
+        if release.folder is not None and any(item.options.process for item in release.registry):
+            self._wanted = True
             setup = self._setup(release)
             threading.Thread(
                 target=self._workers.warm, args=(setup, release.number), name="syncline-warm", daemon=True
             ).start()
+
+    def on_release(self) -> None:
+        """Have a worker ready with the new code, if any ever was."""
+        if self._wanted:
+            self.warm()
 
     def close(self) -> None:
         self._workers.close()
@@ -45,7 +51,7 @@ class ProcessRunner:
         """Run an action to its end on this thread."""
         node, run = self._host.node, job.run
         release = node.release
-        self._used = True
+        self._wanted = True
         worker = self._workers.take(self._setup(release), release.number)
         job.stop = worker.kill
         if job.answered:  # Its time was up, or it was cancelled, before there was something to kill.

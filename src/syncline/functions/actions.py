@@ -136,6 +136,10 @@ class ActionRunner:
             self._loop.close()
         return ended
 
+    def warm(self) -> None:
+        """Have a process ready before the first action wants one."""
+        self._processes.warm()
+
     def on_release(self) -> None:
         """New code is in force."""
         self._processes.on_release()

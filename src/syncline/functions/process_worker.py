@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
+import sys
 import threading
 import traceback
 from datetime import datetime
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from typing import Any
 
 from syncline.files import FilePlace, FileService
 from syncline.kernel.clock import SystemClock
@@ -29,11 +33,14 @@ from .run import Run, RunSettings
 from .system import system_definitions
 from .variables import Environment
 
+_PR_SET_PDEATHSIG = 1
+
 
 def main(pipe: Connection, lifeline: Connection) -> None:
     """Entry of the process. Ends when the server lets go of the pipe, or of the lifeline."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is for the server to deal with.
     threading.Thread(target=_die_with_the_server, args=(lifeline,), daemon=True).start()
+    _be_killed_with_the_server()
     try:
         setup = pipe.recv()
         registry = _load(setup)
@@ -45,6 +52,18 @@ def main(pipe: Connection, lifeline: Connection) -> None:
             pipe.send(_run(work, registry, setup, pipe))
     except (EOFError, OSError):
         return
+
+
+def _be_killed_with_the_server() -> None:
+    """For code that never lets go of the interpreter: the thread with the lifeline does not run then (Linux)."""
+    server: Any = getattr(forkserver, "_forkserver")  # noqa: B009 - the checkers do not know it, and there is no other way
+    alive = getattr(server, "_forkserver_alive_fd", None)
+    if alive is not None:
+        # Held by each process of the pool, it would keep the fork server waiting for the last of them.
+        server._forkserver_alive_fd = None
+        os.close(alive)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _die_with_the_server(lifeline: Connection) -> None:

@@ -84,7 +84,7 @@ def on_change(cls: type[D], /) -> Callable[[Callable[[MutationCtx, Change[D]], N
     It runs at once, in the same transaction and without the rules of tables. If it raises, the change that it was run for is
     undone, and the error goes on to whoever made it. Triggers of a class run in the order in which they are declared.
     """
-    if not isinstance(cast("object", cls), type) or not issubclass(cls, Document):
+    if not isinstance(found := cast("object", cls), type) or not issubclass(found, Document):
         raise SetupError(f"@on_change takes a document class, got {cls!r}", "for example @on_change(Message)")
     return lambda fn: Trigger(cls, fn)
 

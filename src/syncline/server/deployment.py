@@ -207,6 +207,7 @@ class Deployment:
             self.verification.revocations.revoke_session, lambda: self._accept_tokens(self.release.app)
         )
         self.jobs.begin()
+        self.engine.actions.warm()
         self._web.keeper.start()
         self._imports.start()
         self._tick()
