@@ -68,6 +68,9 @@ FIRST = [
     "rows.count()",
     "[item.name for item in run(items.list_items)]",
     "type(run(items.list_items)[0]) is Item",
+    "for name in 'cd': run(items.put, name=name) and print(db.query(Item).count())",
+    "for item in db.query(Item).where(count=0): new = run('items:put', name=item.name * 2)",
+    "[item.name for item in db.query(Item)]",
     "run(items.clear)",
     "db.query(Item).first()",
     "db.query(Item)",
@@ -80,13 +83,27 @@ SAID = """3
   'b',
 ]
 True
-2
+3
+4
+[
+  'a',
+  'b',
+  'c',
+  'd',
+  'cc',
+  'dd',
+]
+6
 a query; nothing is read yet: end it with .take(10), .all(), .first() or .count()
 """
 
 
 def test_each_statement_reads_what_the_one_before_has_written(folder: Path) -> None:
-    assert shell(folder, *FIRST) == (0, SAID, "[LOG] 'putting' 'a'\n[LOG] 'putting' 'b'\n")
+    assert shell(folder, *FIRST) == (
+        0,
+        SAID,
+        "".join(f"[LOG] 'putting' '{name}'\n" for name in ("a", "b", "c", "d", "cc", "dd")),
+    )
 
 
 def test_beside_a_server_functions_run_in_it_and_reads_see_its_data(folder: Path) -> None:

@@ -130,8 +130,15 @@ class ShellData:
     def run(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a function of the application, or a path such as "messages:send", and return its result.
 
-        A running server does it; otherwise this process. What fails raises FunctionError.
+        A running server does it; otherwise this process. What fails raises FunctionError. Reads behind it, in the same
+        statement too, see what it wrote.
         """
+        try:
+            return self._run(function, args, kwargs)
+        finally:
+            self.end_statement()
+
+    def _run(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         path = function if isinstance(function, str) else self._path(function)
         kind = self._viewed.registry.find(path, None, self._caller).kind.value.lower()
         bound = self._functions.find(function, kind)
