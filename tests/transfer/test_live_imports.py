@@ -277,3 +277,43 @@ def test_a_key_for_reading_exports_and_neither_imports_nor_sees_secrets(tmp_path
             assert refused["errorData"]["code"] == "forbidden"
         body = {"path": "_system/cli/tableData", "args": {"table": "users", "paginationOpts": page}}
         assert ask(server, "POST", "/api/query", body, key).json()["status"] == "success"
+
+
+def test_imported_documents_are_counted_and_found_by_their_vectors(tmp_path: Path) -> None:
+    schema = """
+        from syncline import Aggregate, Document, VectorIndex
+
+        class Item(Document):
+            name: str
+            size: int
+            embedding: list[float] | None = None
+
+            by_name = Aggregate("size", by=("name",))
+            nearest = VectorIndex("embedding", dimensions=3)
+    """
+    functions = """
+        from syncline import QueryCtx, query
+        from .schema import Item
+
+        @query
+        def total(ctx: QueryCtx) -> float | None:
+            return ctx.db.sum(Item.by_name)
+
+        @query
+        def near(ctx: QueryCtx) -> list[str]:
+            found = ctx.db.query(Item).nearest(Item.nearest, [1.0, 0.0, 0.0], limit=1)
+            return [item.name for item in found.all()]
+    """
+    with running(tmp_path / "app", {"__init__": "", "schema": schema, "items": functions}) as server:
+        first = [
+            {"_id": document_id(10_321, 1), "name": "a", "size": 3, "embedding": [0.0, 1.0, 0.0]},
+            {"_id": document_id(10_321, 2), "name": "b", "size": 4, "embedding": [0.9, 0.1, 0.0]},
+        ]
+        perform(server, upload(server, lines(first).encode(), "requireEmpty", "jsonLines", "items"))
+        assert (server.value("query", "items:total"), server.value("query", "items:near")) == (7.0, ["b"])
+        second = [
+            {"name": "c", "size": 1, "embedding": [1.0, 0.0, 0.0]},
+            {"name": "d", "size": 1, "embedding": [0.0, 0.0, 1.0]},
+        ]
+        perform(server, upload(server, lines(second).encode(), "replace", "jsonLines", "items"))
+        assert (server.value("query", "items:total"), server.value("query", "items:near")) == (2.0, ["c"])
