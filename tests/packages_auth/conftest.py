@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from support.browser import CHROMIUM, PATIENCE, Windows
-from support.todo import PACKAGE, TODO, TodoServer, npm
+from support.todo import EXAMPLE, PACKAGE, TodoServer, npm
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def todo(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TodoServer]:
-    npm(TODO, "build")
+    npm(EXAMPLE, "build")
     server = TodoServer(tmp_path_factory.mktemp("todo"))
     server.start()
     yield server

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 
 from support.browser import PATIENCE, Windows
 from support.sockets import SyncSocket
-from support.todo import TODO, Person, TodoServer
+from support.todo import EXAMPLE, Person, TodoServer
 
 pytestmark = pytest.mark.browser
 
@@ -139,6 +139,6 @@ def test_a_restart_of_the_server_signs_nobody_out(todo: TodoServer, windows: Win
 def test_the_examples_own_tests_pass() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"],
-        cwd=TODO, capture_output=True, text=True, check=False,
+        cwd=EXAMPLE, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from support.browser import REPOSITORY, Server, Window
 
-TODO = REPOSITORY / "examples" / "todo"
+EXAMPLE = REPOSITORY / "examples" / "todo"
 PACKAGE = REPOSITORY / "packages" / "auth"
 PASSWORD = "correct horse battery staple"
 
@@ -27,7 +27,7 @@ class TodoServer(Server):
     """The example as a developer runs it, under the name that its cookies are for."""
 
     def __init__(self, data: Path) -> None:
-        super().__init__(TODO, data, command="dev")
+        super().__init__(EXAMPLE, data, command="dev")
         self.site = f"http://localhost:{self.port}"
 
 
