@@ -118,3 +118,11 @@ def test_every_file_of_a_template_names_the_project_and_nothing_of_the_repositor
 def test_the_types_of_a_frontend_are_there_before_a_server_has_run(tmp_path: Path) -> None:
     assert syncline("new", "shop", "--template", "vite", folder=tmp_path).returncode == 0
     assert syncline("codegen", "--check", folder=tmp_path / "shop").returncode == 0
+
+
+def test_the_client_of_the_sign_in_is_imported_as_bundlers_want_it() -> None:
+    files = TEMPLATES["nextjs"].render("shop")
+    sources = {path: content.decode() for path, content in files.items() if path.startswith("web/auth/")}
+    assert {"web/auth/index.ts", "web/auth/nextjs.ts", "web/auth/react.tsx"} <= sources.keys()
+    for path, source in sources.items():
+        assert not re.search(r"""["']\.[^"']*\.js["']""", source), path
