@@ -14,9 +14,11 @@ from support.notes import MODULES
 from support.processes import syncline
 from support.serving import Running, running
 from support.sockets import SyncSocket
-from syncline.kernel.clock import SeededEntropy
+from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.errors import SetupError
+from syncline.server import audit_log
 from syncline.server.admin_keys import FILE, AdminKeys, Scope, create_key, read_keys, remove_key
+from syncline.server.audit_log import AuditLog, read_audit
 
 NOW = 1_800_000_000
 
@@ -142,4 +144,43 @@ def test_the_command_line_makes_lists_and_revokes_keys(tmp_path: Path) -> None:
     again = syncline("keys", "revoke", described["id"], folder=tmp_path)
     assert again.returncode == 1
     assert "see those that are: syncline keys list" in again.stderr
+    events = syncline("audit-log", folder=tmp_path).stdout.splitlines()
+    assert [line.split("  ")[1] for line in events] == ["key created", "key revoked"]
     assert "syncline keys create NAME" in syncline("keys", "list", folder=tmp_path).stderr
+
+
+def test_what_administrators_change_is_recorded_and_what_they_look_at_is_not(server: Running) -> None:
+    data = server.deployment.settings.data
+    id, key = made(data)
+    looked(server)
+    call(server, key, "mutation", "notes:add", text="secret text", list="a")
+    call(server, server.admin_key, "mutation", "notes:add", text="secret text", list="a")
+    call(server, key, "query", "notes:list", list="a")
+    for _ in range(100):
+        call(server, f"{key}0", "query", "notes:list", list="a")
+    server.call(server.deployment._audit.close)  # pyright: ignore[reportPrivateUsage] - all is written then
+    events = read_audit(data, 1000)
+    assert [(event["event"], event.get("key")) for event in events[:2]] == [
+        ("mutation", id),
+        ("mutation", "first"),
+    ]
+    assert events[0]["function"] == "notes:add"
+    assert [event["event"] for event in events[2:]] == ["key refused"] * 60
+    assert events[2]["address"] == "127.0.0.1"
+    text = (data / "audit.log").read_text()
+    assert "secret text" not in text
+    assert key.rpartition("_")[2] not in text
+    assert (data / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_audit_log_is_bounded_and_shows_its_newest_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_log, "_BYTES", 1000)
+    for number in range(50):
+        audit = AuditLog(tmp_path, FakeClock())
+        audit.record("happened", {"number": number, "nothing": None})
+        audit.close()
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 2500
+    assert [event["number"] for event in read_audit(tmp_path, 3)] == [47, 48, 49]
+    assert "nothing" not in read_audit(tmp_path, 1)[0]

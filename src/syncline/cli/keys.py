@@ -12,6 +12,8 @@ import click
 from .options import data_option, json_option, settings_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from syncline.server.admin_keys import StoredKey
 
 _DAY = 24 * 3600
@@ -56,6 +58,7 @@ def create(
     instance = instance_name(load_admin_key(data, os.environ, entropy))
     expires = None if days is None else now + days * _DAY
     key, text = create_key(data, instance, name, scope, expires, now, entropy)
+    _note(data, "key created", key)
     if as_json:
         click.echo(msgspec.json.encode({**_described(key), "key": text}).decode())
         return 0
@@ -95,7 +98,9 @@ def revoke(id: str, **flags: object) -> int:
     """Withdraw a key. Connections that were opened with it are closed within two seconds."""
     from syncline.server.admin_keys import remove_key
 
-    key = remove_key(settings_of(flags).data, id)
+    data = settings_of(flags).data
+    key = remove_key(data, id)
+    _note(data, "key revoked", key)
     click.echo(f"the key {key.id} ({key.name}) is good for nothing from now on", err=True)
     return 0
 
@@ -114,4 +119,36 @@ def _day(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-COMMANDS = (keys,)
+def _note(data: Path, event: str, key: StoredKey) -> None:
+    from syncline.kernel.clock import SystemClock
+    from syncline.server.audit_log import AuditLog
+
+    audit = AuditLog(data, SystemClock())
+    audit.record(event, {"key": key.id, "name": key.name, "scope": key.scope})
+    audit.close()
+
+
+@click.command("audit-log", short_help="What administrators did.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=100, metavar="N", help="So many events (default: 100)."
+)
+@json_option
+@data_option
+def audit_log(limit: int, as_json: bool, **flags: object) -> int:
+    """Print what holders of admin keys changed, which keys were made, withdrawn and refused; the newest last."""
+    import msgspec
+
+    from syncline.server.audit_log import read_audit
+
+    for event in read_audit(settings_of(flags).data, limit):
+        if as_json:
+            click.echo(msgspec.json.encode(event).decode())
+        else:
+            facts = "  ".join(
+                f"{name}={value}" for name, value in event.items() if name not in ("at", "event")
+            )
+            click.echo(f"{str(event.get('at', ''))[:19]:<19}  {event.get('event')!s:<12}  {facts}")
+    return 0
+
+
+COMMANDS = (keys, audit_log)

@@ -57,7 +57,7 @@ class Callers:
             self._resolve_header(request, authorization, then)
         elif b"adminKey=" in request.url:
             query = request.url.partition(b"?")[2].decode("latin-1")
-            then(*self._admin(parse_qs(query).get("adminKey", [""])[-1]))
+            then(*self._admin(request, parse_qs(query).get("adminKey", [""])[-1]))
         else:
             then(ANONYMOUS, None)
 
@@ -78,7 +78,7 @@ class Callers:
         credential = credential.strip()
         match scheme.lower():
             case "convex":
-                then(*self._admin(credential))
+                then(*self._admin(request, credential))
             case "bearer" if 0 < len(credential) <= TOKEN_BYTES:
                 self._services.verify_user(credential, lambda verdict: self._verified(request, verdict, then))
             case "bearer":
@@ -92,11 +92,11 @@ class Callers:
                     'the header Authorization must be "Bearer TOKEN" or "Convex ADMIN_KEY"',
                 )
 
-    def _admin(self, credential: str) -> tuple[Caller, Verified | None]:
+    def _admin(self, request: Request, credential: str) -> tuple[Caller, Verified | None]:
         """The holder of an admin key `NAME|SECRET`, or of `NAME|SECRET:IDENTITY` acting as that user."""
         name, bar, rest = credential.partition("|")
         secret, colon, encoded = rest.partition(":")
-        grant = self._services.admin_grant(f"{name}{bar}{secret}")
+        grant = self._services.admin_grant(f"{name}{bar}{secret}", request.connection.address)
         if grant is None:
             raise Refusal(
                 403,

@@ -52,6 +52,8 @@ class Caller:
     backend: bool = False
     #: An admin whose key is good for looking only: no mutations, no actions, no secrets.
     read_only: bool = False
+    #: The id of an admin's key, if it is not the first one.
+    admin_key: str | None = None
 
     @property
     def trust(self) -> int:

@@ -63,7 +63,7 @@ class AdminKeys:
         expires_ns = None if key.expires is None else key.expires * 10**9
         if expires_ns is not None and now_ns >= expires_ns:
             return None
-        caller = Caller(admin=True, read_only=key.scope == "read")
+        caller = Caller(admin=True, read_only=key.scope == "read", admin_key=id)
         return AdminGrant(caller, Verified(Identity(id, ISSUER), expires_ns, id))
 
 

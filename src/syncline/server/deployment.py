@@ -42,6 +42,7 @@ from syncline.transfer.live_imports import LiveImports
 from .accounts import MAIL_URL, DeploymentAccounts
 from .admin_key import VARIABLE as ADMIN_KEY
 from .admin_key import instance_name, load_admin_key
+from .audit_log import AuditedEngine, AuditLog
 from .console import WORTH_TELLING, Console, counted
 from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
@@ -142,7 +143,8 @@ class Deployment:
         self.live = LiveQueries(self.engine, self._clock, limits)
         self._book = LogBook(limits, self._clock)
         self._observer = Observer(self.live, self._book, console, self._clock, production=redact)
-        engine = ObservedEngine(self.engine, self._observer, self._clock)
+        self._audit = AuditLog(settings.data, self._clock)
+        engine = AuditedEngine(ObservedEngine(self.engine, self._observer, self._clock), self._audit)
         self.jobs = Jobs(self.engine, engine.act, self._clock, limits, self._later)
         self._services = Services(
             live=self.live,
@@ -152,6 +154,7 @@ class Deployment:
             limits=limits,
             check_admin_key=partial(check_key, key=admin_key),
             find_admin_key=self._key_ring.find,
+            on_refused_key=self._audit.refused,
             verify_user=self.verification.verifier,
             revocations=self.verification.revocations,
             redact=redact,
@@ -271,6 +274,7 @@ class Deployment:
         if self._loop is not None:
             self.engine.stop()
         self.verification.close()
+        self._audit.close()
         self.accounts.close()
         self._store.close()
         self.release.modules.close()

@@ -60,12 +60,19 @@ class Services:
     check_admin_key: Callable[[str], bool]
     #: What an admin key other than the first one is good for; None: it is none.
     find_admin_key: Callable[[str], AdminGrant | None] = lambda key: None
+    #: Hears of every key that was none, with the address that it came from, where that is known.
+    on_refused_key: Callable[[str | None], None] = lambda address: None
     verify_user: TokenVerifier = no_providers
     #: Whoever keeps a connection open for a user watches here for the end of the session. None: sessions do not end.
     revocations: Revocations | None = None
     #: Production: clients do not see the texts of failures.
     redact: bool = False
 
-    def admin_grant(self, key: str) -> AdminGrant | None:
+    def admin_grant(self, key: str, address: str | None = None) -> AdminGrant | None:
         """What the holder of an admin key may do; None if it is no admin key."""
-        return AdminGrant(Caller(admin=True)) if self.check_admin_key(key) else self.find_admin_key(key)
+        if self.check_admin_key(key):
+            return AdminGrant(Caller(admin=True))
+        grant = self.find_admin_key(key)
+        if grant is None:
+            self.on_refused_key(address)
+        return grant
