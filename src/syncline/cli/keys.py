@@ -135,7 +135,12 @@ def _note(data: Path, event: str, key: StoredKey) -> None:
 @json_option
 @data_option
 def audit_log(limit: int, as_json: bool, **flags: object) -> int:
-    """Print what holders of admin keys changed, which keys were made, withdrawn and refused; the newest last."""
+    """Print what holders of admin keys changed, which keys were made, withdrawn and refused; the newest last.
+
+    \b
+    syncline audit-log --limit 20
+    syncline audit-log --json
+    """
     import msgspec
 
     from syncline.server.audit_log import read_audit
