@@ -14,7 +14,7 @@ from syncline.kernel.clock import FakeClock
 from syncline.kernel.errors import ArgumentError, DocumentError, SetupError
 from syncline.kernel.identity import Identity
 from syncline.schema import Document, Index, VectorIndex, gte, owned_by, table_of
-from syncline.store import Store, vector_index
+from syncline.store import Store, vectors
 
 CHANCE = random.Random(7)
 
@@ -45,7 +45,7 @@ def database(
 ) -> Iterator[Database]:
     """The ways in which a search is answered."""
     if request.param == "graph":
-        monkeypatch.setattr(vector_index, "GRAPH_ROWS", 2)
+        monkeypatch.setattr(vectors, "GRAPH_ROWS", 2)
     made = Database([table_of(Place)]) if request.param == "no index" else indexed(tmp_path / "data")
     made.late = request.param == "late index"  # type: ignore[attr-defined]  # for `add`
     yield made
@@ -172,7 +172,7 @@ def test_rules_hold(tmp_path: Path) -> None:
 
 
 def test_an_index_is_saved_resumed_and_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector_index, "GRAPH_ROWS", 2)
+    monkeypatch.setattr(vectors, "GRAPH_ROWS", 2)
     database = indexed(tmp_path)
     for number in range(20):
         add(database, f"p{number}", (1, number / 10))
@@ -190,7 +190,7 @@ def test_an_index_is_saved_resumed_and_built(tmp_path: Path, monkeypatch: pytest
 
 
 def test_the_graph_finds_what_comparing_all_finds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector_index, "GRAPH_ROWS", 100)
+    monkeypatch.setattr(vectors, "GRAPH_ROWS", 100)
     with_graph, without = indexed(tmp_path), Database([table_of(Place)])
     points = [(CHANCE.gauss(0, 1), CHANCE.gauss(0, 1)) for _ in range(600)]
     for database in (with_graph, without):
