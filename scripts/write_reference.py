@@ -12,14 +12,15 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "python.m
 GROUPS = {
     "Documents": "Document Id Index SearchIndex VectorIndex Aggregate gt gte lt lte between contains Int64",
     "Access and identity": "owned_by members public_read private Rules Identity",
-    "Functions": "query mutation action route workflow every cron Retry App Cors context sync_context SyncRequest",
+    "Helpers": "RateLimit RateStatus Presence Present Change",
+    "Functions": "query mutation action route workflow every cron on_change migration Retry App Cors context sync_context SyncRequest",
     "Contexts": "QueryCtx MutationCtx ActionCtx SyncActionCtx WorkflowCtx",
     "Pages": "PaginationOptions Page",
     "Search": "highlight blend",
     "Stored by Syncline": "ScheduledJob CronJob WorkflowRun StoredFile",
     "Errors": (
         "SynclineError AppError NotFoundError UniqueError DocumentError ArgumentError SideEffectError LimitError "
-        "OverloadedError UnauthenticatedError ForbiddenError RefusedAddressError StepError"
+        "OverloadedError UnauthenticatedError ForbiddenError RateLimitError RefusedAddressError StepError"
     ),
 }
 #: Without a docstring of its own: explained in the guides.

@@ -233,7 +233,7 @@ def test_a_process_cannot_be_asynchronous(tmp_path: Path) -> None:
     source = """
     from syncline import ActionCtx, action
 
-    @action(process=True)  # type: ignore[call-overload]
+    @action(process=True)
     async def wrong(ctx: ActionCtx) -> None: ...
     """
     with pytest.raises(SetupError, match="wrong is an `async def`, and process=True is for plain functions"):

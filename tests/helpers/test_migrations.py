@@ -152,7 +152,7 @@ def test_a_migration_takes_a_document(tmp_path: Path) -> None:
     class Person(Document):
         name: str
 
-    @migration(Person)  # type: ignore[arg-type]
+    @migration(Person)
     def wrong(ctx: MutationCtx) -> None: ...
     """
     with pytest.raises(SetupError, match="is for functions of a context and a document, got wrong"):

@@ -115,4 +115,4 @@ class Scheduling(RuleBasedStateMachine):
 
 
 TestScheduling = Scheduling.TestCase
-TestScheduling.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
+TestScheduling.settings = settings(max_examples=8, stateful_step_count=15, deadline=None)

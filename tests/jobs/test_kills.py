@@ -126,7 +126,7 @@ def run(folder: Path, seed: int, plans: int, kills: int) -> None:
 
 @pytest.mark.parametrize("seed", [1])
 def test_each_scheduled_mutation_has_its_effect_once(tmp_path: Path, seed: int) -> None:
-    run(tmp_path, seed, plans=2, kills=5)
+    run(tmp_path, seed, plans=1, kills=3)
 
 
 @pytest.mark.long

@@ -176,13 +176,13 @@ JOBS = """
     def wrong(ctx: MutationCtx, what: str) -> None:
         match what:
             case "query":
-                ctx.scheduler.after(1, texts)  # type: ignore[arg-type]
+                ctx.scheduler.after(1, texts)
             case "function":
-                ctx.scheduler.after(1, len)  # type: ignore[arg-type]
+                ctx.scheduler.after(1, len)
             case "argument":
-                ctx.scheduler.after(1, add, text=5)  # type: ignore[arg-type]
+                ctx.scheduler.after(1, add, text=5)
             case "missing":
-                ctx.scheduler.after(1, add)  # type: ignore[call-arg]
+                ctx.scheduler.after(1, add)
             case "negative":
                 ctx.scheduler.after(-1, add, text="x")
             case "nan":
@@ -192,7 +192,7 @@ JOBS = """
             case "naive":
                 ctx.scheduler.at(datetime(2030, 1, 1), add, text="x")
             case "id":
-                ctx.scheduler.cancel(ctx.db.insert(Note(text="", job=None)))  # type: ignore[arg-type]
+                ctx.scheduler.cancel(ctx.db.insert(Note(text="", job=None)))
             case _:
                 raise AssertionError(what)
 """

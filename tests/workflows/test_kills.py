@@ -107,7 +107,7 @@ def run(folder: Path, seed: int, count: int, kills: int) -> None:
 
 
 def test_each_step_is_done_once_whatever_the_moment(tmp_path: Path) -> None:
-    run(tmp_path, seed=1, count=10, kills=3)
+    run(tmp_path, seed=1, count=6, kills=2)
 
 
 @pytest.mark.long

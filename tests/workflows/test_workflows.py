@@ -346,7 +346,7 @@ def test_a_workflow_is_written_with_async_def(tmp_path: Path) -> None:
     source = """
     from syncline import WorkflowCtx, workflow
 
-    @workflow  # type: ignore[arg-type]
+    @workflow
     def wrong(ctx: WorkflowCtx) -> None: ...
     """
     with pytest.raises(SetupError, match="wrong is not an `async def`; workflows are"):
