@@ -30,6 +30,9 @@ from .console import Console, counted
 #: Queries that take longer are worth a line each time; quicker ones only when they fail or print.
 _SLOW_SECONDS = 0.1
 
+#: Modules of Syncline's own functions that applications call without naming them.
+_CHORES = tuple(f"_system/{name}:" for name in ("jobs", "workflows", "progress", "streams", "migrations"))
+
 
 class Observer(EngineListener):
     """The engine's listener in front of `live`. In production it reports failures that nobody expected, and logs."""
