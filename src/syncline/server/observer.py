@@ -31,7 +31,10 @@ from .console import Console, counted
 _SLOW_SECONDS = 0.1
 
 #: Modules of Syncline's own functions that applications call without naming them.
-_CHORES = tuple(f"_system/{name}:" for name in ("jobs", "workflows", "progress", "streams", "migrations"))
+_CHORES = tuple(
+    f"_system/{name}:"
+    for name in ("jobs", "migrations", "progress", "storage", "streams", "transfers", "workflows")
+)
 
 
 class Observer(EngineListener):
@@ -129,9 +132,7 @@ def _who(caller: Caller) -> str:
 
 def _is_chore(call: MutationCall, outcome: Outcome) -> bool:
     """What Syncline does for itself, and what was not done after all, is nobody's business while it goes well."""
-    return isinstance(outcome, Success) and (
-        call.path.startswith(("_system/jobs:", "_system/storage:", "_system/transfers:")) or not call.path
-    )
+    return isinstance(outcome, Success) and (call.path.startswith(_CHORES) or not call.path)
 
 
 def _path_of(token: object) -> str:
