@@ -197,8 +197,17 @@ class Query(Generic[D]):
         return sum([self._transaction.count_keys(*keys) for keys in ranges])
 
     def __iter__(self) -> Iterator[D]:
-        for _position, document in self._found(self._select()):
-            yield document
+        selection = self._select()
+        if selection.plan.sort or len(selection.ranges) != 1:
+            for _position, document in self._found(selection):
+                yield document
+            return
+        # As in `_found`, without positions: they are for merging and for pages.
+        load, descending = self._table.load, bool(self._descending)
+        for row in self._transaction.rows(self._table.number, *selection.ranges[0], descending):
+            document = cast("D", load(row[2], row[3]))
+            if not selection.filters or self._passes(selection, document):
+                yield document
 
     def paginate(self, options: PaginationOptions) -> Page[D]:
         """One page. Live pages keep their end, so that pages neither overlap nor leave gaps as data changes."""

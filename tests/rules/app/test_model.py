@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 from teamwork.schema import Article, Membership, Note, Open, Post, Project, Seat, Secret, Shared, Task, Team
 
 from support.databases import Database, Rollback
@@ -22,6 +23,10 @@ from syncline.schema import table_of
 
 TEAMS = ("red", "green", "blue")
 TABLES: tuple[type[Document], ...] = (Note, Task, Shared, Project, Article, Post, Secret)
+#: What there is from the start.
+FIRST: tuple[type[Document], ...] = (
+    *TABLES, Note, Note, Task, Task, Task, Task, Shared, Shared, Project, Post
+)  # fmt: skip
 REFUSALS = (NotFoundError, ForbiddenError, UnauthenticatedError)
 
 
@@ -63,7 +68,7 @@ class RulesMachine(RuleBasedStateMachine):
         self.members: set[tuple[str, str]] = set()
         self.next = 0
         with self.database.writing() as db:
-            for cls in (*TABLES, *TABLES):
+            for cls in FIRST:
                 self._insert(db, cls, data.draw(fields_of(cls, self.teams)), None)
             for team in self.teams:
                 self._toggle(db, data.draw(st.sampled_from(USERS)), team)
@@ -294,4 +299,11 @@ class RulesMachine(RuleBasedStateMachine):
 
 
 TestRules = RulesMachine.TestCase
-TestRules.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestRules.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+
+
+@pytest.mark.long
+def test_rules_for_longer() -> None:
+    run_state_machine_as_test(
+        RulesMachine, settings=settings(max_examples=300, stateful_step_count=40, deadline=None)
+    )
