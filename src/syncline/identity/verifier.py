@@ -22,7 +22,7 @@ from .key_sets import PublicKey
 from .key_sources import Found
 from .revocations import Revocations
 from .tokens import BadTokenError, Token, take_apart
-from .verdicts import Rejected, Verdict, Verified
+from .verdicts import Rejected, Verdict, Verified, no_providers
 
 Done = Callable[[Verdict], None]
 
@@ -74,6 +74,9 @@ class Verifier:
         return len(self._known)
 
     def __call__(self, token: str, done: Done, /) -> None:
+        if not self._issuers:
+            no_providers(token, done)
+            return
         digest = blake2b(token.encode(errors="replace"), digest_size=16).digest()
         known = self._known.get(digest)
         if known is not None:
@@ -131,8 +134,6 @@ class Verifier:
 
     def _no_provider(self, name: str) -> str:
         text = "No auth provider found matching the given token"
-        if not self._issuers:
-            return f"{text}: this deployment has no auth providers configured."
         if self._redact:
             return f"{text}."
         if name in self._issuers:
