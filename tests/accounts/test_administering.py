@@ -93,11 +93,16 @@ def test_commands_need_the_admin_key(house: House, credential: str | None) -> No
 
 
 def test_every_command_answers_nonsense_with_a_refusal(house: House) -> None:
+    nonsense: dict[str, Any] = {
+        "user": 7,
+        "users": 7,
+        "email": [],
+        "pattern": None,
+        "webhook": 1,
+        "delivery": "x",
+    }
     for command in COMMANDS:
-        for args in (
-            {},
-            {"user": 7, "users": 7, "email": [], "pattern": None, "webhook": 1, "delivery": "x"},
-        ):
+        for args in (dict[str, Any](), nonsense):
             try:
                 json.dumps(house.do(administer, command, args, "tester"))
             except AccountError as error:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pyotp
 import pytest
+from pyotp.totp import TOTP
 
 from support.authenticator import Authenticator
 from support.houses import CHEAP, PASSWORD, House, Visitor
@@ -15,12 +15,12 @@ from syncline.accounts import audit
 from syncline.auth import Accounts, EmailCode, Passkey
 
 
-def turn_on(house: House, visitor: Visitor) -> tuple[pyotp.TOTP, list[str]]:
+def turn_on(house: House, visitor: Visitor) -> tuple[TOTP, list[str]]:
     """Set up an authenticator app; the backup codes."""
     page = visitor.get("/auth/account/totp").text
     found = re.search(r"<code>([A-Z2-7 ]+)</code>", page)
     assert found
-    totp = pyotp.TOTP(found[1].replace(" ", ""))
+    totp = TOTP(found[1].replace(" ", ""))
     codes = visitor.submit("/auth/account/totp", code=totp.at(house.core.now())).text
     return totp, re.findall(r"<code>([a-z2-7-]{19})</code>", codes)
 

@@ -69,7 +69,7 @@ class Person:
         return token
 
     def call(self, token: str) -> Any:
-        body = {"path": "people:me", "args": {}, "format": "json"}
+        body: dict[str, Any] = {"path": "people:me", "args": {}, "format": "json"}
         answer = self.http.post("/api/query", json=body, headers={"authorization": f"Bearer {token}"})
         return answer.json().get("value", answer.status_code)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
-import pyotp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from pyotp.totp import TOTP
 
 from support.browser import OpenWindow, Window
 from support.login_service import LoginService
@@ -79,7 +80,7 @@ def test_a_second_step_follows_the_password(accounts: AccountsServer, open_windo
     page.get_by_role("link", name="Set up an authenticator app").click()
     expect(page.get_by_alt_text("QR")).to_be_visible()
     window.picture("accounts-totp")
-    totp = pyotp.TOTP(page.locator("code").inner_text().replace(" ", ""))
+    totp = TOTP(page.locator("code").inner_text().replace(" ", ""))
     page.get_by_label("Then enter the code").fill(totp.now())
     page.get_by_role("button", name="Turn on").click()
     codes = page.locator(".codes li").all_inner_texts()
@@ -103,7 +104,7 @@ def test_a_passkey_is_added_and_signs_in(accounts: AccountsServer, open_window: 
     page = window.page
     # The device would offer its passkey by itself as soon as the page is there, or a moment after the click.
     page.add_init_script("PublicKeyCredential.isConditionalMediationAvailable = async () => false")
-    devtools = page.context.new_cdp_session(page)
+    devtools: Any = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     options = {
         "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
