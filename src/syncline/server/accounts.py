@@ -121,12 +121,16 @@ class DeploymentAccounts:
             self._revoke(provider.issuer, session)
 
     def _ended(self, sessions: list[str]) -> None:
-        """On any thread."""
+        """On any thread. On the loop's at once: who is told that a session has ended must find it ended."""
         provider, loop = self.provider, self._loop
         if provider is None or loop is None:
             return
+        here = _is_running(loop)
         for session in sessions:
-            loop.call_soon_threadsafe(self._revoke, provider.issuer, session)
+            if here:
+                self._revoke(provider.issuer, session)
+            else:
+                loop.call_soon_threadsafe(self._revoke, provider.issuer, session)
 
     def _keys(self) -> None:
         if self._loop is not None:
@@ -216,6 +220,14 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
             f"the environment variable {TRUSTED_PROXIES} cannot be read: {error}",
             "it lists networks, for example 10.0.0.0/8",
         ) from None
+
+
+def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this is the loop's thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
 
 
 def _nothing(issuer: str, session: str) -> None:
