@@ -10,6 +10,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bench.report import Budget, Figure, Report, number
@@ -132,7 +133,7 @@ def aggregates(settings: Settings, report: Report) -> None:
         for _ in range(WRITES):
             writes += _times(lambda: bench.write([_sale(Sale, chance)]), 1)
             for name, ask in (("teams", _totals), ("month", _month), ("years", _years)):
-                reads[name] += _times(lambda ask=ask: bench.read(ask), 1)  # type: ignore[misc]
+                reads[name] += _times(partial(bench.read, ask), 1)
             after = _count(bench)
             assert after == before + 1 or not before, "the dashboard lags behind"
             before = after

@@ -89,7 +89,11 @@ class Bench:
         self._fill()
         self._reader = self._store.reader()
         self._ts = self._reader.begin()
-        self._encode = {cls: ResultCodec(list[cls]).encode for cls in (Owned, Plain, Common)}  # type: ignore[valid-type]
+        self._encode: dict[type[Document], Callable[[object], bytes]] = {
+            Owned: ResultCodec(list[Owned]).encode,
+            Plain: ResultCodec(list[Plain]).encode,
+            Common: ResultCodec(list[Common]).encode,
+        }
 
     def close(self) -> None:
         self._reader.close()
@@ -105,7 +109,7 @@ class Bench:
         caller = Caller(subject)
         guard = Guard(caller, transaction, self._catalog)
         found = ask(DatabaseReader(transaction, self._catalog, guard), caller.identity.subject)
-        self._encode[cls](found)  # type: ignore[index]
+        self._encode[cls](found)
         transaction.read_set()
         took = time.perf_counter() - began
         assert len(found) == LISTED

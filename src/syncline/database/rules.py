@@ -9,7 +9,7 @@ Rules of this file: whoever is in doubt is refused; a row that is hidden looks e
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, cast
 
 from syncline.kernel.errors import ForbiddenError, SetupError, UnauthenticatedError
@@ -122,6 +122,10 @@ class Guard:
         if rule is None:
             rule = self._rules[table.number] = _KINDS[type(access)](self, table)
         return rule
+
+    def close(self) -> None:
+        """The transaction is over: rules and guard need not hold each other any more."""
+        self._rules.clear()
 
     @property
     def subject(self) -> str | None:
@@ -323,12 +327,12 @@ class _PredicateRule(TableRule):
         if not self._holds("delete", self._rules.delete, document):
             raise self.forbidden("the caller may not delete this document")
 
-    def _holds(self, name: str, predicate: object, *documents: Document) -> bool:
+    def _holds(self, name: str, predicate: Callable[..., object] | None, *documents: Document) -> bool:
         if predicate is None:
             return False
         if self._context is None:
             self._context = self.guard.context()
-        held: object = predicate(self._context, *documents)  # type: ignore[operator]
+        held = predicate(self._context, *documents)
         if held is True or held is False:
             return held
         raise SetupError(
