@@ -127,11 +127,20 @@ class QueryCtx(_Ctx[TransactionRun]):
         before = run.enter(definition)
         try:
             # An internal function is an entry point of its own: for all that it calls no rules hold.
-            result = definition.fn(ctx(run, self._restricted and not definition.internal), **values)
+            inner = ctx(run, self._restricted and not definition.internal)
+            try:
+                result = definition.fn(inner, **values)
+            finally:
+                release(inner)
         finally:
             run.path = before
         definition.result.encode(result)
         return result
+
+
+def release(ctx: QueryCtx) -> None:
+    """The function that `ctx` was for has ended. Without it, a transaction and its database would hold each other."""
+    ctx._db = None
 
 
 class _Asking:
@@ -175,7 +184,11 @@ class MutationCtx(QueryCtx):
 
     def _fire(self, trigger: Trigger[Any], change: Change[Any]) -> None:
         with trigger.entered(self._run):
-            trigger(MutationCtx(self._run, restricted=False), change)
+            inner = MutationCtx(self._run, restricted=False)
+            try:
+                trigger(inner, change)
+            finally:
+                release(inner)
 
     @property
     def scheduler(self) -> Scheduler:

@@ -10,7 +10,7 @@ from syncline.kernel.clock import SystemClock
 from syncline.kernel.errors import ArgumentError, LimitError, ResultError, SynclineError
 from syncline.store import QueryInterrupted
 
-from .contexts import MutationCtx, QueryCtx
+from .contexts import MutationCtx, QueryCtx, release
 from .current import transactions
 from .deadline import DeadlineInterrupt
 from .failures import application_frames, make_failure, new_request_id, request_id_for
@@ -80,6 +80,11 @@ def _attempt(run: TransactionRun, kwargs: dict[str, object]) -> bytes:
         return deadline.run(execution.limits.run_seconds, definition.label, _body, run, ctx, kwargs)
     finally:
         del transactions[ident]
+        # Nothing of a run may hold on to itself: what it read and wrote goes now, and not when garbage is collected.
+        release(ctx)
+        if run.guard is not None:
+            run.guard.close()
+            run.guard = None
 
 
 def _body(run: TransactionRun, ctx: QueryCtx, kwargs: dict[str, object]) -> bytes:

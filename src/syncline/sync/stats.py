@@ -85,6 +85,6 @@ def _rerun(
 ) -> Rerun:
     for index_id, key, _offsets in changes:
         for item in () if read_set is None else read_set.ranges:
-            if item.index_id == index_id and item.start <= key < item.stop:
+            if item.index_id == index_id and item.includes(key):
                 return Rerun(path, args, ts, index_id, key)
     return Rerun(path, args, ts, None, b"")
