@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from support.databases import Database, Rollback
 from syncline import Aggregate, Document, Id, Index, between, gt, gte, lt, owned_by
-from syncline.database import DatabaseReader
+from syncline.database import DatabaseReader, ReadSet
 from syncline.database.aggregate_building import find_wrong_aggregates
 from syncline.kernel.identity import Identity
 from syncline.schema import table_of
@@ -264,21 +264,24 @@ class AggregatesMachine(RuleBasedStateMachine):
     def stale(self, items: list[Fields], team: str, low: int) -> None:
         """If a number changes, a commit since touched the read set."""
 
-        def read() -> list[object]:
-            with self.database.reading() as db:
-                return [
-                    db.count(Payment.amounts, team=team),
-                    db.sum(Payment.amounts, team=team, day=gte(low)),
-                    db.min(Payment.units_of, user_id="ann"),
-                    db.groups(Payment.amounts, team=team),
-                ]
+        questions: list[Callable[[DatabaseReader], object]] = [
+            lambda db: db.count(Payment.amounts, team=team),
+            lambda db: db.sum(Payment.amounts, team=team, day=gte(low)),
+            lambda db: db.min(Payment.units_of, user_id="ann"),
+            lambda db: db.groups(Payment.amounts, team=team),
+        ]
 
-        before = read()
-        read_set = self.database.read_set
+        def read(question: Callable[[DatabaseReader], object]) -> tuple[object, ReadSet]:
+            with self.database.reading() as db:
+                value = question(db)
+            return value, self.database.read_set
+
+        before = [read(question) for question in questions]
         seen = len(self.database.records)
         self.insert(items, [])
-        if read() != before:
-            assert any(read_set.overlaps(record) for record in self.database.records[seen:])
+        for question, (value, read_set) in zip(questions, before, strict=True):
+            if read(question)[0] != value:
+                assert any(read_set.overlaps(record) for record in self.database.records[seen:])
 
     @invariant()
     def rows_are_those_that_would_be_built(self) -> None:
