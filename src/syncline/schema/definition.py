@@ -142,7 +142,7 @@ def _take_indexes(cls: str, namespace: Mapping[str, Any], fields: Mapping[str, o
         value.bind(cls, name)
         _check_index(cls, value, fields)
         for other in indexes:
-            if other.fields == value.fields and other.each == value.each:
+            if value.repeats(other):
                 raise SetupError(
                     f"{cls}.{name} is the same index as {cls}.{other.name}", "remove one of them"
                 )
