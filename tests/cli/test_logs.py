@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.applications import write_application
-from support.processes import SYNCLINE, ServerProcess, environment, serving, syncline
+from support.processes import SYNCLINE, environment, serving, syncline
 
 FUNCTIONS = """
 from syncline import ActionCtx, AppError, Document, MutationCtx, QueryCtx, action, mutation, query
@@ -36,26 +36,23 @@ async def fail(ctx: ActionCtx) -> None:
 
 
 @pytest.fixture(scope="module", params=["dev", "start"])
-def server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ServerProcess]:
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("logs")
     write_application(folder, notes=FUNCTIONS)
-    with serving(folder, request.param) as server:
+    with serving(folder, request.param):
         for arguments in (["notes:add", '{"text": "milk"}'], ["notes:count"], ["notes:fail"]):
             syncline("run", *arguments, folder=folder)
-        server.folder = folder  # type: ignore[attr-defined]  # for the tests below
-        yield server
+        yield folder
 
 
-def logs(server: ServerProcess, *arguments: str) -> list[dict[str, Any]]:
-    done = syncline("logs", "--json", *arguments, folder=server.folder)  # type: ignore[attr-defined]
+def logs(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    done = syncline("logs", "--json", *arguments, folder=folder)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_calls_of_every_kind_are_shown_in_order(server: ServerProcess) -> None:
-    add, count, fail = logs(server)
+def test_calls_of_every_kind_are_shown_in_order(folder: Path) -> None:
+    add, count, fail = logs(folder)
     assert [(entry["kind"], entry["function"], entry["caller"]) for entry in (add, fail)] == [
         ("mutation", "notes:add", "Admin"),
         ("action", "notes:fail", "Admin"),
@@ -80,19 +77,18 @@ def test_calls_of_every_kind_are_shown_in_order(server: ServerProcess) -> None:
     ],
     ids=" ".join,
 )
-def test_filters_choose(server: ServerProcess, arguments: list[str], functions: list[str]) -> None:
-    assert [entry["function"] for entry in logs(server, *arguments)] == functions
+def test_filters_choose(folder: Path, arguments: list[str], functions: list[str]) -> None:
+    assert [entry["function"] for entry in logs(folder, *arguments)] == functions
 
 
-def test_people_read_columns(server: ServerProcess) -> None:
-    done = syncline("logs", folder=server.folder)  # type: ignore[attr-defined]
+def test_people_read_columns(folder: Path) -> None:
+    done = syncline("logs", folder=folder)
     text = done.stdout
     assert "  mutation  notes:add" in text and "            [LOG] 'adding' 'milk'\n" in text
     assert "ValueError: out of ink  [" in text
 
 
-def test_following_goes_on(server: ServerProcess) -> None:
-    folder: Path = server.folder  # type: ignore[attr-defined]
+def test_following_goes_on(folder: Path) -> None:
     command = [SYNCLINE, "logs", "--follow", "--json"]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True

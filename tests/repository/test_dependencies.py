@@ -70,5 +70,12 @@ def test_every_dependency_is_imported_and_every_import_is_declared() -> None:
         for alias in node.names
     } - {"syncline", "", *sys.stdlib_module_names, *NEWER_STANDARD_LIBRARY}
     names = {IMPORTED_AS.get(requirement.name, requirement.name) for requirement in declared()}
-    optional = {"PIL", "a2wsgi", "boto3", "botocore", "pydantic", "pytest"}  # the application's own, if it has them
+    optional = {
+        "PIL",
+        "a2wsgi",
+        "boto3",
+        "botocore",
+        "pydantic",
+        "pytest",
+    }  # the application's own, if it has them
     assert imported - optional == names - READ_BY_ZONEINFO

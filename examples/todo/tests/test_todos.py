@@ -1,10 +1,10 @@
 """What is whose, tested with the real engine on an empty database in memory."""
 
 import pytest
+from backend import todos
+
 from syncline import AppError, NotFoundError, UnauthenticatedError
 from syncline.testing import Backend
-
-from backend import todos
 
 
 def texts(user) -> list[str]:
