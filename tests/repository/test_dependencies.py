@@ -75,7 +75,9 @@ def test_every_dependency_is_imported_and_every_import_is_declared() -> None:
         "a2wsgi",
         "boto3",
         "botocore",
+        "numpy",
         "pydantic",
         "pytest",
+        "usearch",
     }  # the application's own, if it has them
     assert imported - optional == names - READ_BY_ZONEINFO
