@@ -51,7 +51,9 @@ def make_failure(
         error = problem
     expected = data is not None
     # Nobody reads where an expected error was raised in production, and there may be many.
-    frames = application_frames(error.__traceback__) if raised_by_function and not (expected and redact) else ()
+    frames = (
+        application_frames(error.__traceback__) if raised_by_function and not (expected and redact) else ()
+    )
     shown = "" if expected or not raised_by_function else _traceback(error)
     captured = [] if lines is None else lines
     if redact:
