@@ -6,11 +6,13 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from syncline.accounts import AUDIENCE, AccountError, AccountSettings, IdentityProvider, uses_accounts
+import syncline.accounts as accounts
+from syncline.accounts import AUDIENCE, AccountSettings, uses_accounts
 from syncline.functions import App, load_application
 from syncline.identity import Issuer, KeySet, LocalKeys
 from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
@@ -21,6 +23,9 @@ from syncline.store.folder import FolderLock, make_folder
 from .data_key import read_data_key
 from .secret_key import open_secrets
 from .settings import Mode, Settings
+
+if TYPE_CHECKING:
+    from syncline.accounts import IdentityProvider
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
@@ -64,7 +69,7 @@ class DeploymentAccounts:
             return
         wanted = account_settings(self._settings, self._mode, app, self._environment)
         if self.provider is None:
-            self.provider = IdentityProvider.open(
+            self.provider = accounts.IdentityProvider.open(
                 self._settings.data, wanted, self._clock, self._box, self._data_key
             )
             self.provider.check_admin = self._check_admin
@@ -152,12 +157,12 @@ def administer_here(
     try:
         box = open_secrets(settings.data, environment, SystemEntropy())
         wanted = account_settings(settings, Mode.DEV, release.app, environment)
-        provider = IdentityProvider.open(
+        provider = accounts.IdentityProvider.open(
             settings.data, wanted, SystemClock(), box, read_data_key(environment)
         )
         try:
             return provider.administer(command, args, "command line")
-        except AccountError as error:
+        except accounts.AccountError as error:
             text = provider.core.pages.texts.get("en", error.text, app=wanted.name, **error.values)
             raise SetupError(f"{command}: {text}") from None
         finally:
