@@ -160,7 +160,9 @@ def _read_url(value: object, folder: Path, where: str) -> str:
 
 def _read_storage(value: object, folder: Path, where: str) -> str:
     if not isinstance(value, str) or not value.startswith("s3://"):
-        raise SetupError(f"{where} is {value!r}; it must be the address of a bucket", 'for example "s3://bucket/prefix"')
+        raise SetupError(
+            f"{where} is {value!r}; it must be the address of a bucket", 'for example "s3://bucket/prefix"'
+        )
     return value
 
 
