@@ -154,7 +154,7 @@ def search(settings: Settings, report: Report) -> None:
         engine.write([Article(channel=f"c{chance.randrange(20)}", body=text()) for _ in range(1_000)])
         engine.catch_up()
     rare = [word for word, count in seen.items() if 100 <= count <= DOCUMENTS // 50]
-    common = [word for word, count in seen.most_common(8)]
+    common = [word for word, _ in seen.most_common(8)]
     kinds: dict[str, list[tuple[str, dict[str, str]]]] = {
         "rare": [(f"{chance.choice(rare)} ", {}) for _ in range(SEARCHES)],
         "two rare": [(f"{chance.choice(rare)} {chance.choice(rare)} ", {}) for _ in range(SEARCHES)],

@@ -70,6 +70,7 @@ def test_public_functions_are_described_with_their_docstrings(description: Any) 
     assert described["description"].startswith("All titles unless one is given.")
     assert described["operationId"] == "gallery_list"
     assert "/api/run/gallery/secret" not in description["paths"]
+    assert not [path for path in description["paths"] if "_system" in path]
     assert "Not for clients." not in str(description)
 
 

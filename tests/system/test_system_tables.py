@@ -43,5 +43,5 @@ def test_applications_read_them_and_do_not_write_them(database: Database) -> Non
 def test_an_application_cannot_declare_one() -> None:
     with pytest.raises(SetupError, match="names that begin with _ are reserved"):
 
-        class Mine(Document, table="_environment_variables"):
+        class Mine(Document, table="_environment_variables"):  # pyright: ignore[reportUnusedClass] - making it is the test
             name: str

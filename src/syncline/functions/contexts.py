@@ -140,7 +140,7 @@ class QueryCtx(_Ctx[TransactionRun]):
 
 def release(ctx: QueryCtx) -> None:
     """The function that `ctx` was for has ended. Without it, a transaction and its database would hold each other."""
-    ctx._db = None
+    ctx._db = None  # pyright: ignore[reportPrivateUsage] - of this module, and no business of applications
 
 
 class _Asking:

@@ -33,13 +33,16 @@ _INTRODUCTION: Final = (
 def openapi_document(
     definitions: Iterable[FunctionDefinition], *, title: str, version: str, deployment: str, signed_in: bool
 ) -> Schema:
-    """The OpenAPI 3.1 description of the public ones among `definitions`, in the order of their paths.
+    """The OpenAPI 3.1 description of the application's public functions, in the order of their paths.
 
     `signed_in`: callers must be, unless a function says otherwise.
     """
     writer = SchemaWriter()
     paths: Schema = {}
-    public = sorted((item for item in definitions if not item.internal), key=lambda item: item.path)
+    public = sorted(
+        (item for item in definitions if not item.internal and not item.path.startswith("_system/")),
+        key=lambda item: item.path,
+    )
     for definition in public:
         module, _, name = definition.path.rpartition(":")
         operation = _operation(definition, writer)
