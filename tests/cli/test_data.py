@@ -96,3 +96,26 @@ def test_a_folder_in_use_is_read_beside_its_holder(folder: Path) -> None:
         assert syncline("data", folder=folder).stdout == "  items  2 documents\n"
         done = syncline("export", "--path", "beside.zip", folder=folder)
         assert (done.returncode, done.stdout) == (0, "  beside.zip  2 documents of 1 table\n")
+
+
+def test_one_document_is_shown_changed_and_deleted(folder: Path) -> None:
+    done = syncline("run", "items:add", json.dumps({"name": "plums", "count": 1}), folder=folder)
+    assert done.returncode == 0, done.stderr
+    rows = syncline("data", "items", "--where", 'name="plums"', "--json", folder=folder).stdout
+    id = json.loads(rows)["_id"]
+    assert json.loads(syncline("data", "--id", id, "--json", folder=folder).stdout)["count"] == 1
+    done = syncline("data", "--id", id, "--set", "count=7", "--set", 'name="figs"', "--json", folder=folder)
+    changed = json.loads(done.stdout)
+    assert (changed["_id"], changed["count"], changed["name"]) == (id, 7, "figs")
+    for assignment, said in [
+        ("count=many", "'many' is not JSON. Text needs quotes of its own"),
+        ('count="many"', '`items.count`: expected int, got "many"'),
+        ("cuont=1", "`items` has no field `cuont` (did you mean `count`?)"),
+    ]:
+        done = syncline("data", "--id", id, "--set", assignment, folder=folder)
+        assert done.returncode in (1, 2) and said in done.stderr, done.stderr
+    assert json.loads(syncline("data", "--id", id, "--json", folder=folder).stdout) == changed
+    assert syncline("data", "--id", id, "--delete", folder=folder).stderr == f"deleted {id}\n"
+    done = syncline("data", "--id", id, folder=folder)
+    assert done.returncode == 1 and f"there is no document {id}" in done.stderr
+    assert "not a document id" in syncline("data", "--id", "x", folder=folder).stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .options import data_option, json_option, settings_of
+from .options import backend_option, data_option, json_option, settings_of
 
 
 @click.command(short_help="Show what is stored.")
@@ -20,23 +20,49 @@ from .options import data_option, json_option, settings_of
 @click.option(
     "--where", multiple=True, metavar="FIELD=JSON", help="Only these: 'author=\"Ada\"'. May be repeated."
 )
+@click.option("--id", "id", metavar="ID", help="One document.")
+@click.option("--set", "assignments", multiple=True, metavar="FIELD=JSON", help="Change it. May be repeated.")
+@click.option("--delete", is_flag=True, help="Delete it.")
 @json_option
+@backend_option
 @data_option
 def data(
-    table: str | None, limit: int, order: str, where: tuple[str, ...], as_json: bool, **flags: object
+    table: str | None,
+    limit: int,
+    order: str,
+    where: tuple[str, ...],
+    id: str | None,
+    assignments: tuple[str, ...],
+    delete: bool,
+    as_json: bool,
+    **flags: object,
 ) -> int:
-    """Show the tables, or the documents of one.
+    """Show the tables, the documents of one, or one document; change or delete that.
 
     \b
     syncline data
     syncline data messages --order desc --limit 5
     syncline data messages --where 'channel="general"' --json
+    syncline data --id j57a4yf... --set 'likes=3' --set 'body="hello"'
 
-    Reads the data folder, also beside a running server. Needs no code of the application.
+    Reads the data folder, also beside a running server. Needs no code of the application, but for --id: what is changed
+    is checked by the document's class.
     """
     from .transferring import show_documents, show_tables
 
     settings = settings_of(flags)
+    if id is not None:
+        from .editing import delete_one, edit_one, show_one
+
+        if delete and assignments:
+            raise click.UsageError("--delete and --set exclude each other")
+        if delete:
+            return delete_one(settings, id)
+        if assignments:
+            return edit_one(settings, id, assignments, as_json=as_json)
+        return show_one(settings, id, as_json=as_json)
+    if delete or assignments:
+        raise click.UsageError("say which document: --id ID")
     if table is None:
         return show_tables(settings, as_json=as_json)
     return show_documents(

@@ -65,7 +65,7 @@ async def call_once(
         if not finished.done():
             finished.set_exception(error)
 
-    own = path.startswith("_system/")
+    own = path.startswith("_system/environment:")
     if release is None and not own and not (settings.data / DATABASE).exists():
         load_application(settings.backend)  # What is wrong with it is said before a data folder is made.
     with _opened(settings, environment) as store:

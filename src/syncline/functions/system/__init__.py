@@ -6,10 +6,21 @@ from functools import cache
 
 from syncline.functions.definitions import FunctionDefinition, define
 
-from . import environment, jobs, migrations, official, progress, storage, streams, transfers, workflows
+from . import (
+    documents,
+    environment,
+    jobs,
+    migrations,
+    official,
+    progress,
+    storage,
+    streams,
+    transfers,
+    workflows,
+)
 from .specification import specification_query
 
-_MODULES = (environment, jobs, transfers, progress, streams, workflows, storage, migrations)
+_MODULES = (environment, jobs, transfers, progress, streams, workflows, storage, migrations, documents)
 
 
 @cache
