@@ -71,7 +71,7 @@ def read_keys(data: Path) -> dict[str, StoredKey]:
     """The keys of the deployment with this data folder. Raises SetupError."""
     try:
         found = msgspec.json.decode((data / FILE).read_bytes(), type=list[StoredKey])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, msgspec.DecodeError) as error:
         raise SetupError(
