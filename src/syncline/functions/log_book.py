@@ -55,7 +55,9 @@ class LogBook:
     def add(
         self, kind: Kind, path: str, caller: str, seconds: float | None, outcome: Outcome, request_id: str
     ) -> None:
-        """Note a call that has ended."""
+        """Note a call that has ended, unless it was one of Syncline's own."""
+        if path.startswith("_system/"):
+            return
         error: str | None = None
         size = 0
         if isinstance(outcome, Failure):

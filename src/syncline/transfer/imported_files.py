@@ -14,6 +14,7 @@ from syncline.files import Vault
 from syncline.functions.storage_actions import new_key
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.errors import SynclineError
+from syncline.schema import MISSING
 from syncline.schema.scalars import microseconds
 from syncline.store import StagedDocument, Staging
 from syncline.values import Json, Value, decode_id, encode_id
@@ -108,6 +109,8 @@ def forget_files(staging: Staging, plan: FilesPlan, vault: Vault) -> None:
 def _document(
     table: TableBinding, line: int, internal: bytes, created: int, fields: dict[str, Value]
 ) -> StagedDocument:
+    defaults = {field.name: field.default for field in table.spec.fields if field.default is not MISSING}
+    fields = {**defaults, **fields}
     body = table.codec.encode_body(fields, encode_id(table.number, internal), created)
     return staged(table, table.number, line, internal, created, fields, body)
 
