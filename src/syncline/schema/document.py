@@ -282,7 +282,7 @@ def _make_init(cls: type[Document], definition: Definition) -> Callable[..., Non
         (name, setter_of(cls, name), value, default_factory(value)) for name, value in defaults.items()
     ]
 
-    def __init__(self: Document, **values: object) -> None:
+    def __init__(self: Document, /, **values: object) -> None:
         _set_body(self, None)
         take = values.pop
         try:
