@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 from syncline.schema import Access, DerivedIndex, Members, OwnedBy, TableSpec
 from syncline.values import Value, encode_key_part
 
 if TYPE_CHECKING:
     from .conditions import Condition
+    from .rules import TableRule
+    from .transaction import Transaction
 
 IndexT = TypeVar("IndexT", bound=DerivedIndex)
 
@@ -58,6 +60,39 @@ class DerivedBinding(Generic[IndexT]):
     def groups(self, conditions: Iterable[Condition]) -> list[tuple[str, ...]]:
         """What the values of filters ask of a document's tokens: one of each group."""
         return [(self.token(item.field, item.start),) for item in conditions]
+
+
+class Narrowed(NamedTuple):
+    """What an index is asked for, and what is left to ask about each row."""
+
+    #: A document passes if it has a token of each group; None: no document passes.
+    groups: list[tuple[str, ...]] | None
+    rule: TableRule | None
+
+
+def narrow(binding: DerivedBinding[Any], rule: TableRule | None, fixed: Sequence[Condition]) -> Narrowed:
+    """The values of filters and, where the index knows its field, the rule of the table as groups of tokens."""
+    groups = binding.groups(fixed)
+    narrowing = None if rule is None else rule.narrow(fixed)
+    if narrowing is None:
+        return Narrowed(groups, rule)
+    if narrowing.kind == "nothing":
+        return Narrowed(None, rule)
+    if narrowing.field is None:
+        return Narrowed(groups, None)
+    if narrowing.field not in binding.filters:
+        return Narrowed(groups, rule)
+    group = tuple([binding.token(narrowing.field, part) for part in narrowing.parts])
+    return Narrowed([*groups, group] if group else None, None)
+
+
+def unindexed(transaction: Transaction, table: int, unknown: Iterable[bytes]) -> dict[bytes, None]:
+    """The documents of a table about which an index does not know what this transaction sees: it says which were changed
+    besides its commit, and what the transaction has written comes to them."""
+    fresh = dict.fromkeys(unknown)
+    if transaction.writes is not None:
+        fresh |= dict.fromkeys(id for number, id in transaction.writes.documents if number == table)
+    return fresh
 
 
 def marked(tokens: Iterable[str]) -> str:

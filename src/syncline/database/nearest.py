@@ -17,7 +17,7 @@ from syncline.values import decode_id
 
 from .catalog import TableBinding
 from .conditions import Condition, make_condition
-from .derived import allows
+from .derived import allows, narrow, unindexed
 from .read_set import END, ReadRange
 from .rules import TableRule
 from .selection import Predicate
@@ -26,8 +26,8 @@ from .vector_binding import VectorBinding, near, similarity
 
 D = TypeVar("D", bound=Document)
 
-#: Above any similarity, and below.
-_NEVER, _ALWAYS = 2.0, -2.0
+#: Below any similarity.
+_ALWAYS = -2.0
 
 
 class Nearest(Generic[D]):
@@ -68,19 +68,8 @@ class Nearest(Generic[D]):
         self._limit = limit
         self._predicates = predicates
         self._candidates = candidates
-        self._rule = rule
-        #: What is asked of a document's tokens; None: nothing can be found.
-        self._groups: list[tuple[str, ...]] | None = binding.groups(fixed)
-        if rule is not None:
-            narrowing = rule.narrow(fixed)
-            if narrowing is not None and narrowing.kind == "nothing":
-                self._groups = None
-            elif narrowing is not None and narrowing.field is None:
-                self._rule = None
-            elif narrowing is not None and narrowing.field in binding.filters:
-                group = tuple([binding.token(narrowing.field, part) for part in narrowing.parts])
-                self._groups = [*self._groups, group] if group else None
-                self._rule = None  # The index sees to it.
+        #: What is asked of a document's tokens (None: nothing can be found), and what of each document.
+        self._groups, self._rule = narrow(binding, rule, fixed)
 
     # Building
 
@@ -160,9 +149,7 @@ class Nearest(Generic[D]):
         if known is None:
             rows = transaction.look_through(number, self._table.by_creation)
             return _in_order(self._scores(rows))
-        fresh = dict.fromkeys(known.unknown)
-        if transaction.writes is not None:
-            fresh |= dict.fromkeys(id for table, id in transaction.writes.documents if table == number)
+        fresh = unindexed(transaction, number, known.unknown)
         found = [(score, id) for id, score in known.nearest if id not in fresh]
         return _in_order([*found, *self._scores(self._peeked(fresh))])
 

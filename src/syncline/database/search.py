@@ -19,7 +19,7 @@ from syncline.text import Needle, Statistics, parse_search, score
 
 from .catalog import TableBinding
 from .conditions import Condition, make_condition
-from .derived import allows, token_term
+from .derived import allows, narrow, token_term, unindexed
 from .pages import begin_page, make_page
 from .read_set import END, ReadRange, Terms
 from .rules import TableRule
@@ -68,9 +68,7 @@ class Ranked:
         )
         if text is None or unknown is None:
             return self._of_all(count)
-        fresh = dict.fromkeys(unknown)
-        if transaction.writes is not None:
-            fresh |= dict.fromkeys(id for table, id in transaction.writes.documents if table == number)
+        fresh = unindexed(transaction, number, unknown)
         found = [
             (value, id)
             for id, value in text.match(self._binding.id, self._expression(), count + len(fresh))
@@ -172,18 +170,7 @@ class Search(Generic[D]):
         self._fixed = fixed
         self._conditions = conditions
         self._predicates = predicates
-        self._rule = rule
-        groups: list[tuple[str, ...]] | None = binding.groups(fixed)
-        if rule is not None:
-            narrowing = rule.narrow(fixed)
-            if narrowing is not None and narrowing.kind == "nothing":
-                groups = None
-            elif narrowing is not None and narrowing.field is None:
-                self._rule = None
-            elif narrowing is not None and narrowing.field in binding.filters:
-                group = tuple([binding.token(narrowing.field, part) for part in narrowing.parts])
-                groups = [*binding.groups(fixed), group] if group else None
-                self._rule = None  # The index sees to it.
+        groups, self._rule = narrow(binding, rule, fixed)
         self._ranked: Ranked | None = None
         if groups is not None and needles:
             self._ranked = Ranked(transaction, table, binding, needles, groups)

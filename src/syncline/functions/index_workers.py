@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import Protocol
 
-from syncline.store import Store
+from syncline.store import Store, TextIndexes, VectorIndexes
 
 logger = logging.getLogger("syncline.search")
 
@@ -14,17 +13,11 @@ _IDLE_SECONDS = 1.0
 _RETRY_SECONDS = 5.0
 
 
-class _Indexes(Protocol):
-    def wait(self, seconds: float) -> bool: ...
-    def wake(self) -> None: ...
-    def work(self) -> bool: ...
-
-
 class IndexWorkers:
     """Work on the indexes of one store from `start` to `stop`. Nothing starts where there can be none."""
 
     def __init__(self, store: Store) -> None:
-        kinds: list[tuple[str, _Indexes | None]] = [("search", store.text), ("vectors", store.vectors)]
+        kinds = (("search", store.text), ("vectors", store.vectors))
         self._workers = [_Worker(name, indexes) for name, indexes in kinds if indexes is not None]
 
     def start(self) -> None:
@@ -37,7 +30,7 @@ class IndexWorkers:
 
 
 class _Worker:
-    def __init__(self, name: str, indexes: _Indexes) -> None:
+    def __init__(self, name: str, indexes: TextIndexes | VectorIndexes) -> None:
         self._indexes = indexes
         self._stop = threading.Event()
         self.thread = threading.Thread(target=self._work, name=f"syncline-{name}", daemon=True)

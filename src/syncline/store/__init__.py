@@ -26,6 +26,7 @@ from .reader import Reader
 from .staging import Progress as StagingProgress
 from .staging import Repeat, StagedDocument, Staging
 from .store import Store
+from .text_index import TextIndexes
 from .text_reader import TextReader
 from .types import (
     ID_BYTES,
@@ -42,6 +43,7 @@ from .types import (
     Timestamp,
 )
 from .vector_index import Found as FoundNearest
+from .vector_index import VectorIndexes
 from .view import StoreView
 
 __all__ = [
@@ -83,8 +85,10 @@ __all__ = [
     "StoredBody",
     "TableChange",
     "TableInfo",
+    "TextIndexes",
     "TextReader",
     "Timestamp",
+    "VectorIndexes",
     "WriteRefusedError",
     "WrongKeyError",
     "parse_key",

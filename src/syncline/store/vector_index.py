@@ -8,23 +8,21 @@ approximately and much faster. The graph is filled behind the matrix, so that a 
 from __future__ import annotations
 
 import importlib.util
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from syncline.kernel.errors import SetupError
 
-from .changes import ChangeLog
-from .errors import LogTrimmedError
+from .lagging import LaggingIndexes
 from .reader import Reader
 from .types import Commit, Timestamp
 from .vectors import Declared, VectorCut, Vectors
 
 Progress = Callable[[int], None]
 
-_BATCH: Final = 500
-_REMEMBERED_NS: Final = 90 * 10**9
+#: So many rows are added to a graph while the lock is held: a search waits no longer for it than 20 ms.
+_GRAPH_BATCH: Final = 25
 
 
 class Found(NamedTuple):
@@ -35,35 +33,16 @@ class Found(NamedTuple):
     unknown: list[bytes]
 
 
-class VectorIndexes:
-    """All vector indexes of a store. Thread-safe: one lock, held for the milliseconds of a search or a step of work."""
+class VectorIndexes(LaggingIndexes[Vectors]):
+    """All vector indexes of a store. The lock is held for the milliseconds of a search, too."""
+
+    _batch = 500
 
     def __init__(self, folder: Path, *, save: bool) -> None:
         """`save`: keep what there is in files when the store closes. Not where data are encrypted: files would not be."""
+        super().__init__()
         self._folder = folder
         self._save = save
-        self._lock = threading.RLock()
-        self._indexes: dict[int, Vectors] = {}
-        self._source: Reader | None = None
-        self._news = threading.Event()
-        self.changes = ChangeLog()
-
-    # What the store tells
-
-    def follow(self, commits: Iterable[Commit]) -> None:
-        """Hear of commits, in order, just before they are written."""
-        self.changes.follow(commits)
-
-    def written(self) -> None:
-        """What was followed is durable."""
-        if self._indexes:
-            self._news.set()
-
-    def restart(self, ts: Timestamp) -> None:
-        """Everything was replaced up to `ts`: the indexes are of no use until they are declared again."""
-        with self._lock:
-            self.changes.restart(ts)
-            self._indexes.clear()
 
     # Making
 
@@ -110,19 +89,7 @@ class VectorIndexes:
         watermark = vectors.load(self._folder)
         if watermark is None:
             return False
-        table = vectors.declared.table
-        if self.changes.watches(table):
-            return self.changes.between(table, watermark, watermark) is not None
-        try:
-            # One commit earlier, to see that this history has the commit that the index was saved at.
-            commits = commits_after(watermark - 1)
-        except LogTrimmedError:
-            return False
-        if not commits or commits[0].ts != watermark:
-            return False
-        self.changes.watch(table, watermark)
-        self.changes.follow(commits[1:])
-        return True
+        return self._fits(vectors.table, watermark, commits_after)
 
     def _build(self, vectors: Vectors, reader: Reader, progress: Progress) -> None:
         declared = vectors.declared
@@ -139,47 +106,15 @@ class VectorIndexes:
 
     # Keeping up
 
-    def wait(self, seconds: float) -> bool:
-        """Until there is something to do, or so long; whether there is."""
-        return self._news.wait(seconds)
+    def _catch_up(self, index: Vectors, changed: Sequence[bytes], upto: Timestamp, source: Reader) -> None:
+        for id in changed:
+            found = source.get(index.table, id)
+            tokens, vector = ([], b"") if found is None else index.declared.cut(found[1], found[2])
+            index.put(id, tokens, vector)
 
-    def wake(self) -> None:
-        """End a `wait`."""
-        self._news.set()
-
-    def work(self) -> bool:
-        """Bring one index a step nearer to the newest commit, or its graph to its matrix; whether there is more to do."""
-        with self._lock:
-            self._news.clear()
-            source = self._source
-            if source is None or not self._indexes:
-                return False
-            head = source.begin()
-            try:
-                vectors = min(self._indexes.values(), key=lambda each: each.watermark)
-                if vectors.watermark < head:
-                    self._catch_up(vectors, head, source)
-            finally:
-                source.end()
-            growing = [each for each in self._indexes.values() if each.grow(_BATCH)]
-            return bool(growing) or any(each.watermark < head for each in self._indexes.values())
-
-    def _catch_up(self, vectors: Vectors, head: Timestamp, source: Reader) -> None:
-        table = vectors.declared.table
-        changed = self.changes.between(table, vectors.watermark, head)
-        if changed is None:
-            return
-        upto = head
-        if len(changed) > _BATCH:
-            upto = self.changes.moment(table, vectors.watermark, _BATCH)
-            changed = self.changes.between(table, vectors.watermark, upto) or []
-        for id in dict.fromkeys(changed):
-            found = source.get(table, id)
-            tokens, vector = ([], b"") if found is None else vectors.declared.cut(found[1], found[2])
-            vectors.put(id, tokens, vector)
-        vectors.watermark = upto
-        oldest = min(each.watermark for each in self._indexes.values() if each.declared.table == table)
-        self.changes.trim(table, oldest - _REMEMBERED_NS)
+    def _tidy(self) -> bool:
+        """Bring the graphs nearer to their matrices."""
+        return any(index.grow(_GRAPH_BATCH) for index in self._indexes.values())
 
     # Reading, and the end
 
@@ -209,7 +144,4 @@ class VectorIndexes:
         with self._lock:
             for vectors in self._indexes.values() if self._save else ():
                 vectors.save(self._folder)
-            self._indexes.clear()
-            if self._source is not None:
-                self._source.close()
-                self._source = None
+            super().close()

@@ -51,6 +51,10 @@ class Vectors:
         self._pending: set[int] = set()
         self._saved: Timestamp = -1
 
+    @property
+    def table(self) -> int:
+        return self.declared.table
+
     def put(self, id: bytes, tokens: list[str], vector: bytes) -> None:
         """Set, change or (with an empty vector) take out the vector of a document."""
         row = self._rows.get(id)
