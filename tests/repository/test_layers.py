@@ -77,7 +77,7 @@ LOOPS_AND_SOCKETS = {
 #: Below `http` only these may touch event loops: `async def` actions run on one of their own, and the client has a
 #: shell around its state machine.
 LOOPS_ALLOWED = {
-    "functions/action_http.py", "functions/action_loop.py", "functions/action_run.py", "functions/storage_actions.py",
+    "functions/action_http.py", "functions/checked_network.py", "functions/action_loop.py", "functions/action_run.py", "functions/storage_actions.py",
     "functions/streams.py", "functions/contexts.py",  # the type of ctx.http
     "client/blocking.py", "client/client.py", "client/link.py", "client/subscription.py",
 }  # fmt: skip

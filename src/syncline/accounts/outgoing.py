@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-import ssl
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
+from syncline.functions.checked_network import checked_network, trusted_authorities
 from syncline.kernel.addresses import is_own_machine_or_network, is_public
 
 from .core import AccountError
@@ -75,8 +73,8 @@ def send(
     try:
         with (
             httpcore.ConnectionPool(
-                ssl_context=_trust() if parts.scheme == "https" else None,
-                network_backend=_guarded(allowed),
+                ssl_context=trusted_authorities() if parts.scheme == "https" else None,
+                network_backend=checked_network(allowed, _refusal),
                 retries=0,
             ) as pool,
             pool.stream(
@@ -130,38 +128,5 @@ def _read(stream: Iterable[bytes]) -> bytes:
     return bytes(body)
 
 
-@cache
-def _trust() -> ssl.SSLContext:
-    """The authorities that are trusted. Reading them takes a tenth of a second, so they are kept."""
-    import certifi
-
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-def _guarded(allowed: Callable[[str], bool]) -> Any:
-    """Connections to allowed addresses only."""
-    import httpcore
-
-    class Guarded(httpcore.SyncBackend):
-        def connect_tcp(
-            self,
-            host: str,
-            port: int,
-            timeout: float | None = None,
-            local_address: str | None = None,
-            socket_options: Iterable[Any] | None = None,
-        ) -> httpcore.NetworkStream:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-            if not addresses or not all(map(allowed, addresses)):
-                raise OutgoingError(f"{host} is at an address that is not asked")
-            for address in addresses[:-1]:
-                try:
-                    return super().connect_tcp(address, port, timeout, local_address, socket_options)
-                except httpcore.NetworkError:
-                    continue
-            return super().connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-    return Guarded()
+def _refusal(host: str, _address: str) -> OutgoingError:
+    return OutgoingError(f"{host} is at an address that is not asked")

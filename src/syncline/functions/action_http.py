@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, cast
 from weakref import WeakKeyDictionary
 
 from syncline.kernel.addresses import is_public
 from syncline.kernel.errors import RefusedAddressError
+
+from .checked_network import Allowed, checked, checked_network
 
 if TYPE_CHECKING:
     import httpcore
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 #: Seconds without progress; connections kept open for the next request.
 _TIMEOUT: Final = 30.0
 _CONNECTIONS: Final = 100
-
-Allowed = Callable[[str], bool]
 
 
 def async_client(allowed: Allowed = is_public) -> httpx.AsyncClient:
@@ -68,7 +68,7 @@ def _async_transport(allowed: Allowed) -> httpx.AsyncBaseTransport:
             socket_options: Iterable[Any] | None = None,
         ) -> httpcore.AsyncNetworkStream:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = _checked(host, [str(item[4][0]) for item in found], allowed)
+            addresses = checked(host, [str(item[4][0]) for item in found], allowed, RefusedAddressError)
             for address in addresses[:-1]:
                 try:
                     return await network.connect_tcp(address, port, timeout, local_address, socket_options)
@@ -107,27 +107,6 @@ def _sync_transport(allowed: Allowed) -> httpx.BaseTransport:
     import httpcore
     import httpx
 
-    class Backend(httpcore.SyncBackend):
-        def connect_tcp(
-            self,
-            host: str,
-            port: int,
-            timeout: float | None = None,
-            local_address: str | None = None,
-            socket_options: Iterable[Any] | None = None,
-        ) -> httpcore.NetworkStream:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = _checked(host, [str(item[4][0]) for item in found], allowed)
-            for address in addresses[:-1]:
-                try:
-                    return super().connect_tcp(address, port, timeout, local_address, socket_options)
-                except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                    continue
-            return super().connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-        def connect_unix_socket(self, path: str, *_: Any, **__: Any) -> httpcore.NetworkStream:
-            raise RefusedAddressError(path, path)
-
     class Transport(httpx.HTTPTransport):
         def __init__(self) -> None:
             super().__init__(trust_env=False)
@@ -135,7 +114,7 @@ def _sync_transport(allowed: Allowed) -> httpx.BaseTransport:
             self._pool = httpcore.ConnectionPool(
                 ssl_context=httpx.create_ssl_context(trust_env=False),
                 max_connections=_CONNECTIONS,
-                network_backend=Backend(),
+                network_backend=checked_network(allowed, RefusedAddressError, patient=True),
             )
 
         def close(self) -> None:
@@ -145,11 +124,3 @@ def _sync_transport(allowed: Allowed) -> httpx.BaseTransport:
             """As `close`."""
 
     return Transport()
-
-
-def _checked(host: str, addresses: list[str], allowed: Allowed) -> list[str]:
-    """The addresses of a name, once each, if all of them are allowed. RefusedAddressError names the first that is not."""
-    for address in addresses:
-        if not allowed(address):
-            raise RefusedAddressError(host, address)
-    return list(dict.fromkeys(addresses))

@@ -7,14 +7,13 @@ the one that is connected to: a name cannot point elsewhere a moment later.
 from __future__ import annotations
 
 import asyncio
-import socket
-import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from syncline.functions.checked_network import checked_network, trusted_authorities
 from syncline.identity import Answer, Fetched, FetchFailed
 from syncline.kernel.addresses import is_own_machine_or_network, is_public
 
@@ -61,11 +60,15 @@ class IssuerFetcher:
         parts = urlsplit(url)
         if parts.scheme != "https" and (self._production or parts.hostname not in _LOCAL):
             return FetchFailed(f"{url} is not https")
+        # Any service's, where the application names it; public ones, where a token does.
+        allowed = is_own_machine_or_network if configured else is_public
         timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _SECONDS)
         try:
             with (
                 httpcore.ConnectionPool(
-                    ssl_context=_trust(), network_backend=_guarded(configured), retries=0
+                    ssl_context=trusted_authorities(),
+                    network_backend=checked_network(allowed, _ForbiddenAddressError),
+                    retries=0,
                 ) as pool,
                 pool.stream(
                     "GET", url, headers=[("accept", "application/json")], extensions={"timeout": timeouts}
@@ -95,6 +98,9 @@ class _Once:
 class _ForbiddenAddressError(Exception):
     """The host is at an address that must not be asked."""
 
+    def __init__(self, host: str, _address: str) -> None:
+        super().__init__(f"{host} is at an address that is not asked")
+
 
 def _read(url: str, response: Any) -> Answer:
     if response.status != 200:
@@ -114,41 +120,3 @@ def _read(url: str, response: Any) -> Answer:
             return FetchFailed(f"{url} took longer than {_SECONDS_IN_ALL:g} s")
         parts.append(part)
     return Fetched(b"".join(parts))
-
-
-def _trust() -> ssl.SSLContext:
-    """The authorities that the machine trusts, and, for machines that have none, the usual ones."""
-    import certifi
-
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-def _guarded(configured: bool) -> Any:
-    """Connections to addresses that may be asked only: any service's, or public ones."""
-    import httpcore
-
-    allowed = is_own_machine_or_network if configured else is_public
-
-    class Guarded(httpcore.SyncBackend):
-        def connect_tcp(
-            self,
-            host: str,
-            port: int,
-            timeout: float | None = None,
-            local_address: str | None = None,
-            socket_options: Iterable[Any] | None = None,
-        ) -> httpcore.NetworkStream:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-            if not addresses or not all(map(allowed, addresses)):
-                raise _ForbiddenAddressError(f"{host} is at an address that is not asked")
-            for address in addresses[:-1]:
-                try:
-                    return super().connect_tcp(address, port, timeout, local_address, socket_options)
-                except httpcore.NetworkError:
-                    continue
-            return super().connect_tcp(addresses[-1], port, timeout, local_address, socket_options)
-
-    return Guarded()
