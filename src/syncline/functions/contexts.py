@@ -216,8 +216,8 @@ class MutationCtx(QueryCtx):
             raise
 
 
-class ActionCtx(_Ctx["ActionRun"]):
-    """The context of an `async def` action."""
+class _AnyActionCtx(_Ctx["ActionRun"]):
+    """What actions of both kinds have."""
 
     __slots__ = ()
 
@@ -233,6 +233,19 @@ class ActionCtx(_Ctx["ActionRun"]):
     def random(self) -> Random:
         """Chance."""
         return self._run.random
+
+    def progress(self, fraction: float, note: str = "", *, key: str | None = None) -> None:
+        """Say how far the action is, from 0 to 1, to whoever watches `_system/progress:watch`. Waits for nothing.
+
+        Clients find it by `key`, by the id of the job if it was scheduled, or without either by who has called.
+        """
+        self._run.progress(fraction, note, key)
+
+
+class ActionCtx(_AnyActionCtx):
+    """The context of an `async def` action."""
+
+    __slots__ = ()
 
     @property
     def scheduler(self) -> ActionScheduler:
@@ -252,13 +265,6 @@ class ActionCtx(_Ctx["ActionRun"]):
         """
         return self._run.made_once("http", async_client)
 
-    def progress(self, fraction: float, note: str = "", *, key: str | None = None) -> None:
-        """Say how far the action is, from 0 to 1, to whoever watches `_system/progress:watch`. Waits for nothing.
-
-        Clients find it by `key`, by the id of the job if it was scheduled, or without either by who has called.
-        """
-        self._run.progress(fraction, note, key)
-
     def stream(self, id: Id[Any], field: str) -> TextStream:
         """Let text grow in a field of a document: `async with ctx.stream(id, "body") as out: await out.write("word ")`.
 
@@ -274,23 +280,10 @@ class ActionCtx(_Ctx["ActionRun"]):
         return cast("R", await self._run.call(definition, values))
 
 
-class SyncActionCtx(_Ctx["ActionRun"]):
+class SyncActionCtx(_AnyActionCtx):
     """The context of a `def` action."""
 
     __slots__ = ()
-
-    def __init__(self, run: ActionRun) -> None:
-        self._run = run
-
-    @property
-    def now(self) -> datetime:
-        """The time now (UTC)."""
-        return self._run.now()
-
-    @property
-    def random(self) -> Random:
-        """Chance."""
-        return self._run.random
 
     @property
     def scheduler(self) -> SyncActionScheduler:
@@ -309,13 +302,6 @@ class SyncActionCtx(_Ctx["ActionRun"]):
         Anything else is a RefusedAddressError that names it, redirects and names that resolve to private addresses too.
         """
         return self._run.made_once("http", sync_client)
-
-    def progress(self, fraction: float, note: str = "", *, key: str | None = None) -> None:
-        """Say how far the action is, from 0 to 1, to whoever watches `_system/progress:watch`. Waits for nothing.
-
-        Clients find it by `key`, by the id of the job if it was scheduled, or without either by who has called.
-        """
-        self._run.progress(fraction, note, key)
 
     def stream(self, id: Id[Any], field: str) -> SyncTextStream:
         """Let text grow in a field of a document: `with ctx.stream(id, "body") as out: out.write("word ")`.
