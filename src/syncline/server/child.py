@@ -44,6 +44,7 @@ class Child:
         self._console = console
         self._environment = environment
         self._began = time.monotonic()
+        self._began_ns = time.time_ns()
         self._watcher: Watcher | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: HttpServer | None = None
@@ -96,6 +97,7 @@ class Child:
                 self._settings.site,
                 lambda found: self._post(self._loaded, found),
                 lambda: self._post(self._site_changed),
+                self._began_ns,
             )
             self._watcher.start()
         # What exists now stays for good: the collector need not look at it again.

@@ -17,6 +17,8 @@ class Watcher:
     """A thread that loads the backend anew when a source file changes, and says when the site has changed.
 
     `loaded` gets the new release or what is wrong with it, `site_changed` nothing; both on the watcher's thread.
+    `since_ns` is a moment (of the wall clock) before the files were read that are in force: what was saved between
+    then and the beginning of the watch is found by the times of the files.
     """
 
     def __init__(
@@ -25,7 +27,9 @@ class Watcher:
         site: Path | None,
         loaded: Callable[[Release | BaseException], None],
         site_changed: Callable[[], None],
+        since_ns: int,
     ) -> None:
+        self._since_ns = since_ns
         self._backend = backend
         self._site = site
         self._loaded = loaded
@@ -49,6 +53,7 @@ class Watcher:
         from watchfiles import watch
 
         folders = [self._backend] if self._site is None else [self._backend, self._site]
+        first = True
         for changes in watch(
             *folders,
             watch_filter=None,
@@ -56,9 +61,26 @@ class Watcher:
             debounce=_DEBOUNCE,
             stop_event=self._stop,
             rust_timeout=500,
+            yield_on_timeout=True,
             raise_interrupt=False,
         ):
-            self._changed([Path(name) for _, name in changes])
+            paths = [Path(name) for _, name in changes]
+            if first:
+                first = False
+                paths += self._changed_before(folders)
+            self._changed(paths)
+
+    def _changed_before(self, folders: Iterable[Path]) -> list[Path]:
+        """What was saved before the watch began."""
+        found: list[Path] = []
+        for folder in folders:
+            for path in folder.rglob("*"):
+                try:
+                    if path.is_file() and path.stat().st_mtime_ns > self._since_ns:
+                        found.append(path)
+                except OSError:
+                    continue  # Gone meanwhile, which the watch has seen.
+        return found
 
     def _changed(self, paths: Iterable[Path]) -> None:
         sources = site = False
