@@ -147,8 +147,13 @@ class Window:
         self.problems[:] = [text for text in self.problems if not re.search(pattern, text)]
 
     def picture(self, name: str) -> None:
-        """Saves what the window shows, once its transitions have ended, for people to look at."""
+        """Saves what the window shows, once it has loaded and its transitions have ended, for people to look at.
+
+        Chromium cannot take a picture while it moves to another page: a test that clicked a link or sent a form
+        expects something of the next page first.
+        """
         SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.wait_for_load_state()
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
 
 

@@ -163,6 +163,7 @@ def test_an_organisation_invites_somebody(accounts: AccountsServer, open_window:
     page.get_by_role("link", name="Organisations").click()
     page.get_by_label("Name").fill("Apple Growers")
     page.get_by_role("button", name="Create an organisation").click()
+    expect(page.get_by_role("link", name="Apple Growers")).to_be_visible()
     window.picture("accounts-organisations")
     page.get_by_role("link", name="Apple Growers").click()
     page.get_by_label("Email address").fill("picker@example.com")
@@ -174,6 +175,7 @@ def test_an_organisation_invites_somebody(accounts: AccountsServer, open_window:
     link = inbox.locator("article[data-to='picker@example.com'] pre a").first.get_attribute("href")
     assert link
     guest = open_window(link)
+    expect(guest.page.get_by_role("link", name="Sign up")).to_be_visible()
     guest.picture("accounts-invitation")
     guest.page.get_by_role("link", name="Sign up").click()
     guest.page.get_by_label("Password").fill(PASSWORD)
