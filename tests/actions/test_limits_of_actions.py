@@ -156,6 +156,8 @@ def test_one_that_rests_between_attempts_can_be_cancelled(node: RunningEngine, w
 def test_no_more_run_at_once_than_declared_and_others_are_not_held_up(node: RunningEngine, work: Any) -> None:
     calls = [start(node, "work:narrow") for _ in range(6)]
     assert value_of(run(node, "work:wide")) == "wide"
+    while work.running[0] < 2:
+        run(node, "work:wide")
     work.gate.set()
     node.pump(lambda: all(calls))
     assert max(value_of(call[0]) for call in calls) == 2
