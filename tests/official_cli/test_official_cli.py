@@ -117,7 +117,9 @@ class Project:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory, node_modules: Path) -> Generator[Project, None, None]:
     with running(
-        tmp_path_factory.mktemp("app"), {"__init__": "", "schema": SCHEMA, "posts": POSTS}
+        tmp_path_factory.mktemp("app"),
+        {"__init__": "", "schema": SCHEMA, "posts": POSTS},
+        url="https://api.example.com",
     ) as server:
         yield Project(tmp_path_factory.mktemp("frontend"), node_modules, server)
 
@@ -158,6 +160,7 @@ def test_data_lists_tables_and_documents(project: Project) -> None:
 
 def test_function_spec_describes_arguments_and_results(project: Project) -> None:
     spec: dict[str, Any] = json.loads(project.output("function-spec"))
+    assert spec["url"] == "https://api.example.com"
     by_name = {item["identifier"]: item for item in spec["functions"]}
     assert set(by_name) == {
         f"posts.js:{name}" for name in ("add", "broken", "list", "me", "secret", "variable")

@@ -98,6 +98,7 @@ def running(
     limits: Mapping[str, float] | None = None,
     site: Path | None = None,
     storage: str | None = None,
+    url: str | None = None,
 ) -> Generator[Running, None, None]:
     """A server with the application of these modules; its data are in `folder` too, and stay there."""
     backend = write_application(folder, **modules)
@@ -106,6 +107,7 @@ def running(
         data=folder / "data",
         site=site,
         storage=storage,
+        url=url,
         port=0,
         base=folder,
         limits=dict(limits or {}),

@@ -23,11 +23,13 @@ from syncline.http import (
     Origins,
     Pages,
     ReferencePages,
+    Surface,
     SyncSockets,
     WatchEndpoint,
     check_key,
     read_site,
     register_misc,
+    surface_of_starlette,
 )
 from syncline.jobs import Jobs
 from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
@@ -57,6 +59,8 @@ from .web import Prepared, Web, prepare
 
 #: What functions must not find in `ctx.env`.
 _SECRETS = frozenset({ADMIN_KEY, DATA_KEY, MAIL_URL})
+#: Variables that functions see although nobody set them: where clients reach this server. Official tools know these names.
+_ADDRESSES = ("CONVEX_CLOUD_URL", "CONVEX_SITE_URL")
 _TICK_SECONDS = 1.0
 
 #: Folders in the data folder.
@@ -116,7 +120,8 @@ class Deployment:
             )
             self.accounts.use(self.release.app)
             self._accept_tokens(self.release.app)
-            env = {name: value for name, value in environment.items() if name not in _SECRETS}
+            env = dict.fromkeys(_ADDRESSES, settings.public_origin) if settings.public_origin else {}
+            env |= {name: value for name, value in environment.items() if name not in _SECRETS}
             place = FilePlace(
                 settings.data / FILES,
                 settings.storage,
@@ -179,6 +184,7 @@ class Deployment:
         self._reference = ReferencePages(
             lambda: self.engine.release.registry, instance_name=instance_name(admin_key), version=__version__
         )
+        self._page_routes = self.pages.routes(self._reference.routes())
         self._register(instance_name(admin_key))
 
     def _register(self, name: str) -> None:
@@ -217,8 +223,13 @@ class Deployment:
 
     def application(self) -> ASGIApp:
         """What answers requests that are for none of the hot endpoints."""
-        pages = self.pages.application(self._reference.routes())
+        pages = self.pages.application(self._page_routes)
         return self.accounts.mounted(self._web.front(self.gateway, pages))
+
+    def surface(self) -> list[Surface]:
+        """All that is answered now, but for sync sockets."""
+        pages = surface_of_starlette("page", self._page_routes)
+        return [*self._web.surface(self.gateway), *pages, *self.accounts.surface()]
 
     def summary(self) -> str:
         """What was loaded: `7 functions, 2 tables, 3 indexes`."""
