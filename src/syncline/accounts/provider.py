@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
@@ -25,7 +26,7 @@ from .passwords import Hasher, check_new
 from .rendering import Renderer
 from .settings import AccountSettings
 from .token_rates import TokenRates
-from .web import make_application
+from .web import make_application, make_routes
 from .web.assets import ASSETS, read_asset
 from .webhooks import WebhookSender
 from .workers import Workers
@@ -77,7 +78,10 @@ class IdentityProvider:
         self.key_set: dict[str, Any] = {}
         self.workers.call(self._load)
         self.clients = self._make_clients()
-        self.application: ASGIApp = make_application(self)
+        routes = make_routes(self)
+        #: What `application` answers.
+        self.routes: Sequence[BaseRoute] = routes
+        self.application: ASGIApp = make_application(self, routes)
 
     @classmethod
     def open(

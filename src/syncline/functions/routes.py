@@ -134,11 +134,11 @@ class Route:
 
 
 def action_definition(label: str, *, is_async: bool, timeout: float | None = None) -> FunctionDefinition:
-    """An action without arguments and result that is in no registry."""
+    """An action without arguments and result that is in no registry. Whoever asks is under the rules of tables."""
     function: Action[[], None] | SyncAction[[], None] = (
-        Action(_nothing_async, None, internal=True, timeout=timeout)
+        Action(_nothing_async, None, timeout=timeout)
         if is_async
-        else SyncAction(_nothing, None, internal=True, timeout=timeout)
+        else SyncAction(_nothing, None, timeout=timeout)
     )
     return replace(define(function, label), path=label, label=label.encode())
 

@@ -20,6 +20,7 @@ from .reference_pages import ReferencePages
 from .route_decorator import route
 from .route_table import RouteTable
 from .routes import Routes
+from .surface import Surface, surface_of, surface_of_starlette
 from .sync_request import SyncRequest
 from .upgrade import SyncSockets
 from .watch import WatchEndpoint
@@ -44,6 +45,7 @@ __all__ = [
     "ReferencePages",
     "RouteTable",
     "Routes",
+    "Surface",
     "SyncRequest",
     "SyncSockets",
     "WatchEndpoint",
@@ -54,5 +56,7 @@ __all__ = [
     "read_site",
     "register_misc",
     "route",
+    "surface_of",
+    "surface_of_starlette",
     "sync_context",
 ]

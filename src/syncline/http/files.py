@@ -18,6 +18,13 @@ from .uploads import Uploads
 from .visitors import header_of
 
 PREFIX: Final = "/api/storage"
+#: What is below the prefix, with the methods that it takes.
+PLACES: Final = {
+    "upload": ("POST",),
+    "uploads": ("POST",),
+    "uploads/{name}": ("HEAD", "PATCH", "DELETE"),
+    "{key}": ("GET", "HEAD"),
+}
 _KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
 _STATUSES: Final = {FileMissingError: 404, StorageFailedError: 500, ArgumentError: 409, OverloadedError: 503}
 
@@ -50,20 +57,28 @@ class Files:
         path: str = scope["path"].removeprefix(PREFIX).removeprefix("/")
         if method == "OPTIONS":
             await answer(send, 200, b"", b"text/plain", [*headers, *_preflight(scope)])
-        elif path == "upload":
-            _check_method(method, "POST")
+            return
+        place = _place_of(path)
+        _check_method(method, *PLACES[place])
+        if place == "upload":
             await self._uploads.whole(scope, receive, send, headers)
-        elif path == "uploads":
-            _check_method(method, "POST")
+        elif place == "uploads":
             await self._uploads.create(scope, receive, send, headers)
-        elif path.startswith("uploads/"):
-            _check_method(method, "HEAD", "PATCH", "DELETE")
+        elif place == "uploads/{name}":
             await self._uploads.resume(path.removeprefix("uploads/"), scope, receive, send, headers)
-        elif _KEY(path) is None:
-            raise Refusal(400, "InvalidStoragePath", "this is no address of a file")
         else:
-            _check_method(method, "GET", "HEAD")
             await self._downloads.serve(path, scope, send, headers)
+
+
+def _place_of(path: str) -> str:
+    """Which of PLACES a path below the prefix is. Raises Refusal."""
+    if path in ("upload", "uploads"):
+        return path
+    if path.startswith("uploads/"):
+        return "uploads/{name}"
+    if _KEY(path) is None:
+        raise Refusal(400, "InvalidStoragePath", "this is no address of a file")
+    return "{key}"
 
 
 def _check_method(method: str, *allowed: str) -> None:

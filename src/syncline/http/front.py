@@ -11,10 +11,9 @@ from .files import PREFIX
 from .mounts import Mounts
 from .route_table import Found
 from .routes import Routes
+from .surface import ALIAS
 
 _FILES = PREFIX + "/"
-#: The official clients' site URL: routes answer below it too.
-_ALIAS = "/http"
 
 
 class Front:
@@ -39,7 +38,7 @@ class Front:
         inner = _inner(path)
         if inner is not None:
             path = inner
-            scope["path"], scope["raw_path"] = inner, scope["raw_path"].removeprefix(_ALIAS.encode()) or b"/"
+            scope["path"], scope["raw_path"] = inner, scope["raw_path"].removeprefix(ALIAS.encode()) or b"/"
         elif path.startswith(_FILES):
             await self._files(scope, receive, send)
             return
@@ -61,6 +60,6 @@ class Front:
 
 def _inner(path: str) -> str | None:
     """The path behind the alias; None for one that does not begin with it."""
-    if path == _ALIAS:
+    if path == ALIAS:
         return "/"
-    return path.removeprefix(_ALIAS) if path.startswith(_ALIAS + "/") else None
+    return path.removeprefix(ALIAS) if path.startswith(ALIAS + "/") else None

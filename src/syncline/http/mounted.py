@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Final, cast
 
@@ -51,6 +51,10 @@ class MountSet:
         except BaseException:
             self.close()
             raise
+
+    def __iter__(self) -> Iterator[str]:
+        """The paths of the mounts; the empty one is the root."""
+        return iter(self._apps)
 
     def find(self, path: str) -> str | None:
         """The path of the mount that `path` belongs to."""

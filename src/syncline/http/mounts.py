@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from starlette.requests import HTTPConnection
@@ -71,6 +71,10 @@ class Mounts:
 
     def close(self) -> None:
         self._set.close()
+
+    def __iter__(self) -> Iterator[tuple[str, bool]]:
+        """The paths of what is mounted, and whether it is for everybody."""
+        return ((path, path in self._anonymous) for path in self._set)
 
     def find(self, path: str) -> str | None:
         """The mount that a path (decoded) belongs to."""

@@ -34,14 +34,17 @@ class Pages:
             f"{instance_name}, Syncline {version}. Clients connect to this address; the HTTP API is under /api.\n"
         )
 
-    def application(self, others: Iterable[BaseRoute] = ()) -> ASGIApp:
-        """What answers; `others` are routes that come before the site."""
-        routes = [
+    def routes(self, others: Iterable[BaseRoute] = ()) -> list[BaseRoute]:
+        """What is answered; `others` come before the site."""
+        return [
             *others,
             Route("/_syncline/convex.js", self._bundle, methods=["GET"]),
             Route("/{path:path}", self._page, methods=["GET"]),
         ]
-        return _Cors(Starlette(routes=routes, exception_handlers={HTTPException: _refused}))
+
+    def application(self, routes: Iterable[BaseRoute]) -> ASGIApp:
+        """What answers these routes."""
+        return _Cors(Starlette(routes=list(routes), exception_handlers={HTTPException: _refused}))
 
     def _bundle(self, request: Request) -> Response:
         try:

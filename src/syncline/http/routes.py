@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from starlette.exceptions import HTTPException
@@ -50,6 +50,9 @@ class Routes:
 
     def find(self, path: str) -> Found | None:
         return self._table.find(path)
+
+    def __iter__(self) -> Iterator[Route]:
+        return iter(self._table)
 
     async def serve(self, found: Found, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request whose path has routes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import syncline.accounts as accounts
 from syncline.accounts import AUDIENCE, AccountSettings, uses_accounts
 from syncline.functions import App, load_application
+from syncline.http import Surface, surface_of_starlette
 from syncline.identity import Issuer, KeySet, LocalKeys
 from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
 from syncline.kernel.errors import SetupError
@@ -115,6 +116,11 @@ class DeploymentAccounts:
                 await others(scope, receive, send)
 
         return application
+
+    def surface(self) -> Iterator[Surface]:
+        """What is answered below /auth now."""
+        if self.provider is not None and self._active:
+            yield from surface_of_starlette("sign-in", self.provider.routes)
 
     def close(self) -> None:
         if self.provider is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -12,7 +12,18 @@ from syncline.files import FileService
 from syncline.functions import FunctionDefinition, Release
 from syncline.functions.admission import Admission
 from syncline.functions.engine import Engine
-from syncline.http import FileRecords, Files, Front, Gateway, Mounts, MountSet, Routes, RouteTable
+from syncline.http import (
+    FileRecords,
+    Files,
+    Front,
+    Gateway,
+    Mounts,
+    MountSet,
+    Routes,
+    RouteTable,
+    Surface,
+    surface_of,
+)
 from syncline.http.files import PREFIX as FILES
 from syncline.sync import Services
 
@@ -60,6 +71,10 @@ class Web:
         front = Front(self._files, self._routes, self._mounts, pages)
         gateway.claims = front.claims
         return front
+
+    def surface(self, gateway: Gateway) -> Iterator[Surface]:
+        """What the gateway, files, routes and mounts answer now."""
+        return surface_of(gateway, self._routes, self._mounts)
 
     def use(self, prepared: Prepared) -> None:
         self._routes.use(prepared.table)

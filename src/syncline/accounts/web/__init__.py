@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .application import make_application
+from .application import make_application, make_routes
 
-__all__ = ["make_application"]
+__all__ = ["make_application", "make_routes"]

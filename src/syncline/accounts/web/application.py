@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -103,8 +103,8 @@ ENTRIES = (
 DEVELOPMENT = (Entry("/inbox", inbox.show), Entry("/inbox/{id:int}", inbox.show_one))
 
 
-def make_application(accounts: IdentityProvider) -> ASGIApp:
-    """What answers requests whose path begins with `/auth/`."""
+def make_routes(accounts: IdentityProvider) -> list[Route]:
+    """All that is answered below `/auth`, preflights aside."""
     entries = ENTRIES if accounts.core.settings.production else (*ENTRIES, *DEVELOPMENT)
     routes = [
         Route(
@@ -123,6 +123,11 @@ def make_application(accounts: IdentityProvider) -> ASGIApp:
         Route("/auth", partial(_index, accounts)),
         Route("/auth/", partial(_index, accounts)),
     ]
+    return routes
+
+
+def make_application(accounts: IdentityProvider, routes: Sequence[Route]) -> ASGIApp:
+    """What answers requests whose path begins with `/auth/`."""
     answers = Starlette(routes=routes, exception_handlers={HTTPException: partial(_not_found, accounts)})
     return Preflights(accounts, answers)
 
