@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.projects import MYPY_CACHE
+
 CASES = Path(__file__).with_name("typing_cases.py")
 ROOT = CASES.parents[2]
 
@@ -35,7 +37,7 @@ WRONG_LINES = [number for number, line in enumerate(WRONG.splitlines(), 1) if " 
 def test_mypy_knows_the_results_and_refuses_wrong_calls(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text(WRONG)
-    options = ["--strict", "--no-error-summary", "--no-color-output", f"--cache-dir={tmp_path / 'cache'}"]
+    options = ["--strict", "--no-error-summary", "--no-color-output", f"--cache-dir={MYPY_CACHE}"]
     command = [sys.executable, "-m", "mypy", "--config-file=", *options, str(CASES), str(wrong)]
     environment = {"MYPYPATH": f"{ROOT / 'tests'}:{ROOT / 'src'}", "PATH": ""}
     output = subprocess.run(

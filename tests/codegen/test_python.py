@@ -17,6 +17,7 @@ import pytest
 
 from support.applications import loaded, write_application
 from support.processes import serving, syncline
+from support.projects import MYPY_CACHE
 from syncline.client import ClientError, SyncClient
 from syncline.codegen import generate_python
 
@@ -239,7 +240,7 @@ def numbered(text: str) -> list[int]:
 def test_mypy_takes_right_calls_and_refuses_each_wrong_one(folder: Path) -> None:
     (folder / "right.py").write_text(RIGHT)
     (folder / "wrong.py").write_text(WRONG)
-    options = ["--strict", "--no-error-summary", "--no-color-output", f"--cache-dir={folder / 'cache'}"]
+    options = ["--strict", "--no-error-summary", "--no-color-output", f"--cache-dir={MYPY_CACHE}"]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", "--config-file=", *options, "right.py", "wrong.py"],
         capture_output=True,

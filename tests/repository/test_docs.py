@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.pages import ROOT, SETUP, Reader, blocks_of, commands_of, matches
+from support.projects import MYPY_CACHE
 from syncline.kernel.limits import Limits
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -71,10 +72,10 @@ def test_the_code_of_the_pages_passes_pyright(folders: dict[Path, Path], tmp_pat
     assert done.returncode == 0, done.stdout
 
 
-def test_the_code_of_the_pages_passes_mypy(folders: dict[Path, Path], tmp_path: Path) -> None:
+def test_the_code_of_the_pages_passes_mypy(folders: dict[Path, Path]) -> None:
     for root in pages_with_python(folders):
         # Applications of different pages share module names: one run each, with one cache.
-        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+        command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(MYPY_CACHE)]
         command += ["--python-version", "3.11", "--explicit-package-bases", "."]
         command += [f"--exclude=^{project.name}/" for project in projects_in(root)]
         environment = {"MYPYPATH": str(ROOT / "src"), "PATH": ""}

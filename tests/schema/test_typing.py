@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.projects import MYPY_CACHE
+
 CASES = Path(__file__).with_name("typing_cases.py")
 
 #: Wrong code, one mistake per line, with the error that mypy should report there.
@@ -42,7 +44,7 @@ class Wrong(Document):
 def test_mypy_accepts_what_is_right_and_refuses_what_is_wrong(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.py"
     wrong.write_text(WRONG)
-    options = ["--strict", "--no-error-summary", "--no-color-output", f"--cache-dir={tmp_path / 'cache'}"]
+    options = ["--strict", "--no-error-summary", "--no-color-output", f"--cache-dir={MYPY_CACHE}"]
     # Without a configuration file, so that the outcome is what an application's author sees.
     command = [sys.executable, "-m", "mypy", "--config-file=", *options, str(CASES), str(wrong)]
     environment = {"MYPYPATH": f"{CASES.parent}:{CASES.parents[2] / 'src'}", "PATH": ""}
