@@ -167,14 +167,19 @@ def test_a_token_without_providers_is_refused_and_the_client_goes_on_anonymously
 
 
 @pytest.mark.parametrize(
-    "within",
-    [100, pytest.param(400, marks=pytest.mark.long), 1_500, pytest.param(6_000, marks=pytest.mark.long)],
+    ("within", "cuts"),
+    # The client waits twice as long after each cut.
+    [
+        (100, 3),
+        (1_500, 3),
+        *(pytest.param(size, 6, marks=pytest.mark.long) for size in (100, 400, 1_500, 6_000)),
+    ],
 )
 def test_a_client_that_is_cut_off_again_and_again_writes_everything_once(
-    server: Running, node_modules: Path, within: int
+    server: Running, node_modules: Path, within: int, cuts: int
 ) -> None:
     """Cuts fall into the handshake, the first messages, a mutation, its response, a transition."""
-    name = f"cut-{within}"
+    name = f"cut-{within}-{cuts}"
     with fault_proxy(server.port, seed=within) as proxy, npm_client(node_modules, proxy.url) as client:
         client.subscribe("a", "notes:list", list=name)
         assert client.value("a") == []
@@ -183,8 +188,7 @@ def test_a_client_that_is_cut_off_again_and_again_writes_everything_once(
         calls = [
             client.start("mutation", path="notes:add", args={"text": str(n), "list": name}) for n in range(20)
         ]
-        while proxy.cuts < 5:
-            pass
+        proxy.wait_for_cuts(cuts)
         proxy.heal()
         for call in calls:
             call.result(60)

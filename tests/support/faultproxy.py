@@ -6,6 +6,7 @@ import asyncio
 import random
 import socket
 import struct
+from collections.abc import Callable
 from contextlib import suppress
 
 _CHUNK = 16 * 1024
@@ -48,6 +49,8 @@ class FaultProxy:
         #: New connections are cut after at most so many bytes. None: they are not.
         self.cut_within: int | None = None
         self.cuts = 0
+        #: Called after each cut.
+        self.on_cut: Callable[[], object] = lambda: None
 
     async def __aenter__(self) -> FaultProxy:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -121,3 +124,4 @@ class FaultProxy:
         self.cuts += 1
         self._links.discard(link)
         link.cut()
+        self.on_cut()

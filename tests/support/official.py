@@ -128,6 +128,7 @@ class ProxyThread:
         self._started: Future[FaultProxy] = Future()
         self._target = target
         self._seed = seed
+        self._cuts = threading.Semaphore(0)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._main()))
         self._thread.start()
         self._proxy = self._started.result(_SECONDS)
@@ -137,12 +138,14 @@ class ProxyThread:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         async with FaultProxy(self._target, random.Random(self._seed)) as proxy:
+            proxy.on_cut = self._cuts.release
             self._started.set_result(proxy)
             await self._stopped.wait()
 
-    @property
-    def cuts(self) -> int:
-        return self._proxy.cuts
+    def wait_for_cuts(self, count: int) -> None:
+        """Return when so many more connections have been cut than were waited for before."""
+        for _ in range(count):
+            assert self._cuts.acquire(timeout=_SECONDS), "nothing connects any more"
 
     def cut_all(self) -> None:
         self._run(self._proxy.cut_all)
