@@ -68,7 +68,7 @@ def test_the_official_flow_stores_and_serves(server: Running) -> None:
         CONTENT,
         {"content-type": "image/png", "digest": f"sha-256={digest}", "origin": "https://a.example"},
     )
-    assert answer.headers["access-control-allow-origin"] == "https://a.example"
+    assert answer.headers["access-control-allow-origin"] == "*"
     id = answer.json()["storageId"]
     known = server.value("query", "pictures:metadata", file=id)
     assert known == {
@@ -345,7 +345,7 @@ def test_other_addresses_and_methods_are_refused(server: Running) -> None:
         headers={"origin": "https://a.example", "access-control-request-headers": "digest,content-type"},
     )
     assert allowed.headers["access-control-allow-headers"] == "digest,content-type"
-    assert allowed.headers["access-control-allow-origin"] == "https://a.example"
+    assert allowed.headers["access-control-allow-origin"] == "*"
 
 
 def test_a_live_query_hears_of_a_deletion(server: Running) -> None:
@@ -365,16 +365,12 @@ def test_too_many_uploads_are_told_to_come_back(tmp_path: Path) -> None:
     with running(tmp_path, FILES, limits={"uploads_running": 1}) as server:
         first = server.value("mutation", "pictures:upload_url")
         with socket.create_connection(("127.0.0.1", server.port)) as client:
-            client.sendall(
-                f"POST {first} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 3\r\n\r\na".encode()
-            )
+            head = "host: x\r\nconnection: close\r\ncontent-length: 3\r\nexpect: 100-continue"
+            client.sendall(f"POST {first} HTTP/1.1\r\n{head}\r\n\r\n".encode())
+            assert client.recv(65_536).startswith(b"HTTP/1.1 100")  # it is under way
             answer = upload(server, b"second")
-            for _ in range(2000):
-                answer = upload(server, b"second")
-                if answer.status_code == 503:
-                    break
             assert answer.status_code == 503 and "uploads running" in answer.json()["message"]
-            client.sendall(b"bc")
+            client.sendall(b"abc")
             assert b"storageId" in read_to_end(client)
         assert upload(server, b"third").status_code == 200
 

@@ -44,7 +44,7 @@ def judge(asked: Ask, answer: Answer) -> None:
     assert answer.status in _STATUSES | {304}, answer
     origin = dict(asked.headers).get(b"origin")
     if origin is not None and asked.target.isascii():
-        assert answer.headers.get("access-control-allow-origin", "").encode("latin-1") == origin, answer
+        assert answer.headers.get("access-control-allow-origin") == "*", answer
     if asked.method == b"HEAD" or answer.streaming:
         return
     is_json = answer.headers.get("content-type") == "application/json"

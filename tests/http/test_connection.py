@@ -148,7 +148,7 @@ def test_a_prefix_takes_what_is_below_it_and_doubled_slashes_are_forgiven() -> N
         assert [responses.next()[2], responses.next()[2]] == [b"/below/a/b?c=d", b"y"]
 
 
-def test_the_origin_is_mirrored_in_answers_and_in_errors() -> None:
+def test_any_page_may_read_answers_and_errors_but_without_credentials() -> None:
     origin = "https://app.example"
     with (
         bare_gateway(endpoints) as server,
@@ -160,9 +160,8 @@ def test_the_origin_is_mirrored_in_answers_and_in_errors() -> None:
         )
         for _ in range(2):
             _, headers, _ = responses.next()
-            assert headers["access-control-allow-origin"] == origin
-            assert headers["access-control-allow-credentials"] == "true"
-            assert headers["vary"] == "origin"
+            assert headers["access-control-allow-origin"] == "*"
+            assert "access-control-allow-credentials" not in headers
 
 
 @pytest.mark.parametrize(

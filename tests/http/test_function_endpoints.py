@@ -334,8 +334,8 @@ def test_a_preflight_is_answered_for_any_path(server: Running) -> None:
     for path in ("/api/query", "/api/none", "/", "/version"):
         answer = server.http.options(path, headers=headers)
         assert answer.status_code == 200
-        assert answer.headers["access-control-allow-origin"] == "https://app.example"
-        assert answer.headers["access-control-allow-credentials"] == "true"
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
         assert answer.headers["access-control-allow-headers"] == "authorization,content-type,convex-client"
         assert answer.headers["access-control-allow-methods"] == "GET, POST, PUT, PATCH, DELETE, OPTIONS"
         assert answer.headers["access-control-max-age"] == "86400"
@@ -354,7 +354,7 @@ def test_errors_have_the_cors_headers_too(server: Running) -> None:
     ]
     assert [answer.status_code for answer in answers] == [400, 404, 404, 405, 400]
     for answer in answers:
-        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        assert answer.headers["access-control-allow-origin"] == "*"
 
 
 def test_a_body_of_the_limit_is_taken_and_one_above_is_not(tmp_path: Path) -> None:

@@ -62,8 +62,11 @@ def test_answers_are_readable_for_the_pages_of_the_site_only(limited: Running) -
             limited.http.get("/version", headers={"Origin": origin}),
             limited.http.options("/api/query", headers={"Origin": origin}),
             limited.http.post("/api/nowhere", headers={"Origin": origin}),
+            limited.http.get("/", headers={"Origin": origin}),
+            limited.http.get("/openapi.json", headers={"Origin": origin}),
         ):
-            assert ("access-control-allow-origin" in response.headers) is readable
+            assert response.headers.get("access-control-allow-origin") == (origin if readable else None)
+            assert "access-control-allow-credentials" not in response.headers
 
 
 def test_preflights_of_the_sign_in_are_not_answered_for_it(server: Running) -> None:

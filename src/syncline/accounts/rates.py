@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+
+from syncline.kernel.proxies import subscriber_of
 
 from .core import AccountError, Core
 
@@ -42,19 +43,6 @@ CLOSED_SECONDS = 15 * 60
 _MOST_DOUBLINGS = 6
 
 
-def network_of(address: str) -> str:
-    """What one subscriber has: an IPv4 address, or the /64 of an IPv6 address."""
-    try:
-        parsed = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Address(int(parsed) >> 64 << 64))
-    return str(parsed)
-
-
 def take(core: Core, *attempts: tuple[str, str]) -> float | None:
     """Count one attempt for each pair of what is tried and by whom.
 
@@ -66,7 +54,7 @@ def take(core: Core, *attempts: tuple[str, str]) -> float | None:
     for name, subject in attempts:
         if not subject:
             continue
-        who = network_of(subject) if name.endswith(".ip") else subject
+        who = subscriber_of(subject) if name.endswith(".ip") else subject
         for rate in RATES[name]:
             key = core.digest("rate", name, str(rate.seconds), who)
             free_at = max(now, core.file.value("SELECT free_at FROM rates WHERE key = ?", key) or now)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network
 from typing import TypeVar
 
 from syncline.auth import Accounts, EmailCode, External, Passkey, Password, Provider
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
+from syncline.kernel.proxies import Network
 
 P = TypeVar("P", bound=Provider)
 
@@ -32,7 +32,7 @@ class AccountSettings:
     #: Where mails go: `smtps://user:password@host:465`. None: nowhere; in development they are in the inbox page.
     mail_url: str | None = None
     mail_from: str = ""
-    trusted_proxies: Sequence[IPv4Network | IPv6Network] = ()
+    trusted_proxies: Sequence[Network] = ()
     #: The environment as it is now.
     environment: Callable[[], Mapping[str, str]] = field(default=_no_variables)
     #: Threads that hash passwords.

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from syncline.kernel.proxies import subscriber_of
+
 from . import admission, audit, events, flows, passkeys, passwords, rates, second_factor, sessions, users
 from .core import AccountError, Core, Visitor
 from .emails import normal_form
 from .flows import Flow
 from .mail.outbox import queue
-from .rates import network_of
 from .sessions import Session
 from .users import User
 
@@ -247,8 +248,8 @@ def _send_code(
 def _tell_of_new_device(core: Core, user: User, visitor: Visitor) -> None:
     """A mail for a sign-in that resembles none before, unless it is the first at all."""
     rows = core.file.rows("SELECT address, agent FROM sessions WHERE user_id = ? AND actor IS NULL", user.id)
-    network = network_of(visitor.address)
-    known = any(agent == visitor.agent[:300] or network_of(address) == network for address, agent in rows)
+    network = subscriber_of(visitor.address)
+    known = any(agent == visitor.agent[:300] or subscriber_of(address) == network for address, agent in rows)
     if rows and not known:
         from_device = core.pages.device(visitor.agent)
         notify(core, user, "new_device", device=from_device, address=visitor.address)

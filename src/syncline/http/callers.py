@@ -96,7 +96,8 @@ class Callers:
         """The holder of an admin key `NAME|SECRET`, or of `NAME|SECRET:IDENTITY` acting as that user."""
         name, bar, rest = credential.partition("|")
         secret, colon, encoded = rest.partition(":")
-        grant = self._services.admin_grant(f"{name}{bar}{secret}", request.connection.address)
+        address = request.connection.client_address(request.headers.items())
+        grant = self._services.admin_grant(f"{name}{bar}{secret}", address)
         if grant is None:
             raise Refusal(
                 403,

@@ -11,6 +11,7 @@ Rejected: the same endpoints as plain ASGI callables. Measured, that is more tha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 import httptools
@@ -19,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from .gateway import Gateway, decoded_path
-from .replies import JSON, Refusal, body_too_large
+from .replies import JSON, Refusal, body_too_large, too_many_connections
 from .request import Request
 
 # What a connection is waiting for, and how long it may (seconds, counted from the last change of phase). A
@@ -49,8 +50,10 @@ class HttpConnection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.slot = -1
         self.url = b""
-        #: Where it comes from, while it is counted by the gateway.
-        self.address: str | None = None
+        #: Who has connected: the client, or a proxy.
+        self.peer: str | None = None
+        #: What the gateway has counted it as, if it has.
+        self.counted: str | None = None
         self._phase = _HEAD
         self._since = self.gateway.wheel.now
         self._head_bytes = 0
@@ -65,15 +68,14 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
-        self.address = self.client[0] if self.client else None
+        self.peer = self.client[0] if self.client else None
         self.gateway.wheel.add(self)
         if not self.gateway.admit(self):
-            message = "too many connections; try again in a few seconds"
-            self._refuse_and_close(Refusal(503, "TooManyConnections", message, retry_after=5))
+            self._refuse_and_close(too_many_connections())
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gateway.wheel.discard(self)
-        self.gateway.forget(self.address)
+        self.gateway.addresses.leave(self.counted)
         self.pipeline.clear()
         self._blocked = False
         cycle = self.cycle
@@ -83,12 +85,16 @@ class HttpConnection(HttpToolsProtocol):
             cycle.sink.lost()
 
     def release(self) -> None:
-        """Another protocol takes over the transport, and answers for the address that was counted."""
+        """Another protocol takes over the transport, and answers for what was counted."""
         self.gateway.wheel.discard(self)
         self.connections.discard(self)
         # The parser and its protocol refer to each other: both would wait for the collector, per socket.
         del self.parser
         self._drop_cycle()
+
+    def client_address(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """Whom a request with these headers is from, whoever has connected."""
+        return self.gateway.addresses.client(self.peer, headers)
 
     @property
     def busy(self) -> bool:

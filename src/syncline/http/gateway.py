@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -11,9 +10,11 @@ from uvicorn.server import ServerState
 
 from syncline.kernel.clock import Clock
 from syncline.kernel.limits import Limits
+from syncline.kernel.proxies import Network
 
+from .addresses import Addresses
 from .origins import Origins
-from .replies import Refusal, status_line
+from .replies import Refusal, status_line, too_many_connections
 from .request import Endpoint, Request
 from .wheel import Wheel
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 class Gateway:
     """The table of hot endpoints, limits, counts of connections, and the wheel."""
 
-    def __init__(self, limits: Limits, clock: Clock, origins: Origins | None = None) -> None:
+    def __init__(
+        self, limits: Limits, clock: Clock, origins: Origins | None = None, proxies: Sequence[Network] = ()
+    ) -> None:
+        """`proxies`: the networks of those whose word counts about where a request came from."""
         self.limits = limits
         self.origins = origins or Origins()
         self.wheel = Wheel(clock)
@@ -41,7 +45,7 @@ class Gateway:
         self._upgrade: Callable[[HttpConnection, bytes], None] | None = None
         self._defaults: list[tuple[bytes, bytes]] | None = None
         self._heads: dict[tuple[int, bytes], bytes] = {}
-        self._addresses: dict[str, int] = {}
+        self.addresses = Addresses(limits.connections_per_address, proxies)
 
     def add(self, method: str, path: str, endpoint: Endpoint) -> None:
         """A path that ends in `/` takes everything below it, the path `*` everything. GET includes HEAD.
@@ -119,23 +123,22 @@ class Gateway:
         """Count a new connection; False when there are too many, in all or from its address."""
         if len(connection.connections) > self.limits.connections:
             return False
-        address = connection.address
-        if address is not None:
-            count = self._addresses.get(address, 0)
-            if count >= self.limits.connections_per_address and not _is_near(address):
-                connection.address = None
+        subscriber = self.addresses.limited(connection.peer)
+        if subscriber is not None:
+            if not self.addresses.enter(subscriber):
                 return False
-            self._addresses[address] = count + 1
+            connection.counted = subscriber
         return True
 
-    def forget(self, address: str | None) -> None:
-        """Undo `admit` for one connection of this address."""
-        if address is not None:
-            count = self._addresses.get(address, 0) - 1
-            if count > 0:
-                self._addresses[address] = count
-            else:
-                self._addresses.pop(address, None)
+    def admit_socket(self, connection: HttpConnection) -> None:
+        """Count a connection of a proxy that becomes a socket, for the client behind. Raises Refusal."""
+        if connection.counted is not None:
+            return
+        subscriber = self.addresses.limited(connection.client_address(connection.headers))
+        if subscriber is not None:
+            if not self.addresses.enter(subscriber):
+                raise too_many_connections()
+            connection.counted = subscriber
 
 
 def url_path(url: bytes) -> bytes:
@@ -160,11 +163,3 @@ def _refuse_method(methods: Iterable[bytes]) -> Endpoint:
         raise Refusal(405, "MethodNotAllowed", f"this endpoint takes {allowed}", allow=allowed)
 
     return refuse
-
-
-def _is_near(address: str) -> bool:
-    """This machine or its private network, where proxies are: they speak for many clients."""
-    try:
-        return not ip_address(address).is_global
-    except ValueError:
-        return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .replies import cors_headers
+from .replies import CORS_ANYBODY, cors_headers
 
 
 class Origins:
@@ -26,4 +26,13 @@ class Origins:
 
     def headers(self, origin: bytes | None, host: bytes | None) -> bytes:
         """Header lines that let the page read the answer, if it may."""
-        return cors_headers(origin) if origin is not None and self.allows(origin, host) else b""
+        if origin is None or not self.allows(origin, host):
+            return b""
+        return cors_headers(origin) if self._allowed else CORS_ANYBODY
+
+    def pairs(self, origin: bytes | None, host: bytes | None) -> list[tuple[bytes, bytes]]:
+        """The same as pairs of name and value, for answers that may be kept on the way."""
+        if self._allowed and not self.headers(origin, host):
+            return [(b"vary", b"origin")]
+        lines = self.headers(origin, host).split(b"\r\n")
+        return [(name, value) for name, _, value in (line.partition(b": ") for line in lines) if name]

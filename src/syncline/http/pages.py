@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .origins import Origins
 from .site import Page, Site
 
 BUNDLE = Path(__file__).parent / "assets" / "browser.bundle.js"
@@ -42,9 +43,10 @@ class Pages:
             Route("/{path:path}", self._page, methods=["GET"]),
         ]
 
-    def application(self, routes: Iterable[BaseRoute]) -> ASGIApp:
-        """What answers these routes."""
-        return _Cors(Starlette(routes=list(routes), exception_handlers={HTTPException: _refused}))
+    def application(self, routes: Iterable[BaseRoute], origins: Callable[[], Origins]) -> ASGIApp:
+        """What answers these routes, so that pages of these origins can read it."""
+        answers = Starlette(routes=list(routes), exception_handlers={HTTPException: _refused})
+        return _Cors(answers, origins)
 
     def _bundle(self, request: Request) -> Response:
         try:
@@ -92,27 +94,19 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 class _Cors:
-    """Mirrors the origin in all answers, as the hot endpoints do. Preflights never come here."""
+    """Says in all answers which pages may read them, as the hot endpoints do. Preflights never come here."""
 
-    def __init__(self, application: ASGIApp) -> None:
+    def __init__(self, application: ASGIApp, origins: Callable[[], Origins]) -> None:
         self._application = application
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin: bytes | None = next(
-            (value for name, value in scope.get("headers", ()) if name == b"origin"), None
-        )
-        if origin is None:
-            await self._application(scope, receive, send)
-            return
-        headers = [
-            (b"access-control-allow-origin", origin),
-            (b"access-control-allow-credentials", b"true"),
-            (b"vary", b"origin"),
-        ]
+        given = dict(scope.get("headers", ()))
+        headers = self._origins().pairs(given.get(b"origin"), given.get(b"host"))
 
         async def send_with_origin(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *headers]
             await send(message)
 
-        await self._application(scope, receive, send_with_origin)
+        await self._application(scope, receive, send_with_origin if headers else send)

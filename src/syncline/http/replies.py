@@ -46,17 +46,24 @@ def body_too_large(size: int, limit: int) -> Refusal:
     return Refusal(413, "RequestTooLarge", message)
 
 
+def too_many_connections() -> Refusal:
+    return Refusal(
+        503, "TooManyConnections", "too many connections; try again in a few seconds", retry_after=5
+    )
+
+
 def status_line(status: int) -> bytes:
     return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
+#: Any page may call and read the answer: credentials are bearer tokens, which pages must have. Cookies do not come
+#: along, and count for nothing.
+CORS_ANYBODY: Final = b"access-control-allow-origin: *\r\n"
+
+
 def cors_headers(origin: bytes) -> bytes:
-    """The origin mirrored: credentials are bearer tokens, never cookies, so any page may call."""
-    return (
-        b"access-control-allow-origin: "
-        + origin
-        + b"\r\naccess-control-allow-credentials: true\r\nvary: origin\r\n"
-    )
+    """Pages of this origin may read the answer; those of others get another answer, or none."""
+    return b"access-control-allow-origin: " + origin + b"\r\nvary: origin\r\n"
 
 
 def preflight_headers(requested: bytes | None) -> bytes:

@@ -36,8 +36,9 @@ class SyncSockets:
         key = _handshake_key(headers)
         if self._gateway.draining:
             raise Refusal(503, "ServerRestart", "the server is restarting; connect again", retry_after=1)
+        self._gateway.admit_socket(connection)
         connections: set[object] = connection.connections  # type: ignore[assignment]  # uvicorn calls `shutdown` only
-        socket = WebSocketConnection(self._gateway, connection.transport, connection.address)
+        socket = WebSocketConnection(self._gateway, connection.transport, connection.counted)
         session = Session(socket, self._services, client)
         connection.release()
         socket.start(key, rest, session, connections)

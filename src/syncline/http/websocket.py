@@ -54,9 +54,9 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
     """One socket, from the handshake on. It is the session's port: `send`, `close`, `unsent_bytes`."""
 
     __slots__ = (
-        "_address",
         "_connected",
         "_connections",
+        "_counted",
         "_fragments",
         "_gateway",
         "_heard",
@@ -70,10 +70,10 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         "slot",
     )
 
-    def __init__(self, gateway: Gateway, transport: asyncio.Transport, address: str | None) -> None:
+    def __init__(self, gateway: Gateway, transport: asyncio.Transport, counted: str | None) -> None:
         self._gateway = gateway
         self._transport = transport
-        self._address = address
+        self._counted = counted
         self._parser: Parser | None = None
         self._session: Session | None = None
         self._connections: set[object] = set()
@@ -203,7 +203,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gateway.wheel.discard(self)
-        self._gateway.forget(self._address)
+        self._gateway.addresses.leave(self._counted)
         self._connections.discard(self)
         parser, self._parser = self._parser, None
         session, self._session = self._session, None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from syncline.kernel.secrets import SecretBox
 from syncline.store.folder import FolderLock, make_folder
 
 from .data_key import read_data_key
+from .proxies import trusted_proxies
 from .secret_key import open_secrets
 from .settings import Mode, Settings
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
-TRUSTED_PROXIES = "SYNCLINE_TRUSTED_PROXIES"
 
 PREFIX = "/auth"
 
@@ -194,7 +194,7 @@ def account_settings(
         production,
         mail_url=environment.get(MAIL_URL) or None,
         mail_from=environment.get(MAIL_FROM, ""),
-        trusted_proxies=_networks(environment.get(TRUSTED_PROXIES, "")),
+        trusted_proxies=trusted_proxies(environment),
         environment=_environment_now,
         hash_threads=min(4, os.cpu_count() or 1),
         limits=settings.make_limits(),
@@ -221,16 +221,6 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    try:
-        return tuple(ip_network(part) for part in text.replace(",", " ").split())
-    except ValueError as error:
-        raise SetupError(
-            f"the environment variable {TRUSTED_PROXIES} cannot be read: {error}",
-            "it lists networks, for example 10.0.0.0/8",
-        ) from None
 
 
 def _is_running(loop: asyncio.AbstractEventLoop) -> bool:

@@ -51,6 +51,7 @@ from .data_key import read_data_key
 from .file_vault import FILES
 from .key_ring import KeyRing
 from .observer import ObservedEngine, Observer
+from .proxies import trusted_proxies
 from .secret_key import open_secrets
 from .settings import Mode, Settings
 from .variables import ProcessVariables
@@ -90,7 +91,7 @@ class Deployment:
         self._clock: Clock = SystemClock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        limits = settings.make_limits()
+        limits, proxies = settings.make_limits(), trusted_proxies(environment)
         redact = mode.is_production
         site = read_site(settings.site)
         self._variables = ProcessVariables(environment, on_variables)
@@ -177,7 +178,7 @@ class Deployment:
             self.engine, self._store, settings.data / EXPORTS, self._clock, self._files.vault
         )
         own = [settings.url] if settings.url and settings.origins else []
-        self.gateway = Gateway(limits, self._clock, Origins([*settings.origins, *own]))
+        self.gateway = Gateway(limits, self._clock, Origins([*settings.origins, *own]), proxies)
         self.gateway.leave_preflights("/auth/")
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
         self._web = Web(prepared, self._services, self.engine, self._observer, self._files)
@@ -223,7 +224,7 @@ class Deployment:
 
     def application(self) -> ASGIApp:
         """What answers requests that are for none of the hot endpoints."""
-        pages = self.pages.application(self._page_routes)
+        pages = self.pages.application(self._page_routes, lambda: self.gateway.origins)
         return self.accounts.mounted(self._web.front(self.gateway, pages))
 
     def surface(self) -> list[Surface]:

@@ -8,6 +8,7 @@ from syncline.accounts import events, passwords, rates, sessions, signing_in, us
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.emails import clean_email, normal_form
 from syncline.accounts.sessions import Session
+from syncline.kernel.proxies import subscriber_of
 
 from .completing import complete
 from .visits import Visit
@@ -52,7 +53,7 @@ async def check_password(visit: Visit, email: str, password: str) -> users.User 
         return None
     normal, address = normal_form(email), visit.visitor.address
     # Per address and account, and per address: nobody uses up the tries of somebody elsewhere.
-    attempts = (("password", f"{normal}\0{rates.network_of(address)}"), ("password.ip", address))
+    attempts = (("password", f"{normal}\0{subscriber_of(address)}"), ("password.ip", address))
     rates.refuse(await run(rates.take, core, *attempts))
     found = await run(signing_in.candidate, core, email)
     if found.closed_seconds is not None:

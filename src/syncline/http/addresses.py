@@ -1,0 +1,57 @@
+"""Where connections come from, and how many each network address has open.
+
+A proxy that is trusted speaks for many clients. Its connections are counted for nobody, until one of them becomes a
+socket: that belongs to the client that the proxy names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address
+
+from syncline.kernel.proxies import Network, client_address, is_in, subscriber_of
+
+
+class Addresses:
+    """`most` connections of one address, or of one /64 of IPv6. Without `trusted` proxies this machine and its private
+    networks, where proxies are, have as many as they want."""
+
+    def __init__(self, most: int, trusted: Sequence[Network] = ()) -> None:
+        self._most = most
+        self._trusted = trusted
+        self._open: dict[str, int] = {}
+
+    def client(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """Whom a request is from; None if that is not known."""
+        return None if peer is None else client_address(peer, headers, self._trusted)
+
+    def limited(self, address: str | None) -> str | None:
+        """What limits per address count an address as; None: they do not hold for it."""
+        if address is None or is_in(address, self._trusted) or (not self._trusted and _is_near(address)):
+            return None
+        return subscriber_of(address)
+
+    def enter(self, subscriber: str) -> bool:
+        """Count one more connection of what `limited` gave. False, and nothing was counted, if it has too many."""
+        count = self._open.get(subscriber, 0)
+        if count >= self._most:
+            return False
+        self._open[subscriber] = count + 1
+        return True
+
+    def leave(self, subscriber: str | None) -> None:
+        """Undo one `enter`."""
+        if subscriber is None:
+            return
+        count = self._open.get(subscriber, 0) - 1
+        if count > 0:
+            self._open[subscriber] = count
+        else:
+            self._open.pop(subscriber, None)
+
+
+def _is_near(address: str) -> bool:
+    try:
+        return not ip_address(address).is_global
+    except ValueError:
+        return True
