@@ -82,6 +82,11 @@ def test_a_switched_off_check_says_why() -> None:
     assert not hits, "\n".join(hits)
 
 
+def test_nothing_that_is_built_or_cached_is_tracked() -> None:
+    command = ["git", "ls-files", "--cached", "--ignored", "--exclude-standard"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True).stdout == ""
+
+
 def test_files_are_small() -> None:
     large = [
         name for name in tracked() if (ROOT / name).stat().st_size > LARGEST and not name.endswith(LOCK_FILES)
