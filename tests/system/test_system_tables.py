@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from support.databases import Database
+from support.serving import running
 from syncline.database import SystemWriter
 from syncline.kernel.errors import ForbiddenError, SetupError
-from syncline.schema import Document
+from syncline.schema import Document, private
 from syncline.system import SYSTEM_TABLES, EnvironmentVariable
 
 REFUSAL = "_environment_variables is a table of Syncline: it is changed by what ctx offers for it"
@@ -38,6 +41,39 @@ def test_applications_read_them_and_do_not_write_them(database: Database) -> Non
             db.delete(id)
         found = db.require(id)
     assert (found.name, found.sealed) == ("A", "x")
+
+
+#: What public functions may look at through ctx.db, and why.
+OPEN = {
+    "_storage": "what ctx.storage.metadata tells: size, type and digest of a file, by an id that a document names"
+}
+
+
+def test_public_functions_see_none_of_them_but_what_is_named_here() -> None:
+    for table in SYSTEM_TABLES:
+        assert table.access is private or table.name in OPEN, f"{table.name} needs access = private"
+
+
+def test_what_is_private_is_not_there_for_public_functions(tmp_path: Path) -> None:
+    source = """
+        from syncline import QueryCtx, query
+        from syncline.system import EnvironmentVariable
+
+        @query
+        def names(ctx: QueryCtx) -> list[str]:
+            return [each.name for each in ctx.db.query(EnvironmentVariable)]
+
+        @query
+        def value(ctx: QueryCtx) -> str | None:
+            return ctx.env.get("SECRET")
+    """
+    with running(tmp_path, {"look": source}) as server:
+        admin = {"authorization": f"Convex {server.admin_key}"}
+        changes = {"changes": [{"name": "SECRET", "value": "of the deployment"}]}
+        answer = server.http.post("/api/update_environment_variables", json=changes, headers=admin)
+        assert answer.status_code == 200, answer.text
+        assert server.value("query", "look:value") == "of the deployment"
+        assert server.value("query", "look:names") == []
 
 
 def test_an_application_cannot_declare_one() -> None:

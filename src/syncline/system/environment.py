@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncline.schema import Document, Index
+from syncline.schema import Document, Index, private
 
 
 class EnvironmentVariable(Document, table="_environment_variables"):
@@ -11,4 +11,5 @@ class EnvironmentVariable(Document, table="_environment_variables"):
     name: str
     sealed: str
 
+    access = private
     by_variable = Index("name", unique=True)

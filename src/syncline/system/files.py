@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from syncline.schema import Document, Id, Index
+from syncline.schema import Document, Id, Index, private
 
 
 class StoredFile(Document, table="_storage"):
@@ -26,6 +26,7 @@ class StoredBlob(Document, table="_storage_blobs"):
     #: When (seconds since the epoch) it is deleted unless somebody keeps it.
     temporary_until: int | None = None
 
+    access = private
     by_file = Index("file", unique=True)
     by_key = Index("key", unique=True)
     by_blob = Index("blob")
@@ -37,6 +38,8 @@ class DeletedBlob(Document, table="_storage_deleted"):
 
     blob: str
 
+    access = private
+
 
 class UsedUpload(Document, table="_storage_uploads"):
     """An upload address that has taken its file, until it expires by itself (seconds since the epoch)."""
@@ -44,5 +47,6 @@ class UsedUpload(Document, table="_storage_uploads"):
     nonce: str
     expires: int
 
+    access = private
     by_nonce = Index("nonce", unique=True)
     by_expiry = Index("expires")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from syncline.schema import Document
+from syncline.schema import Document, private
 from syncline.values import Int64
 
 ImportState = Literal["uploaded", "waiting_for_confirmation", "in_progress", "completed", "failed"]
@@ -27,6 +27,8 @@ class ImportJob(Document, table="_imports"):
     #: Why it failed.
     error: str = ""
 
+    access = private
+
 
 class ExportJob(Document, table="_exports"):
     """One export. `start_ts` is the commit that it is the state after."""
@@ -36,3 +38,5 @@ class ExportJob(Document, table="_exports"):
     start_ts: Int64 = Int64(0)
     complete_ts: Int64 = Int64(0)
     error: str = ""
+
+    access = private
