@@ -15,10 +15,11 @@ from starlette.types import ASGIApp
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
-from . import housekeeping, sessions, signing_keys
+from . import housekeeping, sessions, signing_keys, webhooks
 from .administering import administer
 from .core import Core
 from .identity_file import FILE, IdentityFile
+from .mail import outbox
 from .mail.sender import Mailer, Transport, smtp_transport
 from .oauth import ProviderClient
 from .outgoing import Outgoing
@@ -182,6 +183,12 @@ class IdentityProvider:
     def new_browser_secret(self) -> str:
         """A secret for the flow cookie of a browser. On the loop's thread."""
         return base64.urlsafe_b64encode(self._entropy.bytes(32)).decode().rstrip("=")
+
+    async def waiting(self) -> tuple[int, int]:
+        """How many mails and how many deliveries of webhooks are still to be made. Raises AccountError when overloaded."""
+        return await self.workers.run(
+            lambda: (outbox.count_waiting(self.core), webhooks.count_waiting(self.core))
+        )
 
     def token_wait(self, session_id: str) -> float | None:
         """Count one token of a session. Seconds to wait if it had too many lately."""

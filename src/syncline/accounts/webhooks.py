@@ -90,6 +90,12 @@ def deliveries(core: Core, webhook: str, limit: int = 100) -> list[dict[str, Any
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def count_waiting(core: Core) -> int:
+    """How many deliveries are to be made, now or later."""
+    found: int = core.file.value("SELECT count(*) FROM deliveries WHERE next_at IS NOT NULL")
+    return found
+
+
 def replay(core: Core, delivery: int) -> bool:
     """Send once more what was delivered, or given up."""
     core.posted = True

@@ -30,6 +30,7 @@ RESERVED: Final = {
     "/openapi.json": "the description of the functions is there",
     "/healthz": "monitors ask there whether the process works",
     "/readyz": "balancers ask there whether to send requests",
+    "/metrics": "figures for monitors are there",
     "/version": "the server's version is there",
     "/instance_name": "the command line of the official client asks there",
     "/instance_version": "the command line of the official client asks there",

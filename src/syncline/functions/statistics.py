@@ -7,11 +7,13 @@ counting takes no lock; a report adds them up.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Final
 
 import msgspec
 
 from syncline.database import Transaction
+from syncline.kernel.durations import BITS
 from syncline.kernel.limits import Limits
 
 from .definitions import FunctionDefinition
@@ -36,6 +38,17 @@ class FunctionReport(msgspec.Struct, frozen=True, rename="camel"):
     max_documents_written: int
     #: Queries on tables that looked at rows which an index could have left out.
     unserved_queries: int
+
+
+class FunctionTotals(msgspec.Struct, frozen=True):
+    """One function, all threads together, as metrics show it. `counts` are of the classes of `kernel.durations`."""
+
+    path: str
+    kind: str
+    calls: int
+    failures: int
+    seconds: float
+    counts: list[int]
 
 
 class _Record:
@@ -132,11 +145,29 @@ class Statistics:
 
     def report(self) -> list[FunctionReport]:
         """All functions that ran, by path. From any thread; calls that end meanwhile may be counted in part."""
+        return [_report(path, records) for path, records in sorted(self._by_path().items())]
+
+    def totals(self) -> list[FunctionTotals]:
+        """As `report`, with less in it, and quicker. Without Syncline's own functions."""
+        return [
+            FunctionTotals(
+                path,
+                records[0].kind,
+                calls=sum(record.calls for record in records),
+                failures=sum(record.failures for record in records),
+                seconds=sum(record.seconds for record in records),
+                counts=[sum(column) for column in zip(*map(_coarse, records), strict=True)],
+            )
+            for path, records in sorted(self._by_path().items())
+            if not path.startswith("_system/")
+        ]
+
+    def _by_path(self) -> dict[str, list[_Record]]:
         found: dict[str, list[_Record]] = {}
         for recorder in list(self._recorders):
             for path, record in list(recorder.records.items()):
                 found.setdefault(path, []).append(record)
-        return [_report(path, records) for path, records in sorted(found.items())]
+        return found
 
 
 def _report(path: str, records: list[_Record]) -> FunctionReport:
@@ -155,6 +186,12 @@ def _report(path: str, records: list[_Record]) -> FunctionReport:
         max_documents_written=max(record.written for record in records),
         unserved_queries=sum(record.unserved for record in records),
     )
+
+
+def _coarse(record: _Record) -> list[int]:
+    """The run times of a record in the classes of `kernel.durations`."""
+    ends = [0, *(4 * (bits - 1) for bits in BITS), _CLASSES]
+    return [sum(record.classes[start:end]) for start, end in pairwise(ends)]
 
 
 def _upper(number: int) -> float:

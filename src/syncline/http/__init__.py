@@ -11,6 +11,7 @@ from .front import Front
 from .gateway import Gateway
 from .issuer_fetch import IssuerFetcher
 from .logs import LogEndpoint
+from .metrics import MetricsEndpoint
 from .misc import register_misc
 from .mounted import MountSet
 from .mounts import Mounts, context, sync_context
@@ -38,6 +39,7 @@ __all__ = [
     "HttpConnection",
     "IssuerFetcher",
     "LogEndpoint",
+    "MetricsEndpoint",
     "MountSet",
     "Mounts",
     "Origins",

@@ -34,6 +34,8 @@ class Gateway:
         self.wheel = Wheel(clock)
         #: No new requests on a connection after the one at hand; /readyz says no.
         self.draining = False
+        #: How many WebSockets are open.
+        self.sockets = 0
         self._exact: dict[tuple[bytes, bytes], Endpoint] = {}
         self._paths: dict[bytes, dict[bytes, Endpoint]] = {}
         self._prefixes: dict[bytes, dict[bytes, Endpoint]] = {}

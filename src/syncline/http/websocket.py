@@ -97,6 +97,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         self._connections = connections
         connections.add(self)
         self._gateway.wheel.add(self)
+        self._gateway.sockets += 1
         transport = self._transport
         self._parser = make_parser(self, self._gateway.limits.frame_bytes)
         # uvloop chooses how to read when reading starts, so that a protocol with its own buffer needs a restart.
@@ -208,6 +209,7 @@ class WebSocketConnection(WSListener, asyncio.BufferedProtocol):
         parser, self._parser = self._parser, None
         session, self._session = self._session, None
         if parser is not None:
+            self._gateway.sockets -= 1
             parser.connection_lost(exc)
         if session is not None:
             self._guarded(session.disconnected)

@@ -113,6 +113,7 @@ class Jobs:
         self._upkeep_at = 0.0
         self._sweep_at = 0.0
         self._started = 0
+        self._failed = 0
         self._max_lag = 0.0
         engine.watch(self._on_commits, self._on_release)
 
@@ -171,6 +172,7 @@ class Jobs:
         lags = [(now - each) / 1000 for each in oldest if each is not None]
         return JobStats(
             started=self._started,
+            failed=self._failed,
             running=sum(queue.running for queue in self._queues),
             waiting=sum(queue.waiting for queue in self._queues),
             lag=max([0.0, *lags]),
@@ -290,6 +292,7 @@ class Jobs:
         if isinstance(outcome, ActionStarted):
             self._start_action(queue, key, id, outcome)
         else:
+            self._failed += not isinstance(outcome, Success)
             queue.done(key)
         self._go_on()
 
@@ -313,6 +316,7 @@ class Jobs:
             self._record(_Debt("postpone", args, queue, key))
 
     def _acted(self, queue: DueQueue, key: bytes, id: Id[ScheduledJob], outcome: Outcome) -> None:
+        self._failed += not isinstance(outcome, Success)
         self._record(_Debt("finish_action", _ending(id, outcome, self._limits), queue, key))
 
     def _record(self, debt: _Debt) -> None:

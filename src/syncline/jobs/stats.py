@@ -9,6 +9,7 @@ class JobStats(NamedTuple):
     """Since the process started. Lags are seconds between when a job was due and when it was started."""
 
     started: int
+    failed: int
     running: int
     waiting: int  # due, and in memory
     lag: float  # of the oldest job that is due and has not been started; 0 when there is none

@@ -61,6 +61,7 @@ class DeploymentAccounts:
         self._revoke: Callable[[str, str], None] = _nothing
         self._keys_changed: Callable[[], None] = _nobody
         self.provider: IdentityProvider | None = None
+        self._asking: set[asyncio.Task[None]] = set()
 
     def use(self, app: App | None) -> None:
         """What the application wants from now on. Raises SetupError, changing nothing."""
@@ -121,6 +122,24 @@ class DeploymentAccounts:
         """What is answered below /auth now."""
         if self.provider is not None and self._active:
             yield from surface_of_starlette("sign-in", self.provider.routes)
+
+    def waiting(self, then: Callable[[tuple[int, int] | None], None]) -> None:
+        """How many mails and webhooks wait: `then` is called now or later. None: accounts are not on, or overloaded."""
+        provider, loop = self.provider, self._loop
+        if provider is None or loop is None or not self._active:
+            then(None)
+            return
+
+        async def ask() -> None:
+            try:
+                found = await provider.waiting()
+            except accounts.AccountError:
+                found = None
+            then(found)
+
+        task = loop.create_task(ask())
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     def close(self) -> None:
         if self.provider is not None:

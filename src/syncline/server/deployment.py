@@ -20,6 +20,7 @@ from syncline.http import (
     FunctionEndpoints,
     Gateway,
     LogEndpoint,
+    MetricsEndpoint,
     Origins,
     Pages,
     ReferencePages,
@@ -50,6 +51,7 @@ from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
 from .file_vault import FILES
 from .key_ring import KeyRing
+from .metrics import Metrics
 from .observer import ObservedEngine, Observer
 from .proxies import trusted_proxies
 from .secret_key import open_secrets
@@ -152,6 +154,8 @@ class Deployment:
         self._audit = AuditLog(settings.data, self._clock)
         engine = AuditedEngine(ObservedEngine(self.engine, self._observer, self._clock), self._audit)
         self.jobs = Jobs(self.engine, engine.act, self._clock, limits, self._later)
+        statistics = self.engine.node.settings.statistics
+        self._metrics = Metrics(statistics, self.live, self.jobs, self._store, self.accounts.waiting)
         self._services = Services(
             live=self.live,
             engine=engine,
@@ -201,6 +205,7 @@ class Deployment:
             callers,
             gateway,
         )
+        MetricsEndpoint(self._metrics.collect, callers, gateway)
         DeploymentEndpoints(callers, gateway, self._services, self._imports, self._exports)
         register_misc(gateway, instance_name=name, version=__version__, ready=self._why_not_ready)
         gateway.set_upgrade(SyncSockets(gateway, self._services).upgrade)
@@ -299,7 +304,13 @@ class Deployment:
         wait = _TICK_SECONDS
         if self.live.next_tick_ns is not None:
             wait = min(wait, max(0.0, (self.live.next_tick_ns - self._clock.wall_ns()) / 1e9))
-        self._timer = self._loop.call_later(wait, self._tick)
+        due = self._loop.time() + wait
+        self._timer = self._loop.call_at(due, self._ticked, due)
+
+    def _ticked(self, due: float) -> None:
+        assert self._loop is not None
+        self._metrics.note_lag(self._loop.time() - due)
+        self._tick()
 
     def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.TimerHandle:
         assert self._loop is not None

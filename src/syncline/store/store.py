@@ -14,6 +14,7 @@ import apsw
 import msgspec
 
 from syncline.kernel.clock import Clock
+from syncline.kernel.durations import Durations
 from syncline.kernel.limits import Limits
 
 from .cache import DocumentCache
@@ -23,7 +24,7 @@ from .checkpoints import Checkpoints
 from .errors import LogTrimmedError
 from .folder import DATABASE, FolderLock, folder_in_memory, make_folder
 from .indexing import Progress, drop_some, fill
-from .layout import BUSY_TIMEOUT_MS, connect, explain_unusable, prepare
+from .layout import BUSY_TIMEOUT_MS, PAGE_SIZE, connect, explain_unusable, prepare
 from .loading import Conflict, Loaded, Moved, TableChange, find_conflicts, load_staged
 from .reader import Reader, WriterReader
 from .retention import Retention
@@ -89,6 +90,8 @@ class Store:
         self._head: Timestamp = newest[0][0] if newest else 0
         self._total: int = newest[0][1] if newest else 0
         self._last_given = self._head
+        #: How long commits took, as metrics show it.
+        self.commit_times = Durations()
         #: Encoded documents as of the newest commits. Readers use it by themselves.
         self.cache = DocumentCache(limits.document_cache_bytes, self._head)
         self._checkpoints = Checkpoints(self._connection, self._writes, BUSY_TIMEOUT_MS)
@@ -169,6 +172,11 @@ class Store:
         """The newest state, read on the writer's connection. For the thread that appends, between batches."""
         return self._writer_reader
 
+    @property
+    def log_bytes(self) -> int:
+        """How much of the write-ahead log is not in the database file yet."""
+        return self._checkpoints.pages * PAGE_SIZE
+
     # The commit log
 
     @property
@@ -200,6 +208,7 @@ class Store:
         """
         if not commits:
             return
+        began = self._clock.monotonic()
         body = _encode(commits)
         requests = [record for commit in commits for record in commit.requests]
         with self._write_lock:
@@ -222,6 +231,7 @@ class Store:
             for derived in self._derived:
                 derived.written()
             self._checkpoints.after_commit()
+            self.commit_times.note(self._clock.monotonic() - began)
 
     def commits_after(self, ts: Timestamp) -> list[Commit]:
         """All commits above `ts`, in order. LogTrimmedError when some of them are no longer kept."""

@@ -30,6 +30,9 @@ class ResultCache:
         #: Invariant: exactly the entries with valid content that nobody watches or waits for.
         self._idle: OrderedDict[Entry, None] = OrderedDict()
         self.bytes = 0
+        #: How many queries that were asked once were answered from here, and how many had to wait for a run.
+        self.hits_once = 0
+        self.misses_once = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -108,6 +111,7 @@ class ResultCache:
 
     def used(self, entry: Entry) -> None:
         """The entry answered somebody who does not stay."""
+        self.hits_once += 1
         if entry in self._idle:
             self._idle.move_to_end(entry)
 

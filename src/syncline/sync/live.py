@@ -128,6 +128,7 @@ class LiveQueries:
         entry = self._cache.find(path, args, caller, None)
         content = None if entry is None or entry.until is not None else entry.content
         if entry is None or content is None or self._freshness.is_outdated(entry):
+            self._cache.misses_once += 1
             self._wait(path, args, Waiter(done, caller, self.head))
             self._rounds.start()
         else:
@@ -203,10 +204,9 @@ class LiveQueries:
         return self._rounds.idle
 
     def stats(self) -> LiveStats:
-        cache, reruns = self._cache, self._rounds.reruns
-        return LiveStats(
-            self._subscriptions, len(cache), cache.bytes, reruns, self.deliveries, self.coalesced
-        )
+        cache, sent = self._cache, (self.deliveries, self.coalesced)
+        asked = (cache.hits_once, cache.misses_once)
+        return LiveStats(self._subscriptions, len(cache), cache.bytes, self._rounds.reruns, *sent, *asked)
 
     def reruns_caused(self, ts: int) -> int:
         """How many live queries the commit at `ts` made stale; of the newest commits, and from their `done` on."""

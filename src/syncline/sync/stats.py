@@ -23,6 +23,9 @@ class LiveStats:
     deliveries: int
     #: Transitions that were left out because the reader was slow; a later one contained them.
     coalesced: int
+    #: Queries asked once that were answered from the cache, and those that were not.
+    hits: int
+    misses: int
 
 
 @dataclass(frozen=True, slots=True)

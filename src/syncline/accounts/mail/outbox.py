@@ -30,7 +30,7 @@ class Mail:
 
 def queue(core: Core, kind: str, to: str, locale: str, **values: object) -> None:
     """Write a mail of this kind and put it into the outbox. `code` and `url` are special values, see the templates."""
-    waiting: int = core.file.value("SELECT count(*) FROM mails WHERE next_at IS NOT NULL")
+    waiting = count_waiting(core)
     # The server does not let itself be used to fill somebody's disk.
     if waiting >= core.settings.limits.mails_waiting:
         return
@@ -46,6 +46,12 @@ def queue(core: Core, kind: str, to: str, locale: str, **values: object) -> None
         core.now(),
     )
     core.posted = True
+
+
+def count_waiting(core: Core) -> int:
+    """How many mails are to be sent, now or later."""
+    found: int = core.file.value("SELECT count(*) FROM mails WHERE next_at IS NOT NULL")
+    return found
 
 
 def due(core: Core, limit: int = 20) -> list[Mail]:
