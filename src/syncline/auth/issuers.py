@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -106,6 +106,14 @@ class Auth0(Provider):
         object.__setattr__(self, "domain", checked_url(self.domain, where))
         if not self.client_id:
             raise SetupError("Auth0 needs the client_id of the application", "its settings page shows it")
+
+
+def issuers(providers: Iterable[Provider]) -> frozenset[str]:
+    """The issuers behind ways to sign in, by name; the empty name is Syncline's own sign-in."""
+    found = ((outside_issuer(each), each) for each in providers)
+    return frozenset(
+        outside.issuer if outside is not None else "" for outside, each in found if outside or each.built_in
+    )
 
 
 def outside_issuer(provider: Provider) -> OpenIDConnect | None:

@@ -123,9 +123,13 @@ class TableBinding:
 class Catalog:
     """All tables of one release, by number, name and class. Immutable once built."""
 
-    __slots__ = ("_vias", "by_class", "by_name", "by_number", "numbers")
+    __slots__ = ("_vias", "by_class", "by_name", "by_number", "numbers", "several_issuers")
 
-    def __init__(self, tables: Iterable[TableBinding], numbers: TableNumbers) -> None:
+    def __init__(
+        self, tables: Iterable[TableBinding], numbers: TableNumbers, *, several_issuers: bool = False
+    ) -> None:
+        #: Whether a subject alone does not say who somebody is, since another issuer may give it to another person.
+        self.several_issuers = several_issuers
         #: The numbers of all tables that the store knows, those without a class among them.
         self.numbers = numbers
         self.by_number: Mapping[int, TableBinding] = {table.number: table for table in tables}
@@ -187,7 +191,13 @@ class Catalog:
                     info.number, table.spec, codec, table.shape, info.by_creation, bindings, searches, vectors
                 )
             )
-        return Catalog(bound, numbers)
+        return Catalog(bound, numbers, several_issuers=self.several_issuers)
+
+    def naming(self, *, several_issuers: bool) -> Catalog:
+        """The same tables for an application with these issuers."""
+        if several_issuers == self.several_issuers:
+            return self
+        return Catalog(self.by_number.values(), self.numbers, several_issuers=several_issuers)
 
     def of(self, cls: type[Document]) -> TableBinding:
         """The table of a document class."""

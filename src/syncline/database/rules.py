@@ -129,10 +129,13 @@ class Guard:
 
     @property
     def subject(self) -> str | None:
-        """The subject of whoever is signed in."""
+        """What owners' fields and memberships name whoever is signed in by: the subject, or where several issuers may
+        give one subject to several people, the token identifier."""
         identity = self._caller.identity
         # An empty subject is nobody's: it would own the rows that have no owner yet.
-        return identity.subject or None if identity is not None else None
+        if identity is None or not identity.subject:
+            return None
+        return identity.token_identifier if self.catalog.several_issuers else identity.subject
 
     def require_subject(self) -> str:
         subject = self.subject
@@ -180,7 +183,9 @@ class _PublicReadRule(TableRule):
 
     def check_insert(self, fields: Mapping[str, Value], document: Document) -> None:
         if fields[self._owner] != self.guard.require_subject():
-            raise self.forbidden(f"`{self._owner}` must be the caller: nobody can insert for somebody else")
+            raise self.forbidden(
+                f"`{self._owner}` must be the caller{self._named()}: nobody can insert for somebody else"
+            )
 
     def check_update(
         self, before: Mapping[str, Value], after: Mapping[str, Value], old: Document, new: Document
@@ -189,6 +194,10 @@ class _PublicReadRule(TableRule):
             raise self.forbidden("only its owner can change a document")
         if after[self._owner] != before[self._owner]:
             raise self.forbidden(f"`{self._owner}` says whose the document is, and cannot be changed")
+
+    def _named(self) -> str:
+        several = self.guard.catalog.several_issuers
+        return ", named by token_identifier since there are several issuers" if several else ""
 
     def check_delete(self, document: Document) -> None:
         if getattr(document, self._owner) != self.guard.require_subject():

@@ -22,9 +22,13 @@ from syncline.kernel.identity import Caller
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """`signed_in`: callers must be signed in, as an application with providers demands it."""
+    """`signed_in`: callers must be signed in, as an application with providers demands it.
+
+    `several_issuers`: more than one issuer's tokens are accepted, so that a subject alone may be two people.
+    """
 
     signed_in: bool = False
+    several_issuers: bool = False
 
     def allows(self, caller: Caller, *, anonymous: bool) -> bool:
         """Whether `caller` may use what is declared with `anonymous` or without."""

@@ -81,6 +81,7 @@ class Engine:
         `on_variables` hears, on the lane's thread, what the stored environment variables are after a change.
         """
         catalog = activate(store, release.schema, report)
+        catalog = catalog.naming(several_issuers=release.registry.admission.several_issuers)
         self._node = Node(
             store=store,
             clock=clock,
@@ -161,6 +162,7 @@ class Engine:
             store = node.store
             try:
                 catalog = activate(store, release.schema, self._report, keep=node.release.catalog)
+                catalog = catalog.naming(several_issuers=release.registry.admission.several_issuers)
             except Exception as error:
                 self.post(done, error)
                 return

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from syncline.auth.issuers import issuers
 from syncline.kernel.errors import SetupError
 from syncline.schema import TableSpec, collect
 
@@ -24,6 +25,7 @@ from .guards import install_guards
 from .load_errors import at_function, while_importing
 from .modules import ReleaseModules
 from .registry import Registry
+from .route_conflicts import check_routes
 from .routes import Route
 from .sources import add_source_root, short_name
 
@@ -66,12 +68,14 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
             raise while_importing(error, folder) from error
         _show_info_lines(modules.package)
         app = _app(modules)
-        admission = Admission(signed_in=app is not None and bool(app.auth))
+        providers = () if app is None else app.auth
+        admission = Admission(signed_in=bool(providers), several_issuers=len(issuers(providers)) > 1)
         functions = [item for item in declared if isinstance(item, Function)]
         registry = Registry(_definitions(functions, modules), admission)
         routes = tuple(
             item for item in declared if isinstance(item, Route) and modules.holds(item.__module__)
         )
+        check_routes(routes)
         check_crons(functions)
         schema = collect(modules.modules.values())
     files = tuple(sorted(_files(modules.modules.values())))

@@ -89,7 +89,7 @@ def viewing(settings: Settings, environment: Mapping[str, str], report: Report) 
         yield Viewed(
             release,
             registry.bind(inspection.catalog.numbers, limits),
-            inspection.catalog,
+            inspection.catalog.naming(several_issuers=release.registry.admission.several_issuers),
             view,
             inspection,
             RunSettings(limits=limits, env=environment, secrets=known_secrets(settings.data, environment)),

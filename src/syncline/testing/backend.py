@@ -83,6 +83,8 @@ class World:
         self._store = Store.memory(self.clock)
         seeds = count(1)
         self.schema = release.schema
+        #: Whether rules name people by issuer and subject.
+        self.several_issuers = release.registry.admission.several_issuers
         self._engine = Engine(
             self._store,
             probed(release),

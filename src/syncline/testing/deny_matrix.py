@@ -100,6 +100,8 @@ def deny_matrix(
                 ]
                 identity = kind.caller.identity
                 subject = None if identity is None else identity.subject
+                if identity is not None and world.several_issuers:
+                    subject = identity.token_identifier
                 rule = expected(spec, row, subject, memberships) if kind.bound else EVERYTHING
                 wrong += _differences(spec.name, row, kind.name, outcomes, rule)
     if wrong:
