@@ -87,7 +87,7 @@ def test_help_lists_the_templates(tmp_path: Path) -> None:
     [option] = [option for option in new.params if option.name == "template"]
     assert list(getattr(option.type, "choices", ())) == list(TEMPLATES)
     wrong = syncline("new", "shop", "--template", "angular", folder=tmp_path)
-    assert wrong.returncode == 2 and "'chat', 'html', 'vite', 'nextjs'" in wrong.stderr
+    assert wrong.returncode == 2 and "'chat', 'html', 'vite', 'nextjs', 'nextjs-clerk'" in wrong.stderr
 
 
 @pytest.mark.parametrize("template", TEMPLATES.values(), ids=lambda template: template.name)

@@ -1,10 +1,11 @@
 """Each template, made into a project as users make it: checked, built, tested, and clicked through in Chromium.
 
-Next.js is in the long tier: it is installed from its lock file, which takes a while.
+Next.js is in the long tier, with and without Clerk: it is installed from its lock file, which takes a while.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -40,6 +41,12 @@ def test_the_tests_of_a_new_project_pass(projects: dict[str, Path], template: st
     assert " passed" in done(PYTEST, projects[template])
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_check_and_audit_find_nothing(projects: dict[str, Path], template: str) -> None:
+    done(("syncline", "check"), projects[template])
+    assert "nothing found" in done(("syncline", "audit"), projects[template])
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("template", ["chat", "html"])
 def test_the_page_works_in_a_browser(projects: dict[str, Path], template: str) -> None:
@@ -68,6 +75,18 @@ def test_nextjs_is_installed_built_and_works_in_a_browser(projects: dict[str, Pa
     done(("npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"), web)
     done(("npm", "run", "build"), web, NEXT_TELEMETRY_DISABLED="1")
     assert "3 passed" in done((*PYTEST, "e2e"), projects["nextjs"])
+
+
+@pytest.mark.long
+def test_nextjs_with_clerk_is_installed_built_and_works_in_a_browser(projects: dict[str, Path]) -> None:
+    """Clerk's own packages, and tokens like Clerk's; its servers are not asked, so its script in the page is not tried."""
+    web = projects["nextjs-clerk"] / "web"
+    key = base64.b64encode(b"clerk.example.com$").decode()
+    (web / ".env.local").write_text(f"NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY=pk_test_{key}\n")
+    done(("npm", "ci", "--no-audit", "--no-fund", "--prefer-offline"), web)
+    done(("npm", "run", "types"), web, NEXT_TELEMETRY_DISABLED="1")
+    done(("npm", "run", "build"), web, NEXT_TELEMETRY_DISABLED="1")
+    assert "3 passed" in done((*PYTEST, "e2e"), projects["nextjs-clerk"])
 
 
 @pytest.mark.long

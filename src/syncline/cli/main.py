@@ -76,7 +76,7 @@ def syncline() -> None:
 @click.argument("name")
 @click.option(
     "--template",
-    type=click.Choice(["chat", "html", "vite", "nextjs"]),
+    type=click.Choice(["chat", "html", "vite", "nextjs", "nextjs-clerk"]),
     default="chat",
     help="What to begin with (default: chat).",
 )
@@ -92,6 +92,7 @@ def new(name: str, template: str) -> int:
       html     a list of tasks, on one plain page
       vite     the list of tasks with React and TypeScript     (Node 20 or newer)
       nextjs   the same with Next.js and sign-in               (Node 20 or newer)
+      nextjs-clerk   the same again, and Clerk signs people in (Node 20 or newer)
 
     Nothing is downloaded. A folder that holds anything is left alone.
     """

@@ -54,6 +54,8 @@ class Template:
 _SHARED = Layer("shared")
 #: With the set-up of browser tests from the chat; each template has its own tests.
 _TASKS = (_SHARED, Layer("chat/e2e", "e2e"), Layer("tasks"))
+#: All but who signs people in.
+_NEXTJS = (*_TASKS, Layer("page", "web/app"), Layer("nextjs"))
 
 TEMPLATES: Mapping[str, Template] = MappingProxyType({
     template.name: template
@@ -73,7 +75,13 @@ TEMPLATES: Mapping[str, Template] = MappingProxyType({
         Template(
             "nextjs",
             "the same with Next.js (App Router): sign-in, private pages, server actions",
-            (*_TASKS, Layer("page", "web/app"), Layer("auth", "web/auth", for_node=True), Layer("nextjs")),
+            (*_NEXTJS, Layer("auth", "web/auth", for_node=True), Layer("nextjs-accounts")),
+            npm="web",
+        ),
+        Template(
+            "nextjs-clerk",
+            "the same again, and Clerk signs people in",
+            (*_NEXTJS, Layer("nextjs-clerk")),
             npm="web",
         ),
     )

@@ -1,4 +1,4 @@
-import { getToken } from "@syncline/auth/nextjs";
+import { token } from "./session";
 
 /** The address of `syncline dev` or `syncline start`. Read when the server runs: one build serves everywhere. */
 export const backendUrl = () => process.env["SYNCLINE_URL"] ?? "http://127.0.0.1:3210";
@@ -6,6 +6,6 @@ export const backendUrl = () => process.env["SYNCLINE_URL"] ?? "http://127.0.0.1
 /** Options for `fetchQuery`, `fetchMutation`, `fetchAction` and `preloadQuery`: where to call, and as whom. */
 export async function asCaller(): Promise<{ url: string; token?: string }> {
   const url = backendUrl();
-  const token = await getToken({ url });
-  return token === undefined ? { url } : { url, token };
+  const caller = await token(url);
+  return caller === undefined ? { url } : { url, token: caller };
 }

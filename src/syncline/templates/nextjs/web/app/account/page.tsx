@@ -2,8 +2,9 @@ import { fetchQuery } from "convex/nextjs";
 import Link from "next/link";
 import { api } from "@/convex/_generated/api";
 import { asCaller } from "@/lib/backend";
+import { Manage } from "./Manage";
 
-/** What the backend knows of the caller. The rest is on its own pages, under /auth. */
+/** What the backend knows of the caller. */
 export default async function AccountPage() {
   const account = await fetchQuery(api.account.whoami, {}, await asCaller());
   return (
@@ -16,12 +17,7 @@ export default async function AccountPage() {
         <p>
           You are signed in as <strong>{account.name ?? account.email ?? account.subject}</strong>.
         </p>
-        <p className="actions">
-          <a className="strong" href="/auth/account">
-            Manage
-          </a>
-          <a href="/auth/sign-out">Sign out</a>
-        </p>
+        <Manage />
       </section>
     </>
   );

@@ -1,17 +1,18 @@
 "use client";
 
-import { createAuthClient } from "@syncline/auth";
-import { ConvexProviderWithSyncline, SynclineAuthProvider } from "@syncline/auth/react";
+import { ClerkProvider, useAuth } from "@clerk/nextjs";
 import { ConvexReactClient } from "convex/react";
+import { ConvexProviderWithClerk } from "convex/react-clerk";
 import { type ReactNode, useState } from "react";
 
 /** Who is signed in, and the live connection of all client components, which calls as them. */
 export function Providers({ url, children }: { url: string; children: ReactNode }) {
-  const [auth] = useState(() => createAuthClient());
   const [convex] = useState(() => new ConvexReactClient(url, { initialAuthTokenReuse: true }));
   return (
-    <SynclineAuthProvider client={auth}>
-      <ConvexProviderWithSyncline client={convex}>{children}</ConvexProviderWithSyncline>
-    </SynclineAuthProvider>
+    <ClerkProvider>
+      <ConvexProviderWithClerk client={convex} useAuth={useAuth}>
+        {children}
+      </ConvexProviderWithClerk>
+    </ClerkProvider>
   );
 }

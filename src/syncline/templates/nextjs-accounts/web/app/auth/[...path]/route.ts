@@ -1,4 +1,4 @@
-import { createHandlers } from "@syncline/auth/nextjs";
+import { createHandlers } from "@/auth/nextjs";
 import { backendUrl } from "@/lib/backend";
 
 // The backend's pages for signing in and out, on the site's own origin, so that their cookie is one of the site.

@@ -1,4 +1,4 @@
-import { createRouteMatcher, synclineMiddleware } from "@syncline/auth/nextjs";
+import { createRouteMatcher, synclineMiddleware } from "@/auth/nextjs";
 import { backendUrl } from "@/lib/backend";
 
 const isPrivate = createRouteMatcher(["/tasks(.*)", "/account(.*)"]);
