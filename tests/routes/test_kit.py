@@ -9,6 +9,7 @@ import pytest
 
 from support.applications import write_application
 from support.hooks_app import HOOKS
+from support.processes import syncline
 from syncline.functions import load_application
 from syncline.http import RouteTable
 from syncline.kernel.errors import SetupError
@@ -104,7 +105,15 @@ GOOD = "async def hook(ctx: ActionCtx, request: Request) -> Response: ...\n"
             '@route("/a")\n' + GOOD + '@route("/a")\n' + GOOD.replace("hook", "other"),
             "two routes answer GET /a:",
         ),
+        (
+            '@route("/a/{b}")\n'
+            + GOOD
+            + '@route("/a/{c:str}", methods=["POST", "GET"])\n'
+            + GOOD.replace("hook", "other"),
+            "two routes answer GET /a/{c:str}:",
+        ),
         ('app = App(mounts={"/auth": print})\n', "/auth is reserved"),
+        ('app = App(mounts={"/v1": print, "/v1/": print})\n', "something is mounted there already"),
         ('app = App(mounts={"/v1": 5})\n', "5 is no web application"),
         ("app = App(anonymous_mounts=['/v1'])\n", "nothing is mounted at /v1"),
     ],
@@ -114,6 +123,39 @@ def test_what_is_wrong_is_refused_when_the_application_loads(tmp_path: Path, sou
         load(tmp_path, source)
     assert text in str(caught.value)
     assert "hooks.py" in str(caught.value)
+
+
+def test_two_routes_of_one_path_are_shown_with_both_files_and_lines(tmp_path: Path) -> None:
+    head = "from starlette.requests import Request\nfrom starlette.responses import Response\n"
+    head += "from syncline import ActionCtx, route\n\n\n"
+    one, other = '@route("/a/{b}")\n' + GOOD, '\n@route("/a/{c}")\n' + GOOD.replace("hook", "other")
+    write_application(tmp_path, hooks=head + one, others=head + other)
+    with pytest.raises(SetupError) as caught:
+        load_application(tmp_path / "backend", activate=False)
+    shown = str(caught.value)
+    assert "two routes answer GET /a/{c}:" in shown
+    assert "backend/hooks.py:7  hook  /a/{b}\n  backend/others.py:8  other  /a/{c}\n" in shown
+    checked = syncline("check", folder=tmp_path)
+    assert checked.returncode == 1
+    assert "backend/hooks.py:7  hook" in checked.stderr and "backend/others.py:8  other" in checked.stderr
+
+
+def test_a_path_that_answers_other_methods_only_leaves_the_rest_to_the_next(tmp_path: Path) -> None:
+    table = load(
+        tmp_path,
+        '@route("/a/{b:int}", methods=["GET", "PUT"])\n'
+        + GOOD
+        + '@route("/a/{c}", methods=["GET", "POST", "HEAD"])\n'
+        + GOOD.replace("hook", "other")
+        + '@route("/a/5", methods=["PUT"])\n'
+        + GOOD.replace("hook", "exact"),
+    )
+    found = table.find("/a/5")
+    assert found is not None and sorted(found.methods) == ["GET", "HEAD", "POST", "PUT"]
+    names = {method: route.__name__ for method in found.methods if (route := found.of(method))}
+    assert names == {"GET": "hook", "HEAD": "hook", "PUT": "exact", "POST": "other"}
+    given = [found.params(route) for method in ("GET", "POST", "PUT") if (route := found.of(method))]
+    assert given == [{"b": 5}, {"c": "5"}, {}]
 
 
 def test_a_route_is_still_a_plain_function(tmp_path: Path) -> None:

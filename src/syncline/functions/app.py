@@ -44,6 +44,11 @@ class App:
                 raise SetupError(
                     f"{where}: {application!r} is no web application", "mount an ASGI or WSGI application"
                 )
+            if path.rstrip("/") in self.mounts:
+                raise SetupError(
+                    f"{where}: something is mounted there already, with or without the / at the end",
+                    "mount each application at a path of its own",
+                )
             self.mounts[path.rstrip("/")] = application
         self.anonymous_mounts = frozenset(path.rstrip("/") for path in anonymous_mounts)
         unknown = self.anonymous_mounts - self.mounts.keys()

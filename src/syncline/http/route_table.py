@@ -11,15 +11,12 @@ from starlette.convertors import Convertor
 from starlette.routing import compile_path
 
 from syncline.functions.routes import Route
-from syncline.functions.sources import short_name
-from syncline.kernel.errors import SetupError
 
 
 @dataclass(slots=True)
 class _Place:
     """All routes of one path."""
 
-    path: str
     pattern: re.Pattern[str]
     convertors: dict[str, Convertor[Any]]
     routes: dict[str, Route] = field(default_factory=dict[str, Route])
@@ -27,14 +24,22 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The routes of a path by method, and the path's parameters."""
+    """The routes of a path by method."""
 
     routes: Mapping[str, Route]
-    params: Mapping[str, Any]
+    _path: str
+    _places: Mapping[str, _Place]
 
     def of(self, method: str) -> Route | None:
         """The route for a method; HEAD is served by the one for GET."""
         return self.routes.get(method) or (self.routes.get("GET") if method == "HEAD" else None)
+
+    def params(self, route: Route) -> dict[str, Any]:
+        """What the path gives the parameters of one of the routes."""
+        place = self._places[route.path]
+        match = place.pattern.match(self._path)
+        texts = {} if match is None else match.groupdict()
+        return {name: place.convertors[name].convert(text) for name, text in texts.items()}
 
     @property
     def methods(self) -> list[str]:
@@ -46,7 +51,7 @@ class Found:
 class RouteTable:
     """The routes of a release. Paths without parameters come before those with some, else the order is theirs.
 
-    Raises SetupError for two routes of one path and method.
+    What the first path that fits does not answer, the next one may: `GET /notes/new` beside `POST /notes/{name}`.
     """
 
     def __init__(self, routes: Iterable[Route]) -> None:
@@ -55,30 +60,27 @@ class RouteTable:
         for route in routes:
             pattern, _, convertors = compile_path(route.path)
             places = self._patterns if convertors else self._exact
-            place = places.setdefault(route.path, _Place(route.path, pattern, convertors))
+            place = places.setdefault(route.path, _Place(pattern, convertors))
             for method in route.options.methods:
-                other = place.routes.setdefault(method, route)
-                if other is not route:
-                    raise SetupError(
-                        f"two routes answer {method} {route.path}:\n"
-                        f"  {short_name(other.file)}:{other.line}  {other.__qualname__}\n"
-                        f"  {short_name(route.file)}:{route.line}  {route.__qualname__}",
-                        "give one of them another path or other methods",
-                    )
+                place.routes.setdefault(method, route)
 
     def find(self, path: str) -> Found | None:
         """The routes at a path (decoded)."""
-        place = self._exact.get(path)
-        if place is not None:
-            return Found(place.routes, {})
-        for place in self._patterns.values():
-            match = place.pattern.match(path)
-            if match is not None:
-                texts = match.groupdict()
-                return Found(
-                    place.routes, {name: place.convertors[name].convert(text) for name, text in texts.items()}
-                )
-        return None
+        exact = self._exact.get(path)
+        fitting = [] if exact is None else [exact]
+        fitting += [place for place in self._patterns.values() if place.pattern.match(path) is not None]
+        if not fitting:
+            return None
+        routes: dict[str, Route] = {}
+        for place in fitting:
+            # HEAD belongs to the first one that answers GET.
+            has_get = "GET" in routes
+            for method, route in place.routes.items():
+                if method != "HEAD" or not has_get:
+                    routes.setdefault(method, route)
+        return Found(
+            routes, path, {route.path: place for place in fitting for route in place.routes.values()}
+        )
 
     def __len__(self) -> int:
         return len(self._exact) + len(self._patterns)

@@ -111,7 +111,7 @@ class Routes:
         forwarded = header_of(scope, b"x-forwarded-proto")
         if forwarded in (b"http", b"https"):
             child["scheme"] = forwarded.decode()
-        child["path_params"] = dict(found.params)
+        child["path_params"] = found.params(route)
         return Exchange(child, receive, send, body_bytes=limit, limit_name="route_body_bytes")
 
     async def _without_route(self, found: Found, scope: Scope, send: Send) -> None:
