@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from support.browser import OpenWindow, Server
 from support.processes import syncline
@@ -63,3 +63,13 @@ def test_a_page_is_used_by_keyboard_alone(shop: Server, open_window: OpenWindow)
     page.keyboard.press("Enter")
     expect(box).to_have_count(0)
     expect(page.get_by_label("New task")).to_be_focused()
+
+
+def test_without_the_client_the_page_says_how_to_get_it(shop: Server, open_window: OpenWindow) -> None:
+    def withhold(page: Page) -> None:
+        page.route("**/_syncline/convex.js", lambda route: route.fulfill(status=404, body=""))
+
+    window = open_window(shop.url, before=withhold)
+    expect(window.page.get_by_role("alert")).to_contain_text("fetch it once with make bundle")
+    window.picture("template-without-client")
+    window.excuse("404|convex")

@@ -2,6 +2,7 @@
 
 const byId = (id) => document.getElementById(id);
 
+byId("no-client").hidden = "convex" in globalThis;
 const { ConvexClient, anyApi: api } = globalThis.convex;
 const client = new ConvexClient(location.origin);
 
