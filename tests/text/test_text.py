@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from syncline.text import Needle, Statistics, highlight, parse_search, score, words_of
+from syncline.text import (
+    Needle,
+    even_weights,
+    highlight,
+    parse_search,
+    score,
+    weights_of_all,
+    weights_of_found,
+    words_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -74,9 +83,15 @@ def test_a_long_text_is_cut_around_the_first_word_found() -> None:
 
 
 def test_rare_words_count_more_than_common_ones_and_short_documents_more_than_long_ones() -> None:
-    statistics = Statistics(1000, 50.0, (900, 3))
-    common, rare = score((1, 0), 50, statistics), score((0, 1), 50, statistics)
-    assert 0 < common < rare
-    assert score((0, 1), 10, statistics) > rare > score((0, 1), 500, statistics)
-    assert score((0, 5), 50, statistics) > rare
-    assert score((0, 0), 50, statistics) == 0
+    for weights in (weights_of_all(1000, 50_000, (900, 3)), weights_of_found(902, 45_100, (900, 3))):
+        common, rare = score((1, 0), 50, weights), score((0, 1), 50, weights)
+        assert 0 < common < rare
+        assert score((0, 1), 10, weights) > rare > score((0, 1), 500, weights)
+        assert score((0, 5), 50, weights) > rare
+        assert score((0, 0), 50, weights) == 0
+
+
+def test_words_count_the_same_where_documents_are_not_looked_at() -> None:
+    weights = even_weights(2)
+    assert score((1, 0), 50, weights) == score((0, 1), 50, weights) > score((1, 0), 500, weights) > 0
+    assert score((1, 1), 50, weights) > score((3, 0), 50, weights)

@@ -1,138 +1,31 @@
-"""Full-text search in a transaction: exact as of its snapshot and with its own writes, the best first.
-
-The index may lag behind the snapshot or be ahead of it. It says which documents it does not know as they are in the
-snapshot; those, and what the transaction has written, are looked at here and scored by the same formula. Without an
-index (in memory, or while one is being made) that is all documents.
-"""
+"""Full-text search in a transaction: what is found, narrowed and read; see `ranking` for the order."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from itertools import islice
 from typing import Generic, TypeVar, cast
 
 from syncline.kernel.errors import ArgumentError, LimitError
 from syncline.schema import Document, Page, PaginationOptions, SearchIndex
-from syncline.text import Needle, Statistics, parse_search, score
+from syncline.text import Needle, parse_search
 
 from .catalog import TableBinding
 from .conditions import Condition, make_condition
-from .derived import allows, narrow, token_term, unindexed
+from .derived import narrow, token_term
 from .pages import begin_page, make_page
+from .ranking import Ranked, Weighing, weighing_of
 from .read_set import END, ReadRange, Terms
 from .rules import TableRule
-from .search_binding import (
-    SearchBinding,
-    count_of,
-    expression_of,
-    joined,
-    needle_term,
-)
+from .search_binding import SearchBinding, needle_term
 from .selection import Predicate
 from .transaction import Transaction
 
 D = TypeVar("D", bound=Document)
 
 _pack = struct.Struct(">d").pack
-#: Scores that differ by less are equal: the sums are made in different orders.
-_DIGITS = 9
-
-
-class Ranked:
-    """The internal ids that fit a search, with their scores: the best first, ties by id."""
-
-    def __init__(
-        self,
-        transaction: Transaction,
-        table: TableBinding,
-        binding: SearchBinding,
-        needles: Sequence[Needle],
-        groups: Sequence[Sequence[str]],
-    ) -> None:
-        self._transaction = transaction
-        self._table = table
-        self._binding = binding
-        self._needles = needles
-        self._groups = groups
-
-    def best(self, count: int) -> list[tuple[float, bytes]]:
-        """The best `count`, or all there are."""
-        transaction, number = self._transaction, self._table.number
-        text = transaction.snapshot.text()
-        unknown = (
-            None
-            if text is None
-            else text.changed_since_indexed(self._binding.id, number, transaction.snapshot.ts)
-        )
-        if text is None or unknown is None:
-            return self._of_all(count)
-        fresh = unindexed(transaction, number, unknown)
-        found = [
-            (value, id)
-            for id, value in text.match(self._binding.id, self._expression(), count + len(fresh))
-            if id not in fresh
-        ]
-        if fresh:
-            documents, words = text.statistics(self._binding.id)
-            frequencies = tuple(
-                text.frequency(self._binding.id, f"words : {expression_of(needle)}")
-                for needle in self._needles
-            )
-            statistics = Statistics(documents, words / documents if documents else 0.0, frequencies)
-            for id in fresh:
-                stored = transaction.peek(number, id)
-                if stored is not None:
-                    counts, length = self._look_at(*stored)
-                    if any(counts):
-                        found.append((score(counts, length, statistics), id))
-        return _in_order(found, count)
-
-    def description(self) -> bytes:
-        """What is searched for."""
-        return repr((self._needles, self._groups)).encode()
-
-    def _of_all(self, count: int) -> list[tuple[float, bytes]]:
-        """The same without an index."""
-        table = self._table
-        candidates: list[tuple[bytes, list[int], int]] = []
-        frequencies = [0] * len(self._needles)
-        documents = total = 0
-        for id, shape, body in self._transaction.look_through(table.number, table.by_creation):
-            tokens, words = self._binding.cut(table.codec.decode_body(table.current(shape, body)))
-            text = joined(words)
-            counts = [count_of(needle, text) for needle in self._needles]
-            length = len(words) + len(tokens)
-            documents += 1
-            total += length
-            for position, found in enumerate(counts):
-                frequencies[position] += found > 0
-            if any(counts) and allows(self._groups, tokens):
-                candidates.append((id, counts, length))
-        statistics = Statistics(documents, total / documents if documents else 0.0, tuple(frequencies))
-        return _in_order(
-            ((score(counts, length, statistics), id) for id, counts, length in candidates), count
-        )
-
-    def _look_at(self, shape: int, body: bytes) -> tuple[list[int], int]:
-        """How often each needle is in a document, and how long that is; nothing if a filter excludes it."""
-        table = self._table
-        tokens, words = self._binding.cut(table.codec.decode_body(table.current(shape, body)))
-        if not allows(self._groups, tokens):
-            return [], 0
-        text = joined(words)
-        return [count_of(needle, text) for needle in self._needles], len(words) + len(tokens)
-
-    def _expression(self) -> str:
-        parts = [f"filters : ({' OR '.join(group)})" for group in self._groups]
-        parts.append(f"words : ({' OR '.join(map(expression_of, self._needles))})")
-        return " AND ".join(parts)
-
-
-def _in_order(found: Iterable[tuple[float, bytes]], count: int) -> list[tuple[float, bytes]]:
-    rounded = [(round(value, _DIGITS), id) for value, id in found]
-    return sorted(rounded, key=lambda item: (-item[0], item[1]))[:count]
 
 
 class Search(Generic[D]):
@@ -170,10 +63,12 @@ class Search(Generic[D]):
         self._fixed = fixed
         self._conditions = conditions
         self._predicates = predicates
-        groups, self._rule = narrow(binding, rule, fixed)
+        narrowed = narrow(binding, rule, fixed)
+        groups, self._rule = narrowed
         self._ranked: Ranked | None = None
         if groups is not None and needles:
-            self._ranked = Ranked(transaction, table, binding, needles, groups)
+            weighing = weighing_of(rule, narrowed)
+            self._ranked = Ranked(transaction, table, binding, needles, groups, weighing)
             terms = (*(tuple(map(token_term, group)) for group in groups), tuple(map(needle_term, needles)))
             transaction.read_derived(ReadRange(binding.id, b"", b"", END, Terms(terms)))
 
@@ -278,6 +173,10 @@ class Search(Generic[D]):
         most = transaction.limits.search_results + 1
         filtered = bool(self._conditions or self._predicates or self._rule)
         size = min(most, max(1, wanted) * (4 if filtered else 1))
+        if ranked.weighing is not Weighing.ALL:
+            size = most  # All that fits is counted in any case: once is enough.
+        # What is hidden takes no place among those that are looked at.
+        hidden = 0
         # Among equal scores the index picks as it likes, so what was seen is not always the beginning.
         seen: set[bytes] = set()
         while True:
@@ -290,16 +189,16 @@ class Search(Generic[D]):
                 if stored is None:
                     continue
                 document = cast("D", table.load(*stored))
-                if self._passes(document):
+                if self._rule is not None and not self._rule.sees(document):
+                    hidden += 1
+                elif self._passes(document):
                     yield _position(value, id), document, value
-            if len(best) < size or size == most:
+            if len(best) < size or size >= most + hidden:
                 return
-            size = min(most, size * 4)
+            size = min(most + hidden, size * 4)
 
     def _passes(self, document: D) -> bool:
         if not all(condition.holds(self._table, document) for condition in self._conditions):
-            return False
-        if self._rule is not None and not self._rule.sees(document):
             return False
         return all(predicate(document) for predicate in self._predicates)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from .changes import ChangeLog
-from .sqlite import Connection
+from .sqlite import Connection, TextRow
 from .types import Timestamp
 
 _WATERMARK: Final = "SELECT watermark FROM state WHERE number = ?"
@@ -16,7 +17,57 @@ _MATCH: Final = (
     "SELECT rows_{0}.id, -found.rank FROM (SELECT rowid, rank FROM text_{0} WHERE text_{0} MATCH ? ORDER BY rank LIMIT ?) "
     "AS found JOIN rows_{0} ON rows_{0}.row = found.rowid ORDER BY found.rank"
 )
+#: Gives no rows: `count_words` is never true, and notes what it needs.
+_COUNT: Final = "SELECT rowid FROM text_{0} WHERE text_{0} MATCH ? AND count_words(text_{0})"
+_ROW_OF: Final = "SELECT row FROM rows_{0} WHERE id = ?"
+_ID_OF: Final = "SELECT id FROM rows_{0} WHERE row = ?"
 _STEPS_BETWEEN_CHECKS: Final = 10_000
+_WORDS_COLUMN: Final = 1
+
+
+class Counted:
+    """The rows that fit an expression: how many words each has, and how often it has each of the last phrases of the
+    expression. Packed, because they may be most of an index."""
+
+    def __init__(self, first: int, phrases: int) -> None:
+        """Phrases are counted from the one numbered `first`, `phrases` of them."""
+        self._phrases = range(first, first + phrases)
+        self._rows = array("q")
+        self._lengths = array("I")
+        self._counts = array("I")
+        self._left_out: frozenset[int] = frozenset()
+
+    def take(self, row: TextRow) -> None:
+        """Count in a row."""
+        self._rows.append(row.rowid)
+        self._lengths.append(row.column_size(-1))
+        for phrase in self._phrases:
+            self._counts.append(len(row.phrase_column_offsets(phrase, _WORDS_COLUMN)))
+
+    def leave_out(self, rows: Iterable[int]) -> None:
+        """Take no notice of these, if they are here."""
+        self._left_out = frozenset(rows)
+
+    def __len__(self) -> int:
+        return sum(row not in self._left_out for row in self._rows) if self._left_out else len(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[int, tuple[int, ...], int]]:
+        """Rows, their counts of phrases and of words."""
+        width = len(self._phrases)
+        counts = zip(*[iter(self._counts)] * width, strict=True)
+        for row, count, length in zip(self._rows, counts, self._lengths, strict=True):
+            if row not in self._left_out:
+                yield row, count, length
+
+    def words(self) -> int:
+        """In all of them."""
+        return sum(length for _row, _counts, length in self) if self._left_out else sum(self._lengths)
+
+    def frequency(self, position: int) -> int:
+        """How many have the phrase at `position` of those that are counted."""
+        if self._left_out:
+            return sum(counts[position] > 0 for _row, counts, _length in self)
+        return sum(map(bool, self._counts[position :: len(self._phrases)]))
 
 
 class TextReader:
@@ -31,6 +82,8 @@ class TextReader:
     ) -> None:
         self._connection = connection
         self._changes = changes
+        self._counted: Counted | None = None
+        connection.register_fts5_function("count_words", self._count)
         connection.set_progress_handler(check_deadline, _STEPS_BETWEEN_CHECKS)
 
     def changed_since_indexed(self, number: int, table: int, ts: Timestamp) -> list[bytes] | None:
@@ -59,6 +112,29 @@ class TextReader:
             _MATCH.format(number), (expression, limit)
         ).fetchall()
         return found
+
+    def counted(self, number: int, expression: str, first: int, phrases: int) -> Counted:
+        """All that fits, with counts of `phrases` phrases of the expression from the one numbered `first`."""
+        counted = self._counted = Counted(first, phrases)
+        try:
+            self._connection.execute(_COUNT.format(number), (expression,)).fetchall()
+        finally:
+            self._counted = None
+        return counted
+
+    def rows_of(self, number: int, ids: Iterable[bytes]) -> list[int]:
+        """The rows of those documents that the index has."""
+        found = self._connection.executemany(_ROW_OF.format(number), [(id,) for id in ids]).fetchall()
+        return [row for (row,) in found]
+
+    def id_of(self, number: int, row: int) -> bytes:
+        """The document of a row."""
+        id: bytes = self._connection.execute(_ID_OF.format(number), (row,)).fetchall()[0][0]
+        return id
+
+    def _count(self, row: TextRow) -> None:
+        assert self._counted is not None
+        self._counted.take(row)
 
     def end(self) -> None:
         """Let the state go."""

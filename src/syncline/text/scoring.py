@@ -1,36 +1,54 @@
-"""BM25: how well a document fits a search. The same formula, with the same constants, as SQLite's FTS5 uses."""
+"""BM25: how well a document fits a search. The same formula, with the same constants, as SQLite's FTS5 uses.
+
+How much a word counts depends on how many documents have it. Whoever must not see all documents must not learn of the
+others from scores either, so there are three ways to weigh: by all documents of an index, by those that a search found
+(where all of these may be seen), and without looking at documents.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from math import log
-from typing import Final
+from typing import Final, NamedTuple
 
 _K1: Final = 1.2
 _B: Final = 0.75
 #: The weight of words that are in more than half of the documents.
 _COMMON: Final = 1e-6
+#: The length, in words, of a document that is neither long nor short, where documents are not looked at.
+_USUAL_LENGTH: Final = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """Of all documents of an index: how many there are, how many words they have on average, and in how many of them
-    each needle is."""
+class Weights(NamedTuple):
+    """How much each needle counts, and the length (in words) that a document usually has."""
 
-    documents: int
+    needles: tuple[float, ...]
     average_length: float
-    frequencies: tuple[int, ...]
 
 
-def score(counts: Sequence[int], length: int, statistics: Statistics) -> float:
+def weights_of_all(documents: int, words: int, frequencies: Iterable[int]) -> Weights:
+    """By all documents of an index: how many there are, how many words are in them, and how many have each needle."""
+    ratios = [(documents - frequency + 0.5) / (frequency + 0.5) for frequency in frequencies]
+    needles = tuple(log(ratio) if ratio > 1 else _COMMON for ratio in ratios)
+    return Weights(needles, words / documents if documents else 0.0)
+
+
+def weights_of_found(documents: int, words: int, frequencies: Iterable[int]) -> Weights:
+    """By the documents that a search found: each has one of the needles at least."""
+    needles = tuple(log(1 + documents / frequency) if frequency else 0.0 for frequency in frequencies)
+    return Weights(needles, words / documents if documents else 0.0)
+
+
+def even_weights(needles: int) -> Weights:
+    """By no documents."""
+    return Weights((1.0,) * needles, _USUAL_LENGTH)
+
+
+def score(counts: Sequence[int], length: int, weights: Weights) -> float:
     """The score of a document with `length` words, in which the needles are found `counts` times."""
     total = 0.0
-    documents = statistics.documents
-    dampening = _K1 * (1 - _B + _B * length / (statistics.average_length or 1.0))
-    for count, frequency in zip(counts, statistics.frequencies, strict=True):
+    dampening = _K1 * (1 - _B + _B * length / (weights.average_length or 1.0))
+    for count, weight in zip(counts, weights.needles, strict=True):
         if count:
-            ratio = (documents - frequency + 0.5) / (frequency + 0.5)
-            weight = log(ratio) if ratio > 1 else 0.0
-            total += (weight if weight > 0 else _COMMON) * count * (_K1 + 1) / (count + dampening)
+            total += weight * count * (_K1 + 1) / (count + dampening)
     return total
