@@ -73,6 +73,7 @@ class IdentityProvider:
         self.outgoing = Outgoing(settings.limits.outgoing_requests)
         self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
         self.mailer = Mailer(self.core, self.workers, transport)
+        self._outboxes = (self.mailer.loop, self.webhooks.loop)
         #: Whether a text is the admin key. Nothing is, until somebody says so.
         self.check_admin: Callable[[str], bool] = _never
         #: The JSON Web Key Set that our tokens are verified with, as it is now.
@@ -129,8 +130,8 @@ class IdentityProvider:
     def start(self) -> None:
         """Begin to send mails and to forget what is over."""
         self._loop = asyncio.get_running_loop()
-        self.mailer.start()
-        self.webhooks.start()
+        for outgoing in self._outboxes:
+            outgoing.start()
         self._tasks.append(self._loop.create_task(self._keep_house()))
         self._tasks.append(self._loop.create_task(self.workers.sign(self._prepare)))
         if self.hasher is not None:
@@ -141,8 +142,8 @@ class IdentityProvider:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.mailer.stop()
-        await self.webhooks.stop()
+        for outgoing in self._outboxes:
+            await outgoing.stop()
         self._loop = None
 
     def close(self) -> None:
@@ -237,8 +238,8 @@ class IdentityProvider:
 
     def _posted(self) -> None:
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.mailer.wake)
-            self._loop.call_soon_threadsafe(self.webhooks.wake)
+            for outgoing in self._outboxes:
+                self._loop.call_soon_threadsafe(outgoing.wake)
 
     async def _keep_house(self) -> None:
         while True:

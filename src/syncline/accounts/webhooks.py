@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import logging
@@ -12,6 +11,7 @@ from typing import Any
 
 from . import audit
 from .core import AccountError, Core
+from .outbox_loop import OutboxLoop
 from .outgoing import Outgoing, OutgoingError, send
 from .workers import Workers
 
@@ -21,7 +21,6 @@ _SECRET = "whsec_"  # noqa: S105 - the prefix of secrets, not one
 _SECRET_BYTES = 24
 #: Seconds between tries. After the last the delivery has failed.
 _WAITS = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
-_LONGEST_SLEEP = 60.0
 HOOKS = 50
 
 
@@ -114,25 +113,14 @@ def sign(secret: str, message: str, at: int, body: str) -> dict[str, str]:
 
 
 class WebhookSender:
-    """A task that delivers what waits."""
+    """Delivers what waits."""
 
     def __init__(self, core: Core, workers: Workers, outgoing: Outgoing) -> None:
         self._core = core
         self._workers = workers
         self._outgoing = outgoing
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        #: What calls `deliver_due`.
+        self.loop = OutboxLoop("webhooks", self.deliver_due, self._next_wait)
 
     async def deliver_due(self) -> int:
         """Deliver what is due. How many deliveries were tried."""
@@ -141,23 +129,11 @@ class WebhookSender:
             await self._deliver(delivery)
         return len(found)
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                while await self.deliver_due():
-                    pass
-                due: int | None = await self._workers.run(
-                    lambda: self._core.file.value("SELECT min(next_at) FROM deliveries")
-                )
-            except Exception as error:  # A full queue or disk: later. What is to be sent stays where it is.
-                logger.warning("webhooks cannot be looked for: %s: %s", type(error).__name__, error)
-                due = self._core.now() + 5
-            wait = _LONGEST_SLEEP if due is None else max(0.2, min(due - self._core.now(), _LONGEST_SLEEP))
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+    async def _next_wait(self) -> float | None:
+        due: int | None = await self._workers.run(
+            lambda: self._core.file.value("SELECT min(next_at) FROM deliveries")
+        )
+        return None if due is None else due - self._core.now()
 
     async def _deliver(self, delivery: Delivery) -> None:
         core = self._core

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from email.message import EmailMessage
@@ -10,6 +9,7 @@ from email.utils import formataddr, formatdate, parseaddr
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from syncline.accounts.core import Core
+from syncline.accounts.outbox_loop import OutboxLoop
 from syncline.accounts.workers import Workers
 from syncline.kernel.errors import SetupError
 
@@ -19,7 +19,6 @@ from .outbox import Mail
 logger = logging.getLogger("syncline.accounts")
 
 _TIMEOUT = 30.0
-_LONGEST_SLEEP = 60.0
 
 #: Sends one mail. Raises what went wrong; PermanentError if another try is of no use.
 Transport = Callable[[Mail], Awaitable[None]]
@@ -30,27 +29,15 @@ class PermanentError(Exception):
 
 
 class Mailer:
-    """A task that empties the outbox."""
+    """Sends the mails of the outbox."""
 
     def __init__(self, core: Core, workers: Workers, transport: Transport | None) -> None:
         """Without a transport mails are kept for the inbox page of development, and count as sent."""
         self._core = core
         self._workers = workers
         self.transport = transport
-        self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    def wake(self) -> None:
-        """Look into the outbox soon: something was put there."""
-        self._wake.set()
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        #: What calls `send_due`.
+        self.loop = OutboxLoop("mails", self.send_due, self._next_wait)
 
     async def send_due(self) -> int:
         """Send what is due. How many mails were tried."""
@@ -59,21 +46,9 @@ class Mailer:
             await self._send(mail)
         return len(mails)
 
-    async def _run(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                while await self.send_due():
-                    pass
-                due = await self._workers.run(outbox.next_due, self._core)
-            except Exception as error:  # A full queue or disk: later. What is to be sent stays where it is.
-                logger.warning("mails cannot be looked for: %s: %s", type(error).__name__, error)
-                due = self._core.now() + 5
-            wait = _LONGEST_SLEEP if due is None else max(0.2, min(due - self._core.now(), _LONGEST_SLEEP))
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+    async def _next_wait(self) -> float | None:
+        due = await self._workers.run(outbox.next_due, self._core)
+        return None if due is None else due - self._core.now()
 
     async def _send(self, mail: Mail) -> None:
         core = self._core
