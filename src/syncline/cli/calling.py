@@ -20,7 +20,7 @@ from syncline.server.local import call_once
 from syncline.server.settings import Settings
 from syncline.sync import acting_identity
 
-from .failing import show_failure
+from .failing import reason_in, show_failure
 from .output import show_log_lines, show_value
 from .server_client import Answer, ServerClient, Unreachable
 
@@ -47,18 +47,8 @@ def call_function(settings: Settings, path: str, arguments: dict[str, object]) -
     args = msgspec.json.encode(arguments)
     answer = _through_server(settings, path, args, None) or _in_process(settings, path, args, None)
     if answer.error_message is not None:
-        raise SetupError(_plain(answer.error_message))
+        raise SetupError(reason_in(answer.error_message, answer.error_data))
     return answer.value
-
-
-def _plain(message: str) -> str:
-    """The message of a failure without what is for the logs."""
-    first = message.partition("\n")[0] if message.startswith("[Request ID") else message
-    rest = message.partition("\n")[2] if message.startswith("[Request ID") else ""
-    for line in rest.splitlines():
-        if line.strip():
-            return line.strip().removeprefix("Uncaught ").partition(": ")[2] or line.strip()
-    return first
 
 
 def check_path(function: str) -> str:

@@ -27,10 +27,7 @@ def styled(text: str, stream: Any = None, **style: Any) -> str:
 
 def show_failure(message: str, data: bytes | None) -> None:
     """A function that failed. What its message says already is not said again as data."""
-    found = _ENVELOPE.fullmatch(message)
-    request, text = (found[1], found[2].rstrip()) if found is not None else (None, message.rstrip())
-    content: Any = None if data is None else json.loads(data)
-    fields = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
+    request, text, fields = _parts(message, data)
     said, rest = _in_order(text, fields)
     click.echo(f"{styled('error', fg='red', bold=True)}: {said}", err=True)
     for line in rest:
@@ -42,6 +39,22 @@ def show_failure(message: str, data: bytes | None) -> None:
             click.echo(f"  code: {fields['code']}", err=True)
         else:
             click.echo(f"  data: {data.decode()}", err=True)
+
+
+def reason_in(message: str, data: bytes | None) -> str:
+    """What a failure says, in one line and without its kind: for errors of Syncline's own functions."""
+    _, text, fields = _parts(message, data)
+    said, _ = _in_order(text.lstrip(), fields)
+    kind, colon, reason = said.partition(": ")
+    return reason if colon and kind.isidentifier() else said
+
+
+def _parts(message: str, data: bytes | None) -> tuple[str | None, str, dict[str, Any]]:
+    """The request id, if there is one; the text behind it; the data, if they are an object."""
+    found = _ENVELOPE.fullmatch(message)
+    request, text = (found[1], found[2]) if found is not None else (None, message)
+    content: Any = None if data is None else json.loads(data)
+    return request, text.rstrip(), cast("dict[str, Any]", content) if isinstance(content, dict) else {}
 
 
 def _in_order(text: str, fields: dict[str, Any]) -> tuple[str, list[str]]:
