@@ -24,7 +24,7 @@ LIMITS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
     with (
         RestartableServer(BACKEND, tmp_path_factory.mktemp("server"), limits=LIMITS) as server,
