@@ -21,6 +21,8 @@ NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json
 LOAD := bench/bin/load
 
 export PATH := $(abspath $(BIN)):$(PATH)
+# Where this is set (images for containers set it), each of the hundreds of processes that tests start compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-long check format docs bench bundle wheel clean
 
