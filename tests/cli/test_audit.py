@@ -114,7 +114,7 @@ def test_every_kind_of_finding_has_place_reason_and_remedy(folder: Path) -> None
         ("no-index", "items.by_shop does not serve name"),
         ("no-index", "notes.by_user does not serve tags"),
         ("unique-owner", "notes.by_slug is unique over all owners"),
-        ("unrestricted", "things:peek uses the database without its rules"),
+        ("unrestricted", "things:peek uses the database or files without their rules"),
         ("unused-index", "nothing uses items.by_count"),
     }
     for finding in found.values():

@@ -107,7 +107,7 @@ class Audit:
                 yield Finding(
                     "unrestricted",
                     Severity.HINT,
-                    f"{path or 'this'} uses the database without its rules",
+                    f"{path or 'this'} uses the database or files without their rules",
                     "what it returns and changes is up to its own checks alone",
                     "look whether they are there; then waive this with the reason",
                     place,

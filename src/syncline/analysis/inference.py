@@ -101,6 +101,10 @@ class Inference:
             case _:
                 return False
 
+    def is_storage(self, node: ast.expr) -> bool:
+        """Whether this looks like `ctx.storage`."""
+        return isinstance(node, ast.Attribute) and node.attr == "storage"
+
     def condition_kind(self, node: ast.expr, scope: Scope) -> str:
         """ "range", "contains", or "equal" where nothing says otherwise."""
         found = self.kind(node, scope)

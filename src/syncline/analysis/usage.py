@@ -141,7 +141,10 @@ class _Uses(Walk):
         super().visit_Call(node)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        if node.attr == "unrestricted" and self.inference.is_database(node.value):
+        inference = self.inference
+        if node.attr == "unrestricted" and (
+            inference.is_database(node.value) or inference.is_storage(node.value)
+        ):
             self._usage.unrestricted.append((self.source.place_of_attribute(node), self._path()))
         if node.attr == "auth":
             for use in self._uses():

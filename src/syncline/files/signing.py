@@ -28,6 +28,8 @@ class UploadClaims(msgspec.Struct, frozen=True, omit_defaults=True):
     expires: int
     most_bytes: int | None = None
     private: bool = False
+    #: Whose the file will be: see `StoredBlob.owner`.
+    owner: str | None = None
     #: The file goes a day after it came, unless it is kept.
     temporary: bool = False
     #: Types such as `image/png` or `image/*`; empty: any.

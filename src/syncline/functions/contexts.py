@@ -104,7 +104,7 @@ class QueryCtx(_Ctx[TransactionRun]):
     @property
     def storage(self) -> StorageReader:
         """Files: addresses and records."""
-        return StorageReader(self._run)
+        return StorageReader(self._run, self._restricted)
 
     def run(self, fn: Query[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call another query on the same snapshot."""
@@ -167,7 +167,7 @@ class MutationCtx(QueryCtx):
     @property
     def storage(self) -> StorageWriter:
         """Files: addresses for uploads and downloads, records, deletion as a part of this transaction."""
-        return StorageWriter(self._run)
+        return StorageWriter(self._run, self._restricted)
 
     @property
     def db(self) -> DatabaseWriter:

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
 
 from syncline.database import DatabaseReader, SystemWriter
 from syncline.files import FileService, UploadClaims
-from syncline.kernel.errors import ArgumentError, NotFoundError
+from syncline.kernel.errors import ArgumentError, ForbiddenError, NotFoundError
 from syncline.schema import Id
 from syncline.system import DeletedBlob, StoredBlob, StoredFile
 
@@ -32,25 +32,43 @@ class Located:
     size: int
     content_type: str | None
     private: bool
+    owner: str | None  # as `StoredBlob.owner` has it
     created: float  # seconds since the epoch
 
 
 class StorageReader:
     """Addresses and records of files, as of the snapshot."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_restricted", "_run")
 
-    def __init__(self, run: TransactionRun) -> None:
+    def __init__(self, run: TransactionRun, restricted: bool) -> None:
+        """`restricted`: whether it is used for a caller who may read private files of his own only."""
         self._run = run
+        self._restricted = restricted
+
+    @property
+    def unrestricted(self) -> Self:
+        """The same without asking whose files are: for those that the caller may have by what the function knows."""
+        return type(self)(self._run, False)
+
+    def find(self, id: Id[StoredFile] | str) -> Located | None:
+        """The file with this id, if there is one that the caller may read."""
+        found = located(self._run, id)
+        if found is None or not (self._restricted and found.private) or self._owns(found):
+            return found
+        return None
+
+    def _owns(self, found: Located) -> bool:
+        return found.owner is not None and found.owner == owner_of(self._run)
 
     def url(self, id: Id[StoredFile] | str, *, expires_in: Seconds | None = None) -> str | None:
-        """The address of a file; None for one that is not there.
+        """The address of a file; None for one that is not there, and for a private one of somebody else.
 
         A public file has one address for as long as it exists. With `expires_in` (seconds or a timedelta), and for a
         private file always (an hour unless said), it is a signed one that works for at least so long; a live query
         that gives it out runs again before it ends.
         """
-        found = located(self._run, id)
+        found = self.find(id)
         if found is None:
             return None
         files = files_of(self._run.settings)
@@ -63,10 +81,9 @@ class StorageReader:
         return files.signed_url(found.key, math.ceil(expires.timestamp()))
 
     def metadata(self, id: Id[StoredFile] | str) -> StoredFile | None:
-        """What is known of a file; None for one that is not there."""
-        reader = _reader(self._run)
-        known = reader.normalize_id(StoredFile, id)
-        return None if known is None else reader.get(known)
+        """What is known of a file; None for one that is not there, and for a private one of somebody else."""
+        found = self.find(id)
+        return None if found is None else _reader(self._run).get(found.id)
 
 
 class StorageWriter(StorageReader):
@@ -97,6 +114,7 @@ class StorageWriter(StorageReader):
             expires=math.ceil(run.now.timestamp() + seconds),
             most_bytes=most_bytes,
             private=private,
+            owner=owner_of(run),
             temporary=temporary,
             types=tuple(content_types),
         )
@@ -105,26 +123,42 @@ class StorageWriter(StorageReader):
     def keep(self, id: Id[StoredFile] | str) -> None:
         """Let a temporary file stay. NotFoundError if it is not there (any more)."""
         run = self._run
-        found = located(run, id)
+        found = self._changeable(id)
         db = SystemWriter(run.transaction, run.catalog)
-        blob = None if found is None else db.query(StoredBlob).where(file=found.id).unique()
-        if blob is None:
-            raise NotFoundError(f"there is no stored file {str(id)[:60]!r}")
-        if blob.temporary_until is not None:
+        blob = db.query(StoredBlob).where(file=found.id).unique()
+        if blob is not None and blob.temporary_until is not None:
             db.patch(blob, temporary_until=None)
 
     def delete(self, id: Id[StoredFile] | str) -> None:
-        """Delete a file; its bytes go once this transaction is committed. NotFoundError if it is not there."""
+        """Delete a file; its bytes go once this transaction is committed. NotFoundError if it is not there, or is a
+        private one of somebody else; ForbiddenError for what somebody else has uploaded."""
         run = self._run
-        found = located(run, id)
-        if found is None:
-            raise NotFoundError(f"there is no stored file {str(id)[:60]!r}")
+        found = self._changeable(id)
         db = SystemWriter(run.transaction, run.catalog)
         blob = db.query(StoredBlob).where(file=found.id).unique()
         db.delete(found.id)
         if blob is not None:
             db.delete(blob)
         db.insert(DeletedBlob(blob=found.blob))
+
+    def _changeable(self, id: Id[StoredFile] | str) -> Located:
+        found = self.find(id)
+        if found is None:
+            raise NotFoundError(f"there is no stored file {str(id)[:60]!r}")
+        if self._restricted and found.owner and not self._owns(found):
+            raise ForbiddenError(
+                f"the file {found.id} was uploaded by somebody else. A function that has made sure that its caller may "
+                "change it says ctx.storage.unrestricted"
+            )
+        return found
+
+
+def owner_of(run: TransactionRun) -> str | None:
+    """Whose the files are that a run stores, as `StoredBlob.owner` has it."""
+    identity = run.identity
+    if identity is not None and identity.subject:
+        return identity.subject
+    return "" if run.caller.restricted else None
 
 
 def located(run: TransactionRun, id: Id[StoredFile] | str) -> Located | None:
@@ -161,6 +195,7 @@ def _located(reader: DatabaseReader, blob: StoredBlob) -> Located | None:
         file.size,
         file.content_type,
         file.private,
+        blob.owner,
         file.created_at.timestamp(),
     )
 

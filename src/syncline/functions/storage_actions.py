@@ -11,12 +11,13 @@ from collections.abc import (
     Generator,
     Iterable,
     Iterator,
+    Mapping,
     Sequence,
 )
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from syncline.files import FileService, Upload
 from syncline.files.vault import Stored
@@ -62,18 +63,25 @@ class StoredStream:
 class ActionStorage:
     """Files, in an `async def` action. Each call is a transaction of its own."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_more", "_run")
 
-    def __init__(self, run: ActionRun) -> None:
+    def __init__(self, run: ActionRun, more: Mapping[str, object] | None = None) -> None:
+        """`more` goes with each question about a file."""
         self._run = run
+        self._more = more or {}
+
+    @property
+    def unrestricted(self) -> Self:
+        """The same without asking whose files are: for those that the caller may have by what the function knows."""
+        return type(self)(self._run, {"unrestricted": True})
 
     async def url(self, id: Id[StoredFile] | str, *, expires_in: Seconds | None = None) -> str | None:
         """The address of a file: see the `url` of queries."""
-        return cast("str | None", await self._call("url", id=id, expires_in=_float(expires_in)))
+        return cast("str | None", await self._call("url", **self._more, id=id, expires_in=_float(expires_in)))
 
     async def metadata(self, id: Id[StoredFile] | str) -> StoredFile | None:
         """What is known of a file; None for one that is not there."""
-        return cast("StoredFile | None", await self._call("metadata", id=id))
+        return cast("StoredFile | None", await self._call("metadata", **self._more, id=id))
 
     async def upload_url(
         self,
@@ -90,11 +98,11 @@ class ActionStorage:
 
     async def keep(self, id: Id[StoredFile] | str) -> None:
         """Let a temporary file stay. NotFoundError if it is not there (any more)."""
-        await self._call("keep", id=id)
+        await self._call("keep", **self._more, id=id)
 
     async def delete(self, id: Id[StoredFile] | str) -> None:
         """Delete a file. NotFoundError if it is not there."""
-        await self._call("delete", id=id)
+        await self._call("delete", **self._more, id=id)
 
     async def store(
         self,
@@ -121,7 +129,7 @@ class ActionStorage:
 
     async def get(self, id: Id[StoredFile] | str) -> bytes | None:
         """All bytes of a file; None for one that is not there. For large ones see `open`."""
-        found = cast("Located | None", await self._call("by_id", id=id))
+        found = cast("Located | None", await self._call("by_id", **self._more, id=id))
         if found is None:
             return None
         files = files_of(self._run.settings)
@@ -130,7 +138,7 @@ class ActionStorage:
     @asynccontextmanager
     async def open(self, id: Id[StoredFile] | str) -> AsyncGenerator[StoredStream]:
         """The bytes of a file as a stream. NotFoundError if it is not there."""
-        found = cast("Located | None", await self._call("by_id", id=id))
+        found = cast("Located | None", await self._call("by_id", **self._more, id=id))
         if found is None:
             raise NotFoundError(f"there is no stored file {str(id)[:60]!r}")
         files = files_of(self._run.settings)
@@ -147,18 +155,25 @@ class ActionStorage:
 class SyncActionStorage:
     """Files, in a `def` action: the same, without awaiting."""
 
-    __slots__ = ("_run",)
+    __slots__ = ("_more", "_run")
 
-    def __init__(self, run: ActionRun) -> None:
+    def __init__(self, run: ActionRun, more: Mapping[str, object] | None = None) -> None:
+        """`more` goes with each question about a file."""
         self._run = run
+        self._more = more or {}
+
+    @property
+    def unrestricted(self) -> Self:
+        """The same without asking whose files are: for those that the caller may have by what the function knows."""
+        return type(self)(self._run, {"unrestricted": True})
 
     def url(self, id: Id[StoredFile] | str, *, expires_in: Seconds | None = None) -> str | None:
         """The address of a file: see the `url` of queries."""
-        return cast("str | None", self._call("url", id=id, expires_in=_float(expires_in)))
+        return cast("str | None", self._call("url", **self._more, id=id, expires_in=_float(expires_in)))
 
     def metadata(self, id: Id[StoredFile] | str) -> StoredFile | None:
         """What is known of a file; None for one that is not there."""
-        return cast("StoredFile | None", self._call("metadata", id=id))
+        return cast("StoredFile | None", self._call("metadata", **self._more, id=id))
 
     def upload_url(
         self,
@@ -175,11 +190,11 @@ class SyncActionStorage:
 
     def keep(self, id: Id[StoredFile] | str) -> None:
         """Let a temporary file stay. NotFoundError if it is not there (any more)."""
-        self._call("keep", id=id)
+        self._call("keep", **self._more, id=id)
 
     def delete(self, id: Id[StoredFile] | str) -> None:
         """Delete a file. NotFoundError if it is not there."""
-        self._call("delete", id=id)
+        self._call("delete", **self._more, id=id)
 
     def store(
         self, content: bytes | Iterable[bytes], *, content_type: str | None = None, private: bool = False
@@ -199,7 +214,7 @@ class SyncActionStorage:
 
     def get(self, id: Id[StoredFile] | str) -> bytes | None:
         """All bytes of a file; None for one that is not there. For large ones see `open`."""
-        found = cast("Located | None", self._call("by_id", id=id))
+        found = cast("Located | None", self._call("by_id", **self._more, id=id))
         if found is None:
             return None
         return b"".join(files_of(self._run.settings).vault.read(found.blob, found.size))
@@ -207,7 +222,7 @@ class SyncActionStorage:
     @contextmanager
     def open(self, id: Id[StoredFile] | str) -> Generator[Iterator[bytes]]:
         """The bytes of a file in pieces. NotFoundError if it is not there."""
-        found = cast("Located | None", self._call("by_id", id=id))
+        found = cast("Located | None", self._call("by_id", **self._more, id=id))
         if found is None:
             raise NotFoundError(f"there is no stored file {str(id)[:60]!r}")
         pieces = files_of(self._run.settings).vault.read(found.blob, found.size)

@@ -179,6 +179,7 @@ class Uploads:
                 size=size,
                 content_type=content_type,
                 private=claims.private,
+                owner=claims.owner,
                 temporary=claims.temporary,
                 nonce=claims.nonce,
                 expires=claims.expires,

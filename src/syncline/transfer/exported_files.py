@@ -57,6 +57,8 @@ def _described(snapshot: StoredSnapshot, tree: dict[str, Json]) -> dict[str, Jso
     }
     if blob is not None:
         line["internalId"] = blob["key"]
+        if blob.get("owner") is not None:
+            line["owner"] = blob["owner"]
     if tree.get("private"):
         line["private"] = True
     return line

@@ -59,7 +59,13 @@ class FileStorer:
             "private": known.get("private") is True,
         }
         id = encode_id(self._plan.files.number, internal)
-        place: dict[str, Value] = {"file": id, "key": key, "blob": blob}
+        owner = known.get("owner")
+        place: dict[str, Value] = {
+            "file": id,
+            "key": key,
+            "blob": blob,
+            "owner": owner if isinstance(owner, str) else None,
+        }
         record = (created // 1000).to_bytes(6, "big") + self._entropy.bytes(10)
         return [
             _document(self._plan.files, line, internal, created, fields),

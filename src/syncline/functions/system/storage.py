@@ -5,7 +5,13 @@ from __future__ import annotations
 from syncline.files.vault import KEPT_SECONDS
 from syncline.functions.contexts import MutationCtx, QueryCtx
 from syncline.functions.decorators import mutation, query
-from syncline.functions.storage import Located, located, located_by_key
+from syncline.functions.storage import (
+    Located,
+    StorageReader,
+    StorageWriter,
+    located_by_key,
+    owner_of,
+)
 from syncline.functions.system_db import run_of, system_writer
 from syncline.kernel.errors import ArgumentError
 from syncline.schema import Id, lt
@@ -26,16 +32,20 @@ def create(
     nonce: str | None = None,
     expires: int = 0,
     temporary: bool = False,
+    owner: str | None = None,
 ) -> Id[StoredFile]:
-    """Record a file whose bytes are in storage. With `nonce` the upload address of that name takes no other file."""
+    """Record a file whose bytes are in storage, for the caller. With `nonce` the upload address of that name takes no
+    other file, and it is the `owner`'s who was given the address."""
     db = system_writer(ctx)
+    if nonce is None:
+        owner = owner_of(run_of(ctx))
     if nonce is not None:
         if db.query(UsedUpload).where(nonce=nonce).exists():
             raise ArgumentError("this upload address has taken a file already: ask for a new one")
         db.insert(UsedUpload(nonce=nonce, expires=expires))
     file = db.insert(StoredFile(sha256=sha256, size=size, content_type=content_type, private=private))
     until = int(ctx.now.timestamp() + KEPT_SECONDS) if temporary else None
-    db.insert(StoredBlob(file=file, key=key, blob=blob, temporary_until=until))
+    db.insert(StoredBlob(file=file, key=key, blob=blob, owner=owner, temporary_until=until))
     return file
 
 
@@ -52,21 +62,21 @@ def by_key(ctx: QueryCtx, key: str) -> Located | None:
 
 
 @query(internal=True)
-def by_id(ctx: QueryCtx, id: str) -> Located | None:
-    """The file with this id."""
-    return located(run_of(ctx), id)
+def by_id(ctx: QueryCtx, id: str, unrestricted: bool = False) -> Located | None:
+    """The file with this id, if the caller may read it."""
+    return _reader(ctx, unrestricted).find(id)
 
 
 @query(internal=True)
-def url(ctx: QueryCtx, id: str, expires_in: float | None = None) -> str | None:
+def url(ctx: QueryCtx, id: str, expires_in: float | None = None, unrestricted: bool = False) -> str | None:
     """For actions: see `ctx.storage.url`."""
-    return ctx.storage.url(id, expires_in=expires_in)
+    return _reader(ctx, unrestricted).url(id, expires_in=expires_in)
 
 
 @query(internal=True)
-def metadata(ctx: QueryCtx, id: str) -> StoredFile | None:
+def metadata(ctx: QueryCtx, id: str, unrestricted: bool = False) -> StoredFile | None:
     """For actions: see `ctx.storage.metadata`."""
-    return ctx.storage.metadata(id)
+    return _reader(ctx, unrestricted).metadata(id)
 
 
 @mutation(internal=True)
@@ -89,9 +99,9 @@ def upload_url(
 
 
 @mutation(internal=True)
-def keep(ctx: MutationCtx, id: str) -> None:
+def keep(ctx: MutationCtx, id: str, unrestricted: bool = False) -> None:
     """For actions: see `ctx.storage.keep`."""
-    ctx.storage.keep(id)
+    _writer(ctx, unrestricted).keep(id)
 
 
 @mutation(internal=True)
@@ -104,9 +114,9 @@ def delete_temporary(ctx: MutationCtx) -> None:
 
 
 @mutation(internal=True)
-def delete(ctx: MutationCtx, id: str) -> None:
+def delete(ctx: MutationCtx, id: str, unrestricted: bool = False) -> None:
     """For actions: see `ctx.storage.delete`."""
-    ctx.storage.delete(id)
+    _writer(ctx, unrestricted).delete(id)
 
 
 @query(internal=True)
@@ -139,6 +149,18 @@ def forget_expired(ctx: MutationCtx) -> None:
 def unknown(ctx: QueryCtx, blobs: list[str]) -> list[str]:
     """Those of `blobs` that belong to no file."""
     return [blob for blob in blobs if not ctx.db.query(StoredBlob).where(blob=blob).exists()]
+
+
+def _reader(ctx: QueryCtx, unrestricted: bool) -> StorageReader:
+    """The files that the caller of an action may read; the rules that bind him there are known by the caller alone."""
+    run = run_of(ctx)
+    return StorageReader(run, run.caller.restricted and not unrestricted)
+
+
+def _writer(ctx: MutationCtx, unrestricted: bool) -> StorageWriter:
+    """The same, to change them."""
+    run = run_of(ctx)
+    return StorageWriter(run, run.caller.restricted and not unrestricted)
 
 
 FUNCTIONS = (
