@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         private,
         public_read,
     )
-    from syncline.system import CronJob, ScheduledJob, StoredFile, WorkflowRun
+    from syncline.system import CronJob, ScheduledJob, StoredFile, UserProfile, WorkflowRun
     from syncline.text import highlight
     from syncline.values import Int64
 
@@ -118,6 +118,7 @@ __all__ = [
     "SynclineError",
     "UnauthenticatedError",
     "UniqueError",
+    "UserProfile",
     "VectorIndex",
     "WorkflowCtx",
     "WorkflowRun",
@@ -164,7 +165,7 @@ _HOMES = {
         "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte "
         "lt lte members owned_by private public_read"
     ),
-    "syncline.system": "StoredFile CronJob ScheduledJob WorkflowRun",
+    "syncline.system": "StoredFile CronJob ScheduledJob UserProfile WorkflowRun",
     "syncline.text": "highlight",
     "syncline.values": "Int64",
 }

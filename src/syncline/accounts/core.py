@@ -57,7 +57,7 @@ class Core:
     pepper: bytes = field(init=False, repr=False)
     #: Sessions that ended in the transaction under way: who listens hears of them when it is over.
     ended: list[str] = field(default_factory=list[str])
-    #: Whether the transaction under way put mails or webhooks into their outboxes.
+    #: Whether the transaction under way put mails, webhooks or profiles into their outboxes.
     posted: bool = False
     pages: Renderer = field(init=False, repr=False)
 

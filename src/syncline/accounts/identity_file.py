@@ -14,7 +14,7 @@ from syncline.store.errors import NewerDataError
 from syncline.store.layout import connect, explain_unusable
 from syncline.store.sqlite import Connection
 
-from .tables import FORMAT, SCHEMA
+from .tables import FORMAT, PROFILE_CHANGES, SCHEMA, UPGRADES
 
 FILE = "identity.db"
 _APPLICATION_ID = 0x53594E49  # "SYNI"
@@ -51,6 +51,11 @@ class IdentityFile:
         """Run a statement that writes. The number of rows that it changed."""
         self._connection.execute(statement, values)
         return self._connection.changes()
+
+    @property
+    def changes(self) -> int:
+        """How many rows were changed since the file was opened."""
+        return self._connection.total_changes()
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -93,7 +98,7 @@ def _open(path: Path, key: bytes | None, durable: bool) -> Connection:
     version: int = connection.pragma("user_version")
     if version == 0:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(SCHEMA)
+        connection.execute(SCHEMA + PROFILE_CHANGES)
         connection.pragma("application_id", _APPLICATION_ID)
         connection.pragma("user_version", FORMAT)
         connection.execute("COMMIT")
@@ -106,4 +111,11 @@ def _open(path: Path, key: bytes | None, durable: bool) -> Connection:
             f"{path} was written by a newer version of Syncline (format {version}, this version reads up to {FORMAT})",
             "start the version of Syncline that wrote it, or a newer one",
         )
+    elif version < FORMAT:
+        connection.execute("BEGIN IMMEDIATE")
+        for older in range(version, FORMAT):
+            for statements in UPGRADES[older]:
+                connection.execute(statements)
+        connection.pragma("user_version", FORMAT)
+        connection.execute("COMMIT")
     return connection

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
-from . import housekeeping, sessions, signing_keys, webhooks
+from . import housekeeping, profiles, sessions, signing_keys, webhooks
 from .administering import administer
 from .core import Core
 from .identity_file import FILE, IdentityFile
@@ -73,7 +73,8 @@ class IdentityProvider:
         self.outgoing = Outgoing(settings.limits.outgoing_requests)
         self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
         self.mailer = Mailer(self.core, self.workers, transport)
-        self._outboxes = (self.mailer.loop, self.webhooks.loop)
+        self.profiles = profiles.ProfileSender(self.core, self.workers)
+        self._outboxes = (self.mailer.loop, self.webhooks.loop, self.profiles.loop)
         #: Whether a text is the admin key. Nothing is, until somebody says so.
         self.check_admin: Callable[[str], bool] = _never
         #: The JSON Web Key Set that our tokens are verified with, as it is now.
@@ -125,7 +126,7 @@ class IdentityProvider:
         self.hasher = Hasher(settings.password) if settings.password else None
         self.clients = self._make_clients()
         # Without waiting: this is called on the event loop's thread.
-        self.workers.post(self._load_keys)
+        self.workers.post(self._follow_settings)
 
     def start(self) -> None:
         """Begin to send mails and to forget what is over."""
@@ -200,11 +201,12 @@ class IdentityProvider:
         return [client.origin() for client in self.clients.values()]
 
     def _load(self) -> None:
-        self._load_keys()
+        self._follow_settings()
         now = self.core.now()
         self._revoked = dict(sessions.ended_since(self.core, now - REMEMBERED_SECONDS))
 
-    def _load_keys(self) -> None:
+    def _follow_settings(self) -> None:
+        profiles.follow_settings(self.core)
         signing_keys.ensure(self.core)
         self.refresh_keys()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 1
+FORMAT = 2
 
 SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -105,3 +105,20 @@ CREATE TABLE deliveries(
     tries INTEGER NOT NULL DEFAULT 0, next_at INTEGER, delivered_at INTEGER, error TEXT);
 CREATE INDEX deliveries_due ON deliveries(next_at) WHERE next_at IS NOT NULL;
 """
+
+#: Since format 2: whose profile the application's database does not have yet. `number` tells one change from the next.
+PROFILE_CHANGES = """
+CREATE TABLE profile_changes(user_id TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER profile_added AFTER INSERT ON users BEGIN
+    INSERT INTO profile_changes VALUES (new.id, random()) ON CONFLICT(user_id) DO UPDATE SET number = excluded.number;
+END;
+CREATE TRIGGER profile_changed AFTER UPDATE OF name, picture, locale, public_metadata, updated_at ON users BEGIN
+    INSERT INTO profile_changes VALUES (new.id, random()) ON CONFLICT(user_id) DO UPDATE SET number = excluded.number;
+END;
+CREATE TRIGGER profile_removed AFTER DELETE ON users BEGIN
+    INSERT INTO profile_changes VALUES (old.id, random()) ON CONFLICT(user_id) DO UPDATE SET number = excluded.number;
+END;
+"""
+
+#: What a file of an older format lacks, by that format.
+UPGRADES = {1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users")}

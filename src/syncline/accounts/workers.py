@@ -26,7 +26,7 @@ class Workers:
     def __init__(
         self, core: Core, on_ended: Callable[[list[str]], None], on_posted: Callable[[], None]
     ) -> None:
-        """`on_ended` gets the sessions that a transaction ended, once it is committed; `on_posted` is called when it wrote mails.
+        """`on_ended` gets the sessions that a transaction ended, once it is committed; `on_posted` is called when it wrote mails, webhooks or profiles.
 
         Both on the thread of who asked for the transaction.
         """
@@ -87,8 +87,11 @@ class Workers:
         core = self._core
         core.ended.clear()
         core.posted = False
+        before = core.file.changes
         with core.file.transaction():
             result = work()
+            if core.file.changes != before and core.file.row("SELECT 1 FROM profile_changes LIMIT 1"):
+                core.posted = True
         return result, core.ended.copy(), core.posted
 
     def _tell(self, done: tuple[R, list[str], bool]) -> R:

@@ -26,6 +26,7 @@ RESERVED_CLAIMS = frozenset(
 )
 
 SignUp = Literal["open", "invited", "closed"]
+Profiles = Literal["own", "signed_in"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,6 +221,8 @@ class Accounts(BuiltIn):
     - `algorithm`: what tokens are signed with.
     - `texts`: other words for pages and mails, by language and name: `{"de": {"sign_in.title": "Willkommen"}}`.
     - `require_second_factor`: whether everybody must have one.
+    - `profiles`: whose `UserProfile` public functions see: the caller's `own` only, or with `signed_in` everybody's.
+    - `profile_emails`: whether profiles tell the primary address, once it is proved.
     """
 
     name: str = ""
@@ -235,10 +238,14 @@ class Accounts(BuiltIn):
     theme: Theme = Theme()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Any])
     require_second_factor: bool = False
+    profiles: Profiles = "own"
+    profile_emails: bool = False
 
     def __post_init__(self) -> None:
         if self.sign_up not in ("open", "invited", "closed"):
             raise SetupError(f"Accounts(sign_up={self.sign_up!r})", "it is open, invited or closed")
+        if self.profiles not in ("own", "signed_in"):
+            raise SetupError(f"Accounts(profiles={self.profiles!r})", "it is own or signed_in")
         if not 60 <= self.token_seconds <= 3600:
             raise SetupError(f"Accounts(token_seconds={self.token_seconds!r})", "it is between 60 and 3600")
         if not 0 < self.idle_days <= self.max_days <= 400:

@@ -18,6 +18,7 @@ from .decorators import Function, Mutation, Query
 from .definitions import FunctionDefinition, arguments_by_name, define
 from .kinds import Kind
 from .logs import Log
+from .profiles import TransactionAuth
 from .run import Auth, Run, TransactionRun
 from .scheduling import Scheduler
 from .storage import StorageReader, StorageWriter
@@ -69,6 +70,11 @@ class QueryCtx(_Ctx[TransactionRun]):
         self._run = run
         self._restricted = run.restricted if restricted is None else restricted
         self._db: DatabaseReader | None = None
+
+    @property
+    def auth(self) -> TransactionAuth:
+        """Who is calling: `identity`, `require()` and `user()`."""
+        return TransactionAuth(self._run)
 
     @property
     def db(self) -> DatabaseReader:

@@ -28,6 +28,7 @@ from .settings import Mode, Settings
 
 if TYPE_CHECKING:
     from syncline.accounts import IdentityProvider
+    from syncline.accounts.profiles import Put
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
@@ -60,6 +61,7 @@ class DeploymentAccounts:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._revoke: Callable[[str, str], None] = _nothing
         self._keys_changed: Callable[[], None] = _nobody
+        self._put_profiles: Put | None = None
         self.provider: IdentityProvider | None = None
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -95,8 +97,14 @@ class DeploymentAccounts:
         algorithms = frozenset(key["alg"] for key in provider.key_set["keys"])
         return [Issuer(provider.issuer, keys, algorithms, frozenset({AUDIENCE}), strict=True)]
 
-    def start(self, revoke: Callable[[str, str], None], keys_changed: Callable[[], None]) -> None:
-        """On the event loop's thread. `revoke(issuer, session)` is told what ended, `keys_changed` when keys did."""
+    def start(
+        self, revoke: Callable[[str, str], None], keys_changed: Callable[[], None], put_profiles: Put
+    ) -> None:
+        """On the event loop's thread. `revoke(issuer, session)` is told what ended, `keys_changed` when keys did.
+
+        `put_profiles` is given what functions may know of users, whenever it changes.
+        """
+        self._put_profiles = put_profiles
         self._loop = asyncio.get_running_loop()
         self._revoke, self._keys_changed = revoke, keys_changed
         if self.provider is not None:
@@ -146,6 +154,7 @@ class DeploymentAccounts:
             self.provider.close()
 
     def _start(self, provider: IdentityProvider) -> None:
+        provider.profiles.put = self._put_profiles
         provider.start()
         for session in provider.ended_lately():
             self._revoke(provider.issuer, session)

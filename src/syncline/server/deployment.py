@@ -53,6 +53,7 @@ from .file_vault import FILES
 from .key_ring import KeyRing
 from .metrics import Metrics
 from .observer import ObservedEngine, Observer
+from .profiles import put_profiles
 from .proxies import trusted_proxies
 from .secret_key import open_secrets
 from .settings import Mode, Settings
@@ -219,7 +220,9 @@ class Deployment:
         self.engine.start(self._loop.call_soon_threadsafe, self._observer)
         self.gateway.wheel.start(self._loop)
         self.accounts.start(
-            self.verification.revocations.revoke_session, lambda: self._accept_tokens(self.release.app)
+            self.verification.revocations.revoke_session,
+            lambda: self._accept_tokens(self.release.app),
+            partial(put_profiles, self.engine),
         )
         self.jobs.begin()
         self.engine.actions.warm()

@@ -14,6 +14,7 @@ from .helpers import MigrationRun, MigrationState, PresenceEntry, RateBucket
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
 from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
+from .users import UserProfile
 from .workflows import StepKind, StepState, WorkflowEvent, WorkflowRun, WorkflowState, WorkflowStep
 
 #: In the order in which a new store numbers them; add at the end.
@@ -34,6 +35,7 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(StoredBlob),
     table_of(DeletedBlob),
     table_of(UsedUpload),
+    table_of(UserProfile),
 )
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "StoredBlob",
     "StoredFile",
     "UsedUpload",
+    "UserProfile",
     "WorkflowEvent",
     "WorkflowRun",
     "WorkflowState",

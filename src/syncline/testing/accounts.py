@@ -17,6 +17,7 @@ from syncline.accounts import (
     Visitor,
     flows,
     organizations,
+    profiles,
     sessions,
     signing_in,
     tokens,
@@ -69,9 +70,19 @@ class TestAccounts:
         """All mails so far, the oldest first."""
         return self._provider.workers.call(outbox.newest, self._provider.core)[::-1]
 
+    def profiles(self) -> dict[str, str | None]:
+        """What functions may know of users and do not know yet; it counts as handed on."""
+        return self._provider.workers.call(self._profiles)
+
     def close(self) -> None:
         self._provider.close()
         rmtree(self._folder, ignore_errors=True)
+
+    def _profiles(self) -> dict[str, str | None]:
+        core = self._provider.core
+        changes = profiles.changes(core, limit=-1)
+        profiles.settle(core, changes.notes)
+        return changes.profiles
 
     def _sign_up(self, email: str, name: str, organization: str | None, role: str) -> Identity:
         core, visitor = self._provider.core, Visitor("203.0.113.1", "test", "en")

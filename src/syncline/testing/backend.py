@@ -83,8 +83,7 @@ class World:
         self._store = Store.memory(self.clock)
         seeds = count(1)
         self.schema = release.schema
-        #: Whether rules name people by issuer and subject.
-        self.several_issuers = release.registry.admission.several_issuers
+        self.several_issuers = release.registry.admission.several_issuers  # As rules are told.
         self._engine = Engine(
             self._store,
             probed(release),
@@ -338,7 +337,9 @@ class Backend(User):
 
         `organization` is the name of one to join with this role; who names a new one makes it, as its administrator.
         """
-        return User(self._world, self._world.accounts.sign_up(email, name, organization, role))
+        identity = self._world.accounts.sign_up(email, name, organization, role)
+        self._world.probe(Caller(backend=True), "_system/users:put", changes=self._world.accounts.profiles())
+        return User(self._world, identity)
 
     @property
     def mail(self) -> list[Mail]:

@@ -16,11 +16,12 @@ from . import (
     storage,
     streams,
     transfers,
+    users,
     workflows,
 )
 from .specification import specification_query
 
-_MODULES = (environment, jobs, transfers, progress, streams, workflows, storage, migrations, documents)
+_MODULES = (environment, jobs, transfers, progress, streams, workflows, storage, migrations, documents, users)
 
 
 @cache
