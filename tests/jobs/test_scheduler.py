@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.jobs import Application
-from syncline import ArgumentError, LimitError
+from support.jobs import JOBS, Application
+from support.serving import running
+from syncline import ArgumentError, LimitError, ScheduledJob
+from syncline.database import Catalog
 from syncline.kernel.limits import Limits
+from syncline.store import Reader
 from syncline.testing import Backend
 
 
@@ -250,6 +255,62 @@ def test_one_mutation_schedules_a_thousand_calls_at_most(backend: Backend, jobs:
     ):
         backend.mutation(jobs.many, count=1_001)
     assert backend.jobs() == []
+
+
+def test_no_more_calls_may_wait_than_the_limit(tmp_path: Path) -> None:
+    limits = Limits(scheduled_pending=10, scheduled_mutations_running=2)
+    with Application(tmp_path, limits=limits) as app:
+        backend, jobs = app.backend, app.module("jobs")
+        with pytest.raises(LimitError, match="scheduled pending: 10 calls wait to be made"):
+            backend.mutation(jobs.many, count=11)
+        assert backend.jobs() == []
+        backend.advance(seconds=1)
+        backend.mutation(jobs.many, count=8)
+        ids = [backend.mutation(jobs.later, seconds=60, text="x") for _ in range(2)]
+        with pytest.raises(
+            LimitError, match="See what waits with `syncline jobs`, cancel what is not needed"
+        ):
+            backend.mutation(jobs.later, seconds=60, text="one too many")
+        with pytest.raises(LimitError, match="raise scheduled_pending under"):
+            backend.action(jobs.schedule_from_action, text="x")
+        # What has been made or cancelled makes room.
+        backend.mutation(jobs.cancel, id=ids[0])
+        backend.advance(seconds=2)
+        assert len(backend.query(jobs.texts)) == 8
+        backend.mutation(jobs.many, count=9)
+        with pytest.raises(LimitError, match="scheduled pending: 10 calls"):
+            backend.mutation(jobs.later, seconds=60, text="x")
+
+
+def test_the_scheduler_reads_without_the_time_limit_of_the_query_before(tmp_path: Path) -> None:
+    with running(tmp_path, {"jobs": JOBS}, limits={"run_seconds": 0.3}) as server:
+        for _ in range(10):
+            server.value("mutation", "jobs:many", count=100)
+        server.value("query", "jobs:texts")
+        found: Future[int | Exception] = Future()
+
+        def read(reader: Reader, catalog: Catalog) -> int:
+            end, keys = time.monotonic() + 0.4, 0
+            while time.monotonic() < end:
+                index = catalog.of(ScheduledJob).by_index[ScheduledJob.by_state].id
+                keys = len(list(reader.scan_keys(index, b"", None)))
+            return keys
+
+        server.deployment.engine.read(read, found.set_result)
+        assert found.result(20) == 1_000
+
+
+@pytest.mark.long
+def test_ten_thousand_queued_calls_are_made_once_each_by_a_real_server(tmp_path: Path) -> None:
+    with running(tmp_path, {"jobs": JOBS}, limits={"array_items": 10_000}) as server:
+        for _ in range(10):
+            server.value("mutation", "jobs:many", count=1_000)
+        driver = server.deployment.jobs
+        while not server.call(lambda: driver.idle and driver.next_ms is None):
+            time.sleep(0.05)  # not to take the time that the jobs need
+        assert sorted(server.value("query", "jobs:texts")) == [
+            f"{number // 10:04}" for number in range(10_000)
+        ]
 
 
 def test_arguments_may_be_large_but_not_without_end(backend: Backend, jobs: Any) -> None:

@@ -106,6 +106,7 @@ class ReaderThread:
 
     def _read(self, work: Callable[[Reader, Catalog], None], _execution: Execution) -> None:
         held = self._take()
+        held.reader.set_deadline(None)  # The last query's: it is long over.
         try:
             work(held.reader, held.release.catalog)
         finally:

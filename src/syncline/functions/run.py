@@ -19,6 +19,7 @@ from .deadline import Deadline
 from .definitions import FunctionDefinition
 from .guards import install_guards
 from .logs import LogLines
+from .pending_jobs import PendingJobs
 from .statistics import Statistics
 from .variables import Environment, environment_of
 
@@ -48,6 +49,8 @@ class RunSettings:
     files: FileService | None = None
     #: What each function has used.
     statistics: Statistics = field(default_factory=Statistics)
+    #: How many scheduled calls wait.
+    pending_jobs: PendingJobs = field(default_factory=PendingJobs)
 
 
 class Execution:

@@ -98,7 +98,7 @@ class Scheduler:
 
 
 def record(run: TransactionRun, planned: Planned, when: datetime) -> Id[ScheduledJob]:
-    """Store a planned call within a mutation. Raises LimitError when the mutation has scheduled too much."""
+    """Store a planned call within a mutation. Raises LimitError when the mutation has scheduled too much, or too many wait."""
     limits = run.settings.limits
     count, size = run.scheduled
     count, size = count + 1, size + planned.size
@@ -112,6 +112,7 @@ def record(run: TransactionRun, planned: Planned, when: datetime) -> Id[Schedule
             f"scheduled bytes: the arguments of all calls that one mutation scheduled have {size:,}, the limit is "
             f"{limits.scheduled_bytes:,}. Store what is large in documents and schedule with their ids"
         )
+    run.settings.pending_jobs.admit(run.transaction, run.catalog, limits, count - 1)
     run.scheduled = count, size
     return SystemWriter(run.transaction, run.catalog).insert(
         ScheduledJob(

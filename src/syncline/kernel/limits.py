@@ -51,6 +51,7 @@ class Limits:
     scheduled_functions: int = 1_000  # by one mutation
     scheduled_argument_bytes: int = 4 * MiB
     scheduled_bytes: int = 8 * MiB  # by one mutation
+    scheduled_pending: int = 1_000_000
     scheduled_mutations_running: int = 64
     scheduled_actions_running: int = 64
     scheduled_queued: int = 1_000

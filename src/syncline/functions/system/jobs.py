@@ -31,6 +31,8 @@ def schedule(
 ) -> Id[ScheduledJob]:
     """What `ctx.scheduler` of an action asks for. `parent` is the job that the action itself is, if it is one."""
     db = system_writer(ctx)
+    run = run_of(ctx)
+    run.settings.pending_jobs.admit(run.transaction, run.catalog, run.settings.limits, run.scheduled[0])
     before = None if parent is None else db.get(parent)
     # An action that was cancelled may run on for a while, but it starts nothing any more.
     cancelled = before is not None and before.state == "cancelled"

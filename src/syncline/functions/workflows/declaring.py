@@ -81,6 +81,7 @@ class Workflow(Mutation[P, Id[WorkflowRun]], Generic[P, R]):
         args = cast("dict[str, Any]", decode_json(definition.arguments.encode(kwargs)))
         identity = run.identity
         owner = None if identity is None else identity.token_identifier
+        run.settings.pending_jobs.admit(run.transaction, run.catalog, run.settings.limits, run.scheduled[0])
         db = SystemWriter(run.transaction, run.catalog)
         return records.start(db, definition.path, args, owner, f"{ctx.random.getrandbits(128):032x}", ctx.now)
 
