@@ -138,6 +138,47 @@ def test_a_full_disk_refuses_the_upload_and_nothing_else(tmp_path: Path) -> None
         assert len(server.files()) == 1
 
 
+@contextmanager
+def small_disk(place: Path, megabytes: int) -> Generator[bool]:
+    """A file system of its own with so much room; False where only the administrator may mount one."""
+    place.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
+    mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_file_system_without_room_says_so_and_serves_on(tmp_path: Path) -> None:
+    with (
+        small_disk(tmp_path / ".syncline" / "files", 8) as mounted,
+        serving(tmp_path, file_limit=None if mounted else 8 * MiB) as server,
+    ):
+        message = "there is no room for the file" if mounted else "the file cannot be written to"
+        before = server.http.post(server.call("mutation", "pictures:upload_url"), content=BLOCK)
+        assert before.status_code == 200
+        url = server.call("mutation", "pictures:upload_url")
+        refused = server.http.post(url, content=(BLOCK for _ in range(16)))
+        assert refused.status_code == (503 if mounted else 500) and message in refused.json()["message"]
+        assert refused.headers.get("retry-after") == ("60" if mounted else None)
+        assert len(server.files()) == 1, "nothing is left of what did not fit"
+        assert server.http.post(url, content=b"small").status_code == 200
+        token = server.call("mutation", "pictures:upload_url").partition("token=")[2]
+        content = BLOCK * 16
+        begun = server.http.post(
+            f"/api/storage/uploads?token={token}", headers={"upload-length": str(len(content))}
+        )
+        place = begun.headers["location"].removeprefix(server.url)
+        part = server.http.patch(place, headers={"upload-offset": "0"}, content=content)
+        assert part.status_code == refused.status_code and message in part.json()["message"]
+        assert server.http.delete(place).status_code == 204
+        assert len(server.files()) == 2
+        kept = server.call("query", "pictures:url", file=before.json()["storageId"])
+        assert server.http.get(kept).content == BLOCK
+
+
 def test_a_kill_in_the_middle_leaves_an_upload_that_goes_on(tmp_path: Path) -> None:
     content = BLOCK * 12
     with serving(tmp_path) as server:
