@@ -94,6 +94,7 @@ class Limits:
     # Identity
     verified_tokens: int = 20_000
     session_authentications: int = 30  # per minute
+    user_calls: int = 6_000  # per minute
     identity_requests: int = 1_000  # waiting for the identity file
     password_hashes: int = 64  # waiting for a thread
     outgoing_requests: int = 100  # to other services, waiting for a thread

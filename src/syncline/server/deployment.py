@@ -57,6 +57,7 @@ from .profiles import put_profiles
 from .proxies import trusted_proxies
 from .secret_key import open_secrets
 from .settings import Mode, Settings
+from .user_rates import UserRates
 from .variables import ProcessVariables
 from .verification import Verification
 from .web import Prepared, Web, prepare
@@ -159,7 +160,7 @@ class Deployment:
         self._metrics = Metrics(statistics, self.live, self.jobs, self._store, self.accounts.waiting)
         self._services = Services(
             live=self.live,
-            engine=engine,
+            engine=UserRates(engine, limits, self._clock),
             clock=self._clock,
             entropy=SystemEntropy(),
             limits=limits,
