@@ -206,9 +206,10 @@ class FunctionEndpoints:
         self._services.engine.mutate(mutation)
 
     def _act(self, call: Call, caller: Caller) -> None:
-        self._services.engine.act(
-            ActionCall(call.path, call.args, caller, call.answer, _request_id(call.request))
-        )
+        engine, handle = self._services.engine, object()
+        request_id = _request_id(call.request)
+        engine.act(ActionCall(call.path, call.args, caller, call.answer, request_id, handle=handle))
+        call.request.on_lost = partial(engine.cancel, handle, client_left=True)
 
     def _any(self, call: Call, caller: Caller) -> None:
         """Whatever the function at the path is."""

@@ -81,8 +81,12 @@ class HttpConnection(HttpToolsProtocol):
         cycle = self.cycle
         super().connection_lost(exc)
         self._drop_cycle()
-        if isinstance(cycle, Request) and cycle.sink is not None:
+        if not isinstance(cycle, Request):
+            return
+        if cycle.sink is not None:
             cycle.sink.lost()
+        elif cycle.on_lost is not None and not cycle.response_complete:
+            cycle.on_lost()
 
     def release(self) -> None:
         """Another protocol takes over the transport, and answers for what was counted."""

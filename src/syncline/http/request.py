@@ -64,6 +64,8 @@ class Request(RequestResponseCycle):
         #: It is this request's turn: those before it on the connection are answered.
         self.current = True
         self.sink: Sink | None = None
+        #: Called when the client leaves before it is answered.
+        self.on_lost: Callable[[], None] | None = None
         self._parts: list[bytes] | None = None
         self._size = 0
 
