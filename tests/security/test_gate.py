@@ -29,6 +29,7 @@ OPEN_ENDPOINTS: Final = {
     "/version": "the version of Syncline",
     "/instance_version": "the same",
     "/instance_name": "the name of the deployment, which is in every admin key",
+    "/.well-known/jwks.json": "public keys",
     "/healthz": "whether it lives",
     "/readyz": "whether it takes requests",
     "/echo": "what was sent",

@@ -18,6 +18,7 @@ from .decorators import Function, Mutation, Query
 from .definitions import FunctionDefinition, arguments_by_name, define
 from .kinds import Kind
 from .logs import Log
+from .mutation_auth import MutationAuth
 from .profiles import TransactionAuth
 from .run import Auth, Run, TransactionRun
 from .scheduling import Scheduler
@@ -169,6 +170,11 @@ class MutationCtx(QueryCtx):
     """The context of a mutation: one transaction."""
 
     __slots__ = ()
+
+    @property
+    def auth(self) -> MutationAuth:
+        """Who is calling, and tokens for other services: `sign_jwt(...)`."""
+        return MutationAuth(self._run)
 
     @property
     def storage(self) -> StorageWriter:

@@ -26,6 +26,7 @@ RESERVED: Final = {
     "/http": "it is the other address of all routes, for clients that expect a site URL",
     "/_": "the dashboard is there",
     "/_syncline": "files of the server are there",
+    "/.well-known/jwks.json": "the keys of what functions sign are there",
     "/docs": "the reference of the functions is there",
     "/openapi.json": "the description of the functions is there",
     "/healthz": "monitors ask there whether the process works",

@@ -20,6 +20,7 @@ from .definitions import FunctionDefinition
 from .guards import install_guards
 from .logs import LogLines
 from .pending_jobs import PendingJobs
+from .signed_tokens import TokenSigner
 from .statistics import Statistics
 from .variables import Environment, environment_of
 
@@ -47,6 +48,8 @@ class RunSettings:
     secrets: SecretBox | None = None
     #: Where files are. Without it `ctx.storage` refuses.
     files: FileService | None = None
+    #: Signs `ctx.auth.sign_jwt`. Without it there are no such tokens.
+    signer: TokenSigner | None = None
     #: What each function has used.
     statistics: Statistics = field(default_factory=Statistics)
     #: How many scheduled calls wait.

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .gateway import Gateway
-from .replies import TEXT, Refusal, preflight_headers
+from .replies import JSON, TEXT, Refusal, preflight_headers
 from .request import Endpoint, Request
 
 
 def register_misc(
-    gateway: Gateway, *, instance_name: str, version: str, ready: Callable[[], str | None]
+    gateway: Gateway, *, instance_name: str, version: str, ready: Callable[[], str | None], keys: bytes
 ) -> None:
-    """`ready` says why this server should get no traffic, or None."""
+    """`ready` says why this server should get no traffic, or None; `keys` verify what functions sign."""
+    gateway.add("GET", "/.well-known/jwks.json", _keys(keys))
     gateway.add("GET", "/version", _text(version))
     gateway.add("GET", "/instance_name", _text(instance_name))
     gateway.add("GET", "/instance_version", _text(version))
@@ -27,6 +28,10 @@ def register_misc(
 def _text(text: str) -> Endpoint:
     body = text.encode()
     return lambda request: request.respond(200, body, TEXT)
+
+
+def _keys(keys: bytes) -> Endpoint:
+    return lambda request: request.respond(200, keys, JSON, b"cache-control: public, max-age=300\r\n")
 
 
 def _ready(reason: Callable[[], str | None]) -> Endpoint:

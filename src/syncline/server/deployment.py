@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -13,6 +14,7 @@ from syncline.database import Progress
 from syncline.files import FilePlace, FileService
 from syncline.functions import App, FunctionDefinition, LogBook, Release, RunSettings, load_application
 from syncline.functions.engine import Engine
+from syncline.functions.signed_tokens import TokenSigner
 from syncline.http import (
     Callers,
     DeploymentEndpoints,
@@ -107,7 +109,9 @@ class Deployment:
                 self._variables.load(store, open_secrets(settings.data, environment, SystemEntropy()))
             #: The code in force.
             self.release = load_application(settings.backend)
-            self.verification = Verification(self._clock, limits, production=redact)
+            self.verification = Verification(
+                self._clock, limits, production=redact, own=settings.public_origin
+            )
             self._key_ring = KeyRing(settings.data, self._clock, self.verification.revocations)
             self.verification.check(self.release.app)
             self._store = store = store or self._open_store(environment)
@@ -135,10 +139,14 @@ class Deployment:
                 settings.public_origin,
             )
             self._files = FileService(place, limits)
+            signer = TokenSigner(self._store.secret("tokens"), settings.public_origin)
+            self._signed_keys = json.dumps(signer.key_set).encode()
             self.engine = Engine(
                 self._store,
                 self.release,
-                RunSettings(limits=limits, env=env, redact=redact, secrets=secrets, files=self._files),
+                RunSettings(
+                    limits=limits, env=env, redact=redact, secrets=secrets, files=self._files, signer=signer
+                ),
                 self._clock,
                 SystemEntropy(),
                 report=self._report,
@@ -209,7 +217,13 @@ class Deployment:
         )
         MetricsEndpoint(self._metrics.collect, callers, gateway)
         DeploymentEndpoints(callers, gateway, self._services, self._imports, self._exports)
-        register_misc(gateway, instance_name=name, version=__version__, ready=self._why_not_ready)
+        register_misc(
+            gateway,
+            instance_name=name,
+            version=__version__,
+            ready=self._why_not_ready,
+            keys=self._signed_keys,
+        )
         gateway.set_upgrade(SyncSockets(gateway, self._services).upgrade)
 
     def _open_store(self, environment: Mapping[str, str]) -> Store:

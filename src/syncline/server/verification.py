@@ -9,15 +9,18 @@ from syncline.functions import App
 from syncline.http import IssuerFetcher
 from syncline.identity import Issuer, Revocations, Verifier, issuers_of
 from syncline.kernel.clock import Clock
+from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
 
 
 class Verification:
     """The verifier of a deployment, and what it needs. On the event loop's thread, but for the initialiser."""
 
-    def __init__(self, clock: Clock, limits: Limits, *, production: bool) -> None:
+    def __init__(self, clock: Clock, limits: Limits, *, production: bool, own: str = "") -> None:
+        """`own`: the issuer of the tokens that functions sign, which must be nobody's login."""
         self._clock = clock
         self._production = production
+        self._own = own.rstrip("/")
         self._fetcher = IssuerFetcher(production=production)
         self._providers: tuple[Provider, ...] = ()
         self._outside: list[Issuer] = []
@@ -43,7 +46,14 @@ class Verification:
         self._issuers(() if app is None else app.auth)
 
     def _issuers(self, providers: Sequence[Provider]) -> list[Issuer]:
-        return issuers_of(providers, self._fetcher, self._clock, production=self._production)
+        found = issuers_of(providers, self._fetcher, self._clock, production=self._production)
+        if any(self._own and issuer.name == self._own for issuer in found):
+            raise SetupError(
+                f"the issuer {self._own} is this server itself: functions sign its tokens (ctx.auth.sign_jwt), and could make "
+                "themselves anybody",
+                "Syncline's own sign-in needs no such entry; list Password() or another of its ways in App(auth=[...])",
+            )
+        return found
 
     def close(self) -> None:
         self._fetcher.close()

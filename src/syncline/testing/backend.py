@@ -24,7 +24,6 @@ from syncline.functions import (
     Outcome,
     Query,
     Release,
-    RunSettings,
     SyncAction,
     define,
 )
@@ -37,7 +36,6 @@ from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.errors import SynclineError
 from syncline.kernel.identity import Caller, Identity
 from syncline.kernel.limits import Limits
-from syncline.kernel.secrets import SecretBox
 from syncline.schema import Id
 from syncline.store import Store
 from syncline.sync import LiveQueries
@@ -46,6 +44,7 @@ from syncline.system import ScheduledJob, StoredFile
 from .probes import probed
 from .refusals import expect_refusal
 from .requests import Ask, Reply, send
+from .running import run_settings
 from .turns import Turns
 from .updates import Updates, decoded
 
@@ -87,7 +86,7 @@ class World:
         self._engine = Engine(
             self._store,
             probed(release),
-            RunSettings(limits=limits, env=env, secrets=SecretBox(bytes(32)), files=self._files),
+            run_settings(limits, env, self._files),
             self.clock,
             SeededEntropy(0),
             on_fatal=_failed,
