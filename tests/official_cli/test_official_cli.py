@@ -263,6 +263,14 @@ def test_deploy_and_dev_say_what_to_use_instead(project: Project) -> None:
         assert "`syncline start`" in done.stderr
 
 
+def test_an_inline_query_is_refused_with_what_to_use_instead(project: Project) -> None:
+    done = project.run("run", "--inline-query", 'await ctx.db.query("posts").take(5)')
+    assert done.returncode == 1
+    assert "an inline query is JavaScript" in done.stderr
+    for command in ("npx convex run MODULE:FUNCTION", "syncline run", "npx convex data", "syncline shell"):
+        assert f"`{command}`" in done.stderr
+
+
 def test_a_wrong_key_is_refused(project: Project) -> None:
     done = project.run("env", "set", "A=b", CONVEX_SELF_HOSTED_ADMIN_KEY="syncline|" + "0" * 64)
     assert done.returncode == 1

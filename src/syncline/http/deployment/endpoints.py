@@ -23,7 +23,6 @@ _NO_JAVASCRIPT: Final = (
     "/api/get_config_hashes",
     "/api/get_config",
     "/api/push_config",
-    "/api/run_test_function",
     "/api/deploy2/",
     "/api/prepare_schema",
 )
@@ -54,6 +53,7 @@ class DeploymentEndpoints:
         for path in _NO_JAVASCRIPT:
             gateway.add("POST", path, _no_javascript)
         gateway.add("GET", _FIRST_OF_DEV, _no_javascript)
+        gateway.add("POST", "/api/run_test_function", _no_inline_query)
 
     def _guarded(self, endpoint: Endpoint, *, reading: bool) -> Endpoint:
         """The same for admins only; `reading`: also for those whose key is for reading only."""
@@ -85,4 +85,15 @@ def _no_javascript(request: Request) -> None:
         "JavaScript. While you develop, run `syncline dev`: it loads the backend folder again on every save and writes "
         "the types that the frontend imports. In production, copy the folder to the server and run `syncline start`. "
         "`npx convex run`, `data`, `logs`, `env`, `export`, `import` and `function-spec` work as they are.",
+    )
+
+
+def _no_inline_query(request: Request) -> None:
+    raise Refusal(
+        400,
+        "NotAJavaScriptDeployment",
+        "this is a Syncline server: its functions are Python, and an inline query is JavaScript that would run here. Call a "
+        "function of the application with `npx convex run MODULE:FUNCTION` or `syncline run`, look at documents with "
+        "`npx convex data` or `syncline data`, or write queries in Python, with the documents of the application, in "
+        "`syncline shell`.",
     )
