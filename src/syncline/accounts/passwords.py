@@ -6,10 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from syncline.auth import Password
 
+from .breached_passwords import is_breached
 from .common_passwords import is_common
 from .core import AccountError, Core
 
@@ -25,8 +27,10 @@ _TELLING = 4
 class Hasher:
     """Hashes and checks passwords. Both take a tenth of a second and tens of megabytes: run them by `Workers.hash`."""
 
-    def __init__(self, settings: Password) -> None:
+    def __init__(self, settings: Password, breached: Path | None = None) -> None:
+        """`breached`: a list of passwords that are refused; see `breached_passwords`."""
         self._settings = settings
+        self._breached = breached
 
     @cached_property
     def _argon2(self) -> PasswordHasher:
@@ -40,7 +44,11 @@ class Hasher:
         return self._argon2.hash("nobody has this password")
 
     def hash(self, password: str) -> str:
-        return self._argon2.hash(canonical(password))
+        """The hash of a new password. Raises AccountError for one that is known from breaches."""
+        text = canonical(password)
+        if self._breached is not None and is_breached(self._breached, text):
+            raise AccountError("error.password_common")
+        return self._argon2.hash(text)
 
     def check(self, stored: str | None, password: str) -> tuple[bool, str | None]:
         """Whether the password is right, and the hash to store from now on if it should be another.

@@ -56,7 +56,7 @@ class IdentityProvider:
         """`transport` sends mails instead of SMTP. Raises SetupError."""
         self.core = Core(file, settings, clock, entropy or SystemEntropy(), box)
         self.workers = Workers(self.core, self._sessions_ended, self._posted)
-        self.hasher = Hasher(settings.password) if settings.password else None
+        self.hasher = Hasher(settings.password, settings.breached_passwords) if settings.password else None
         # Not the core's, which belongs to the file's thread.
         self._entropy = SystemEntropy()
         self._on_ended: Callable[[list[str]], None] = _ignore
@@ -123,7 +123,7 @@ class IdentityProvider:
         """Other settings from now on: a new version of the application is in force. Raises SetupError."""
         self.core.settings = settings
         self.core.pages = Renderer(settings)
-        self.hasher = Hasher(settings.password) if settings.password else None
+        self.hasher = Hasher(settings.password, settings.breached_passwords) if settings.password else None
         self.clients = self._make_clients()
         # Without waiting: this is called on the event loop's thread.
         self.workers.post(self._follow_settings)

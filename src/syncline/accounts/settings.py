@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from syncline.auth import Accounts, EmailCode, External, Passkey, Password, Provider
@@ -32,6 +33,8 @@ class AccountSettings:
     #: Where mails go: `smtps://user:password@host:465`. None: nowhere; in development they are in the inbox page.
     mail_url: str | None = None
     mail_from: str = ""
+    #: A file of SHA-1 hashes of passwords that are refused.
+    breached_passwords: Path | None = None
     trusted_proxies: Sequence[Network] = ()
     #: The environment as it is now.
     environment: Callable[[], Mapping[str, str]] = field(default=_no_variables)

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import syncline.accounts as accounts
 from syncline.accounts import AUDIENCE, AccountSettings, uses_accounts
+from syncline.accounts.breached_passwords import check_file
 from syncline.functions import App, load_application
 from syncline.http import Surface, surface_of_starlette
 from syncline.identity import Issuer, KeySet, LocalKeys
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
+BREACHED = "SYNCLINE_BREACHED_PASSWORDS"
 
 PREFIX = "/auth"
 
@@ -222,11 +225,20 @@ def account_settings(
         production,
         mail_url=environment.get(MAIL_URL) or None,
         mail_from=environment.get(MAIL_FROM, ""),
+        breached_passwords=_breached_passwords(environment),
         trusted_proxies=trusted_proxies(environment),
         environment=_environment_now,
         hash_threads=min(4, os.cpu_count() or 1),
         limits=settings.make_limits(),
     )
+
+
+def _breached_passwords(environment: Mapping[str, str]) -> Path | None:
+    path = environment.get(BREACHED)
+    if not path:
+        return None
+    check_file(Path(path))
+    return Path(path)
 
 
 def _environment_now() -> Mapping[str, str]:
