@@ -10,9 +10,9 @@ by what is in the whole index, see `Weighing`.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
-from heapq import nsmallest
 from typing import NamedTuple
 
 from syncline.store import TextReader
@@ -118,25 +118,32 @@ class Ranked:
         index = self._binding.id
         tokens = sum(map(len, self._groups))
         counted = text.counted(index, self._expression(), tokens, len(self._needles))
-        counted.leave_out(text.rows_of(index, fresh))
+        alike = counted.alike(text.rows_of(index, fresh))
         own = list(self._fitting(fresh))
+        # What is alike has one score, and there are far fewer kinds than documents.
+        kinds = [(counts, length, len(rows)) for (counts, length), rows in alike.items()]
+        kinds += [(tuple(each.counts), each.length, 1) for each in own]
         weights = self._weights(
-            len(counted) + len(own),
-            counted.words() + sum(each.length for each in own),
+            sum(number for _, _, number in kinds),
+            sum(length * number for _, length, number in kinds),
             [
-                counted.frequency(position) + sum(each.counts[position] > 0 for each in own)
+                sum(number for counts, _, number in kinds if counts[position])
                 for position in range(len(self._needles))
             ],
         )
-        # Among equal scores the one that was indexed first.
-        ranked = nsmallest(
-            count,
-            ((-round(score(counts, length, weights), _DIGITS), row) for row, counts, length in counted),
-        )
-        found = [(-value, text.id_of(index, row)) for value, row in ranked]
-        return _in_order(
-            [*found, *((score(each.counts, each.length, weights), each.id) for each in own)], count
-        )
+        by_score: defaultdict[float, list[int]] = defaultdict(list)
+        for (counts, length), rows in alike.items():
+            by_score[round(score(counts, length, weights), _DIGITS)] += rows
+        found = [(score(each.counts, each.length, weights), each.id) for each in own]
+        wanted = count
+        for value in sorted(by_score, reverse=True):
+            # Among equal scores those that were indexed first.
+            rows = sorted(by_score[value])[:wanted]
+            found += [(value, text.id_of(index, row)) for row in rows]
+            wanted -= len(rows)
+            if not wanted:
+                break
+        return _in_order(found, count)
 
     def _of_all(self, count: int) -> list[tuple[float, bytes]]:
         """The same without an index."""

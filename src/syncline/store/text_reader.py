@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from .changes import ChangeLog
@@ -35,7 +36,6 @@ class Counted:
         self._rows = array("q")
         self._lengths = array("I")
         self._counts = array("I")
-        self._left_out: frozenset[int] = frozenset()
 
     def take(self, row: TextRow) -> None:
         """Count in a row."""
@@ -44,30 +44,15 @@ class Counted:
         for phrase in self._phrases:
             self._counts.append(len(row.phrase_column_offsets(phrase, _WORDS_COLUMN)))
 
-    def leave_out(self, rows: Iterable[int]) -> None:
-        """Take no notice of these, if they are here."""
-        self._left_out = frozenset(rows)
-
-    def __len__(self) -> int:
-        return sum(row not in self._left_out for row in self._rows) if self._left_out else len(self._rows)
-
-    def __iter__(self) -> Iterator[tuple[int, tuple[int, ...], int]]:
-        """Rows, their counts of phrases and of words."""
-        width = len(self._phrases)
-        counts = zip(*[iter(self._counts)] * width, strict=True)
-        for row, count, length in zip(self._rows, counts, self._lengths, strict=True):
-            if row not in self._left_out:
-                yield row, count, length
-
-    def words(self) -> int:
-        """In all of them."""
-        return sum(length for _row, _counts, length in self) if self._left_out else sum(self._lengths)
-
-    def frequency(self, position: int) -> int:
-        """How many have the phrase at `position` of those that are counted."""
-        if self._left_out:
-            return sum(counts[position] > 0 for _row, counts, _length in self)
-        return sum(map(bool, self._counts[position :: len(self._phrases)]))
+    def alike(self, left_out: Iterable[int]) -> dict[tuple[tuple[int, ...], int], list[int]]:
+        """Rows (without those left out) by what they have: their counts of phrases, and of words."""
+        without = frozenset(left_out)
+        found: defaultdict[tuple[tuple[int, ...], int], list[int]] = defaultdict(list)
+        counts = zip(*[iter(self._counts)] * len(self._phrases), strict=True)
+        for content, row in zip(zip(counts, self._lengths, strict=True), self._rows, strict=True):
+            if row not in without:
+                found[content].append(row)
+        return found
 
 
 class TextReader:
