@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from support.applications import write_application
 from support.houses import PASSWORD
 from support.people import Person
+from support.processes import serving
 from support.serving import running
 from support.sockets import SyncSocket
 from syncline.accounts import FILE, IdentityFile
@@ -93,6 +96,14 @@ def test_a_ban_by_the_admin_key_closes_everything_and_a_restart_remembers(tmp_pa
     with running(tmp_path, MODULES) as server:
         again = Person(server, "ann@example.com")
         assert again.call(token) == 401
+
+
+def test_the_banner_leads_to_the_host_that_cookies_and_passkeys_belong_to(tmp_path: Path) -> None:
+    write_application(tmp_path, app=APP)
+    with serving(tmp_path) as server:
+        assert server.url == f"http://localhost:{server.port}"
+        assert f"Sign-in    {server.url}/auth/sign-in" in server.output
+        assert httpx.get(f"{server.url}/auth/sign-in").status_code == 200
 
 
 def test_an_application_without_accounts_has_no_pages(tmp_path: Path) -> None:

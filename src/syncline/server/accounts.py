@@ -91,6 +91,11 @@ class DeploymentAccounts:
         if app is not None and uses_accounts(app.auth):
             account_settings(self._settings, self._mode, app, self._environment)
 
+    @property
+    def active(self) -> bool:
+        """Whether the application in force signs people in by Syncline itself."""
+        return self._active
+
     def issuers(self) -> list[Issuer]:
         """The issuer that this is, with its keys of now."""
         provider = self.provider

@@ -194,11 +194,17 @@ class Child:
 
     def _facts(self, url: str) -> list[tuple[str, str]]:
         settings = self._settings
+        signs_in = self._deployment.accounts.active
+        if signs_in:
+            # Cookies and passkeys of the sign-in belong to this name, which mails and tokens have, too.
+            url = url.replace("//127.0.0.1:", "//localhost:")
         facts = [("API", url)]
         if settings.site is not None:
             facts.insert(0, ("Site", f"{url}/"))
         if settings.host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             facts.append(("", "reachable from other machines"))
+        if signs_in:
+            facts.append(("Sign-in", f"{settings.url or url}/auth/sign-in"))
         facts.append(("Admin key", settings.shown(settings.data / "admin_key")))
         return facts
 
