@@ -195,7 +195,8 @@ def test_without_the_bundle_the_page_says_how_to_get_it(chat: Server, open_windo
     window = open_window(chat.url, before=withhold)
     notice = window.page.locator("#no-bundle")
     expect(notice).to_contain_text("One file is missing: the browser client")
-    expect(notice.locator("code")).to_have_text("make bundle")
+    expect(notice.locator("pre code")).to_have_text("make bundle")
+    expect(notice).to_contain_text("with pip install ., do so again")
     window.picture("without-bundle")
     window.excuse("404")
 

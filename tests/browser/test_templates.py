@@ -71,5 +71,6 @@ def test_without_the_client_the_page_says_how_to_get_it(shop: Server, open_windo
 
     window = open_window(shop.url, before=withhold)
     expect(window.page.get_by_role("alert")).to_contain_text("fetch it once with make bundle")
+    expect(window.page.get_by_role("status")).to_have_text("Not connected")
     window.picture("template-without-client")
     window.excuse("404|convex")

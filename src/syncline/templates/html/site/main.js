@@ -2,7 +2,10 @@
 
 const byId = (id) => document.getElementById(id);
 
-byId("no-client").hidden = "convex" in globalThis;
+if (!("convex" in globalThis)) {
+  byId("no-client").hidden = false;
+  byId("status").textContent = "Not connected";
+}
 const { ConvexClient, anyApi: api } = globalThis.convex;
 const client = new ConvexClient(location.origin);
 
