@@ -233,7 +233,8 @@ def account_settings(
         breached_passwords=_breached_passwords(environment),
         trusted_proxies=trusted_proxies(environment),
         environment=_environment_now,
-        hash_threads=min(4, os.cpu_count() or 1),
+        # A core is left to the event loop and the lane: a flood of sign-ins must not make others wait for their turn.
+        hash_threads=max(1, min(4, (os.cpu_count() or 1) - 1)),
         limits=settings.make_limits(),
     )
 
