@@ -5,11 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from support.applications import write_application
@@ -72,24 +69,12 @@ APPLICATION = """
 """
 
 
-def call(server: RestartableServer, kind: str, path: str, **args: object) -> Any:
-    """Until it answers: all calls of this test may be repeated."""
-    for _ in range(600):
-        with suppress(httpx.HTTPError, ValueError, KeyError):
-            answer = httpx.post(
-                f"http://127.0.0.1:{server.port}/api/{kind}", json={"path": path, "args": args}, timeout=20
-            ).json()
-            return answer["value"]
-        time.sleep(0.05)
-    raise AssertionError(f"{path} is not answered:\n{server.log[-2000:]}")
-
-
 def run(folder: Path, seed: int, plans: int, kills: int) -> None:
     chance = random.Random(seed)
     backend = write_application(folder, jobs=APPLICATION)
     with RestartableServer(backend, folder) as server:
         for number in range(plans):
-            call(server, "mutation", "jobs:plan", name=str(number), count=100)
+            server.ask("mutation", "jobs:plan", name=str(number), count=100)
         for _ in range(kills):
             time.sleep(chance.uniform(0.05, 0.6))
             if chance.random() < 0.3:
@@ -98,13 +83,8 @@ def run(folder: Path, seed: int, plans: int, kills: int) -> None:
             else:
                 server.kill_serving_process()
                 server.wait_until_it_answers()
-        states: dict[str, int] = {}
-        for _ in range(600):
-            states = call(server, "query", "jobs:states")
-            if not states.get("pending", 0) + states.get("running", 0):
-                break
-            time.sleep(0.05)
-        texts = call(server, "query", "jobs:texts")
+        states = server.states_in_the_end("jobs:states", "pending", "running")
+        texts = server.ask("query", "jobs:texts")
         plain = Counter(
             text for text in texts if not text.startswith(("plan", "beat")) and "work" not in text
         )

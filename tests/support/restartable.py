@@ -12,6 +12,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
+
+import httpx
 
 from .processes import SYNCLINE, environment
 
@@ -95,6 +98,25 @@ class RestartableServer:
         status = Path(f"/proc/{serving}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("RssAnon:"))
         return int(line.split()[1]) * 1024
+
+    def ask(self, kind: str, path: str, **args: object) -> Any:
+        """The value of a function, asked until it answers: for calls that may be repeated."""
+        for _ in range(600):
+            with suppress(httpx.HTTPError, ValueError, KeyError):
+                url = f"http://127.0.0.1:{self.port}/api/{kind}"
+                return httpx.post(url, json={"path": path, "args": args}, timeout=20).json()["value"]
+            time.sleep(0.05)
+        raise AssertionError(f"{path} is not answered:\n{self.log[-2000:]}")
+
+    def states_in_the_end(self, path: str, *unfinished: str) -> dict[str, int]:
+        """What a query of counts by state gives once none is in a state of `unfinished`; or what it gives after a while."""
+        states: dict[str, int] = {}
+        for _ in range(600):
+            states = self.ask("query", path)
+            if not any(states.get(state) for state in unfinished):
+                break
+            time.sleep(0.05)
+        return states
 
     def kill_serving_process(self) -> None:
         """kill -9 the process that serves, or is about to. The supervisor starts another one."""

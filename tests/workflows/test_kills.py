@@ -5,11 +5,8 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from support.applications import write_application
@@ -72,38 +69,21 @@ FLOWS = """
 """
 
 
-def call(server: RestartableServer, kind: str, path: str, **args: object) -> Any:
-    """Until it answers: all calls of this test may be repeated."""
-    for _ in range(600):
-        with suppress(httpx.HTTPError, ValueError, KeyError):
-            answer = httpx.post(
-                f"http://127.0.0.1:{server.port}/api/{kind}", json={"path": path, "args": args}, timeout=20
-            ).json()
-            return answer["value"]
-        time.sleep(0.05)
-    raise AssertionError(f"{path} is not answered:\n{server.log[-2000:]}")
-
-
 def run(folder: Path, seed: int, count: int, kills: int) -> None:
     chance = random.Random(seed)
     backend = write_application(folder, flows=FLOWS)
     with RestartableServer(backend, folder) as server:
-        call(server, "mutation", "flows:begin", batch="a", count=count)
+        server.ask("mutation", "flows:begin", batch="a", count=count)
         for _ in range(kills):
             time.sleep(chance.uniform(0.02, 0.3))
             server.kill_serving_process()
             server.wait_until_it_answers()
-        states: dict[str, int] = {}
-        for _ in range(600):
-            states = call(server, "query", "flows:states")
-            if not states.get("running"):
-                break
-            time.sleep(0.05)
+        states = server.states_in_the_end("flows:states", "running")
         assert states == {"success": count}
         names = [f"a-{number}" for number in range(count)]
         expected = [f"{name} {number}" for name in names for number in range(3)]
         expected += [f"{name.upper()} {name.upper()} AGAIN" for name in names]
-        assert Counter(call(server, "query", "flows:texts")) == Counter([*expected, "batch a"])
+        assert Counter(server.ask("query", "flows:texts")) == Counter([*expected, "batch a"])
 
 
 def test_each_step_is_done_once_whatever_the_moment(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Presence: who is in a room now. A sign of life writes only when the last one that was written is getting old."""
+"""Presence: who is in a room now. A sign of life is written at most twice per timeout, unless it says something new."""
 
 from __future__ import annotations
 
