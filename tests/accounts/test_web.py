@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 import time
 from pathlib import Path
@@ -244,6 +245,14 @@ def attempt(visitor: Visitor, kind: str, email: str) -> tuple[int, str]:
         case "sign-up":
             visitor.get("/auth/sign-up")
             answer = visitor.submit("/auth/sign-up", email=email, password="a quite long password")
+        case "another address":
+            visitor.get("/auth/account")
+            answer = visitor.submit("/auth/account/emails", action="add", email=email)
+        case "invitation":
+            [orchard] = visitor.request("GET", "/auth/session").json()["organizations"]
+            page = f"/auth/organizations/{orchard['id']}"
+            visitor.get(page)
+            answer = visitor.submit(page, action="invite", email=email, role="member")
         case _:
             visitor.get("/auth/reset")
             answer = visitor.submit("/auth/reset", email=email)
@@ -259,6 +268,21 @@ def test_an_address_with_an_account_is_answered_like_one_without(house: House, k
     assert attempt(house.visitor(), kind, "ann@example.com") == attempt(
         house.visitor(), kind, "bob@example.com"
     )
+
+
+@pytest.mark.parametrize("kind", ["another address", "invitation"])
+def test_who_is_signed_in_does_not_learn_who_else_has_an_account(house: House, kind: str) -> None:
+    house.sign_up("ann@example.com")
+    answers: list[tuple[int, str]] = []
+    for known in (True, False):
+        visitor = house.sign_up(f"member{known:d}@example.com")
+        visitor.get("/auth/organizations")
+        visitor.submit("/auth/organizations", action="create", name="Orchard")
+        status, text = attempt(visitor, kind, "ann@example.com" if known else "bob@example.com")
+        for secret in re.findall(r"(?:org|inv|flow)_\w{20,}|\w{20,}|orchard-?\w*|member[01]@", text):
+            text = text.replace(secret, "X")
+        answers.append((status, text))
+    assert answers[0] == answers[1] and answers[0][0] == 200 and "EMAIL" in text
 
 
 @pytest.mark.long
