@@ -27,7 +27,7 @@ from .passwords import Hasher, check_new
 from .rendering import Renderer
 from .settings import AccountSettings
 from .token_rates import TokenRates
-from .web import make_application, make_routes
+from .web import PageSessions, make_application, make_routes
 from .web.assets import ASSETS, read_asset
 from .webhooks import WebhookSender
 from .workers import Workers
@@ -85,6 +85,8 @@ class IdentityProvider:
         #: What `application` answers.
         self.routes: Sequence[BaseRoute] = routes
         self.application: ASGIApp = make_application(self, routes)
+        #: For the application's own routes and mounts, opened in a browser.
+        self.page_sessions = PageSessions(self)
 
     @classmethod
     def open(

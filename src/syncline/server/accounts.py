@@ -118,17 +118,21 @@ class DeploymentAccounts:
         if self.provider is not None:
             self._start(self.provider)
 
-    def mounted(self, others: ASGIApp) -> ASGIApp:
-        """An application that answers what is under /auth itself, and leaves the rest to `others`."""
+    def mounted(self, others: ASGIApp, claims: Callable[[str], bool]) -> ASGIApp:
+        """An application that answers what is under /auth itself, and leaves the rest to `others`.
+
+        What `claims` says of, routes and mounted applications, is opened by the session cookie too.
+        """
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
             path: str = scope.get("path", "")
-            if (
-                self._active
-                and self.provider is not None
-                and (path == PREFIX or path.startswith(f"{PREFIX}/"))
-            ):
-                await self.provider.application(scope, receive, send)
+            provider = self.provider if self._active else None
+            if provider is None or scope["type"] != "http":
+                await others(scope, receive, send)
+            elif path == PREFIX or path.startswith(f"{PREFIX}/"):
+                await provider.application(scope, receive, send)
+            elif claims(path) and not path.startswith("/api/"):
+                await provider.page_sessions.serve(others, scope, receive, send)
             else:
                 await others(scope, receive, send)
 

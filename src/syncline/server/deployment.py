@@ -248,7 +248,8 @@ class Deployment:
     def application(self) -> ASGIApp:
         """What answers requests that are for none of the hot endpoints."""
         pages = self.pages.application(self._page_routes, lambda: self.gateway.origins)
-        return self.accounts.mounted(self._web.front(self.gateway, pages))
+        front = self._web.front(self.gateway, pages)
+        return self.accounts.mounted(front, self.gateway.claims)
 
     def surface(self) -> list[Surface]:
         """All that is answered now, but for sync sockets."""

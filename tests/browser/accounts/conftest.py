@@ -37,6 +37,14 @@ def accounts(tmp_path_factory: pytest.TempPathFactory, service: LoginService) ->
         f"acme = OpenIDSignIn(name='acme', issuer={service.url!r}, client_id={CLIENT[0]!r}, client_secret={CLIENT[1]!r})\n"
         "app = App(auth=[Password(), EmailCode(), Passkey(), acme, Accounts(name='Orchard')])\n"
     )
+    (backend / "reports.py").write_text(
+        "from starlette.requests import Request\n"
+        "from starlette.responses import PlainTextResponse, Response\n"
+        "from syncline import ActionCtx, route\n\n"
+        "@route('/report')\n"
+        "async def report(ctx: ActionCtx, request: Request) -> Response:\n"
+        "    return PlainTextResponse(f'The report of {ctx.auth.require().email}')\n"
+    )
     server = AccountsServer(folder, tmp_path_factory.mktemp("data"))
     server.start()
     yield server

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .application import make_application, make_routes
+from .page_sessions import PageSessions
 
-__all__ = ["make_application", "make_routes"]
+__all__ = ["PageSessions", "make_application", "make_routes"]
