@@ -75,6 +75,23 @@ WORK = """
 
 
     @action
+    async def quick(ctx: ActionCtx) -> str:
+        ctx.progress(0.5, "half")
+        return "done"
+
+
+    @mutation
+    def later_in_processes(ctx: MutationCtx) -> list[Id[ScheduledJob]]:
+        return [ctx.scheduler.after(1, quick), ctx.scheduler.after(1, far_away_alone)]
+
+
+    @action(process=True)
+    def far_away_alone(ctx: SyncActionCtx) -> str:
+        ctx.progress(0.5, "half")
+        return "done"
+
+
+    @action
     async def speak(ctx: ActionCtx, words: int, pause: float) -> Id[Message]:
         id = await ctx.run(begin)
         async with ctx.stream(id, "body") as out:
@@ -118,6 +135,12 @@ def work(app: Application) -> Any:
 
 
 # Progress
+
+
+def test_scheduled_actions_say_how_far_they_are_wherever_they_run(backend: Backend, work: Any) -> None:
+    backend.mutation(work.later_in_processes)
+    backend.advance(seconds=1)
+    assert [(job.state, job.error) for job in backend.jobs()] == [("success", None)] * 2
 
 
 def test_progress_is_said_at_most_a_few_times_a_second_and_the_last_word_is_heard() -> None:
@@ -179,6 +202,7 @@ def test_a_scheduled_action_is_found_by_its_job_and_forgotten_at_its_end(backend
             seen.append(updates.next())
     assert seen[0] == []
     assert updates.latest == []
+    assert backend.jobs()[0].state == "success"
 
 
 # Streams

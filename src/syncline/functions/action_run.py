@@ -126,7 +126,8 @@ class ActionRun(Run):
             {
                 "run": self.seed.hex(),
                 "function": self.definition.path,
-                "key": key if key is not None else self.job,
+                # Of a job its id, as text: this becomes JSON as it is.
+                "key": key if key is not None or self.job is None else str(self.job),
                 "caller": None if identity is None else identity.token_identifier,
                 "fraction": fraction,
                 "note": note,
