@@ -64,7 +64,7 @@ def _changes(site: str, seconds: float) -> list[float]:
     arrived = queue.SimpleQueue[object]()
 
     def show(update: Update[Any]) -> None:
-        if update.error is None:  # in the end the client is closed
+        if update.state == "live":  # in the end the client is closed
             arrived.put(update.value)
 
     with SyncClient(site) as client:
