@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -17,7 +18,17 @@ from support.sockets import SyncSocket
 from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.errors import SetupError
 from syncline.server import audit_log
-from syncline.server.admin_keys import FILE, AdminKeys, Scope, create_key, read_keys, remove_key
+from syncline.server.admin_keys import (
+    FILE,
+    USES,
+    AdminKeys,
+    Scope,
+    create_key,
+    read_keys,
+    read_uses,
+    remove_key,
+    write_uses,
+)
 from syncline.server.audit_log import AuditLog, read_audit
 
 NOW = 1_800_000_000
@@ -73,6 +84,18 @@ def test_a_key_is_good_from_its_making_to_its_withdrawal(server: Running) -> Non
         assert socket.receive()["type"] == "AuthError"
         assert socket.closed_with() == (None, "")
     assert call(server, key, "query", "notes:list", list="a")["code"] == "BadDeployKey"
+
+
+def test_when_a_key_was_used_is_kept(server: Running) -> None:
+    data = server.deployment.settings.data
+    (used, key), (unused, _) = made(data), made(data, "read")
+    looked(server)
+    began = int(time.time())
+    call(server, key, "query", "notes:list", list="a")
+    looked(server)
+    uses = read_uses(data)
+    assert began <= uses[used] <= time.time() and unused not in uses
+    assert stat.S_IMODE((data / USES).stat().st_mode) == 0o600
 
 
 def test_a_key_for_reading_changes_nothing_and_sees_no_secrets(server: Running) -> None:
@@ -137,7 +160,10 @@ def test_the_command_line_makes_lists_and_revokes_keys(tmp_path: Path) -> None:
     assert AdminKeys(read_keys(tmp_path / ".syncline")).find(text, time.time_ns()) is not None
     assert "is shown this once" in created.stderr
     listed = syncline("keys", "list", folder=tmp_path).stdout
-    assert "read   ci  (since" in listed
+    assert "read   ci  (since" in listed and ", never used)" in listed
+    id = json.loads(syncline("keys", "list", "--json", folder=tmp_path).stdout)[0]["id"]
+    write_uses(tmp_path / ".syncline", {id: NOW})
+    assert ", used 20" in syncline("keys", "list", folder=tmp_path).stdout
     [described] = json.loads(syncline("keys", "list", "--json", folder=tmp_path).stdout)
     assert text.rpartition("_")[2] not in listed + json.dumps(described)
     assert syncline("keys", "revoke", described["id"], folder=tmp_path).returncode == 0

@@ -73,21 +73,26 @@ def create(
 @json_option
 @data_option
 def show(as_json: bool, **flags: object) -> int:
-    """Print ids, names, scopes and ends of the keys, never the keys."""
+    """Print ids, names, scopes, ends and last uses (to the minute) of the keys, never the keys."""
     import msgspec
 
-    from syncline.server.admin_keys import read_keys
+    from syncline.server.admin_keys import read_keys, read_uses
 
-    found = sorted(read_keys(settings_of(flags).data).values(), key=lambda key: key.created)
+    data = settings_of(flags).data
+    found, uses = sorted(read_keys(data).values(), key=lambda key: key.created), read_uses(data)
     if as_json:
-        click.echo(msgspec.json.encode([_described(key) for key in found]).decode())
+        listed = [{**_described(key), "used": uses.get(key.id)} for key in found]
+        click.echo(msgspec.json.encode(listed).decode())
     elif not found:
         click.echo("there are no keys but the admin key: syncline keys create NAME", err=True)
     else:
         for key in found:
             until = "for ever" if key.expires is None else f"until {_day(key.expires)}"
             ended = ", ended" if key.expires is not None and key.expires <= time.time() else ""
-            click.echo(f"{key.id}  {key.scope:<5}  {key.name}  (since {_day(key.created)}, {until}{ended})")
+            used = f"used {_day(uses[key.id])}" if key.id in uses else "never used"
+            click.echo(
+                f"{key.id}  {key.scope:<5}  {key.name}  (since {_day(key.created)}, {until}{ended}, {used})"
+            )
     return 0
 
 

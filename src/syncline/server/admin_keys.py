@@ -23,6 +23,8 @@ from syncline.kernel.identity import Caller, Identity
 from syncline.sync import AdminGrant
 
 FILE: Final = "admin_keys.json"
+#: When keys were used, which the server writes down and nothing depends on.
+USES: Final = "admin_keys_used.json"
 #: The issuer under which the end of a key is told to connections that were opened with it.
 ISSUER: Final = "syncline:admin-keys"
 
@@ -106,17 +108,34 @@ def remove_key(data: Path, id: str) -> StoredKey:
     return key
 
 
-def _write(data: Path, keys: Mapping[str, StoredKey]) -> None:
-    place, temporary = data / FILE, data / f"{FILE}.new"
+def read_uses(data: Path) -> dict[str, int]:
+    """When keys were last used, to the minute or so, by their ids; without those that never were."""
     try:
-        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(file, "wb") as stream:
-            stream.write(msgspec.json.format(msgspec.json.encode(list(keys.values()))))
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(place)
+        return msgspec.json.decode((data / USES).read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.DecodeError):
+        return {}
+
+
+def write_uses(data: Path, uses: Mapping[str, int]) -> None:
+    """Raises OSError."""
+    _replace(data / USES, msgspec.json.encode(dict(uses)))
+
+
+def _write(data: Path, keys: Mapping[str, StoredKey]) -> None:
+    try:
+        _replace(data / FILE, msgspec.json.format(msgspec.json.encode(list(keys.values()))))
     except OSError as error:
-        raise SetupError(f"the keys cannot be kept in {place}: {error.strerror}") from None
+        raise SetupError(f"the keys cannot be kept in {data / FILE}: {error.strerror}") from None
+
+
+def _replace(place: Path, content: bytes) -> None:
+    temporary = place.with_name(f"{place.name}.new")
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(file, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(place)
 
 
 def _hash(secret: str) -> str:
