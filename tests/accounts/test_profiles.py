@@ -232,4 +232,4 @@ def test_a_file_of_the_first_format_is_brought_up(tmp_path: Path) -> None:
 
 def test_whose_profiles_are_shown_is_one_of_two() -> None:
     with pytest.raises(SetupError, match=r"Accounts\(profiles='all'\)"):
-        Accounts(profiles="all")  # type: ignore[arg-type]
+        Accounts(profiles="all")  # type: ignore[arg-type]  # a third, on purpose
