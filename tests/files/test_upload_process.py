@@ -77,6 +77,12 @@ class Server:
     def files(self) -> list[Path]:
         return [file for file in (self.folder / ".syncline" / "files").rglob("*") if file.is_file()]
 
+    def wait_for_files(self, count: int) -> None:
+        """Until there are so many: what did not become a file is removed after its sender was told."""
+        end = time.monotonic() + 30
+        while len(self.files()) != count:
+            assert time.monotonic() < end, self.files()
+
     def stop(self, number: int = signal.SIGINT) -> None:
         self.http.close()
         self.process.send_signal(number)
@@ -135,7 +141,7 @@ def test_a_full_disk_refuses_the_upload_and_nothing_else(tmp_path: Path) -> None
         answer = server.http.post(url, content=(BLOCK for _ in range(64)))
         assert answer.status_code == 500 and "the file cannot be written to" in answer.json()["message"]
         assert server.http.post(url, content=b"small").status_code == 200
-        assert len(server.files()) == 1
+        server.wait_for_files(1)
 
 
 @contextmanager
@@ -163,7 +169,7 @@ def test_a_file_system_without_room_says_so_and_serves_on(tmp_path: Path) -> Non
         refused = server.http.post(url, content=(BLOCK for _ in range(16)))
         assert refused.status_code == (503 if mounted else 500) and message in refused.json()["message"]
         assert refused.headers.get("retry-after") == ("60" if mounted else None)
-        assert len(server.files()) == 1, "nothing is left of what did not fit"
+        server.wait_for_files(1)  # nothing is left of what did not fit
         assert server.http.post(url, content=b"small").status_code == 200
         token = server.call("mutation", "pictures:upload_url").partition("token=")[2]
         content = BLOCK * 16
@@ -174,7 +180,7 @@ def test_a_file_system_without_room_says_so_and_serves_on(tmp_path: Path) -> Non
         part = server.http.patch(place, headers={"upload-offset": "0"}, content=content)
         assert part.status_code == refused.status_code and message in part.json()["message"]
         assert server.http.delete(place).status_code == 204
-        assert len(server.files()) == 2
+        server.wait_for_files(2)
         kept = server.call("query", "pictures:url", file=before.json()["storageId"])
         assert server.http.get(kept).content == BLOCK
 
