@@ -92,6 +92,16 @@ NOTES = """
         ctx.db.insert(Task(title="Paint", team="red"))
 
 
+    @mutation
+    def upload_url(ctx: MutationCtx) -> str:
+        return ctx.storage.upload_url(private=True)
+
+
+    @query
+    def picture(ctx: QueryCtx, file: str) -> str | None:
+        return ctx.storage.url(file)
+
+
     @query
     def tasks(ctx: QueryCtx) -> list[str]:
         return [task.title for task in ctx.db.query(Task)]
@@ -151,6 +161,13 @@ def test_rows_of_a_subject_at_one_issuer_are_not_those_of_the_same_subject_at_an
     article = world.call("mutation", "publish", world.first)
     assert world.call("mutation", "withdraw", world.second, id=article)["code"] == "forbidden"
     assert world.call("mutation", "withdraw", world.first, id=article) is None
+
+
+def test_files_of_a_subject_at_one_issuer_are_not_those_of_the_same_subject_at_another(world: World) -> None:
+    upload = world.call("mutation", "upload_url", world.first)
+    file = world.server.http.post(upload, content=b"private").json()["storageId"]
+    assert world.call("query", "picture", world.first, file=file) is not None
+    assert world.call("query", "picture", world.second, file=file) is None
 
 
 def test_memberships_are_of_the_issuers_subject(world: World) -> None:

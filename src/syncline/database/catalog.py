@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from syncline.kernel.errors import SetupError
+from syncline.kernel.identity import Identity
 from syncline.schema import Aggregate, Document, Index, Members, TableCodec, TableNumbers, TableSpec
 from syncline.store import TableInfo
 from syncline.values import encode_key_part
@@ -192,6 +193,14 @@ class Catalog:
                 )
             )
         return Catalog(bound, numbers, several_issuers=self.several_issuers)
+
+    def name_of(self, identity: Identity | None) -> str | None:
+        """What owners and members are named by: the subject, or where several issuers may give one subject to several
+        people, the token identifier. None for nobody."""
+        # An empty subject is nobody's: it would own what has no owner yet.
+        if identity is None or not identity.subject:
+            return None
+        return identity.token_identifier if self.several_issuers else identity.subject
 
     def naming(self, *, several_issuers: bool) -> Catalog:
         """The same tables for an application with these issuers."""

@@ -129,13 +129,8 @@ class Guard:
 
     @property
     def subject(self) -> str | None:
-        """What owners' fields and memberships name whoever is signed in by: the subject, or where several issuers may
-        give one subject to several people, the token identifier."""
-        identity = self._caller.identity
-        # An empty subject is nobody's: it would own the rows that have no owner yet.
-        if identity is None or not identity.subject:
-            return None
-        return identity.token_identifier if self.catalog.several_issuers else identity.subject
+        """What owners' fields and memberships name whoever is signed in by."""
+        return self.catalog.name_of(self._caller.identity)
 
     def require_subject(self) -> str:
         subject = self.subject

@@ -155,9 +155,9 @@ class StorageWriter(StorageReader):
 
 def owner_of(run: TransactionRun) -> str | None:
     """Whose the files are that a run stores, as `StoredBlob.owner` has it."""
-    identity = run.identity
-    if identity is not None and identity.subject:
-        return identity.subject
+    name = run.catalog.name_of(run.identity)
+    if name is not None:
+        return name
     return "" if run.caller.restricted else None
 
 

@@ -22,7 +22,7 @@ class StoredBlob(Document, table="_storage_blobs"):
     key: str
     #: In storage.
     blob: str
-    #: The subject of whoever uploaded it; "" for a caller who was not signed in, None for the backend by itself.
+    #: Whoever uploaded it, as rules name owners; "" for a caller who was not signed in, None for the backend by itself.
     owner: str | None = None
 
     #: When (seconds since the epoch) it is deleted unless somebody keeps it.
