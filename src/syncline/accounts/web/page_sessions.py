@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from syncline.accounts import sessions, tokens
-from syncline.accounts.core import AccountError
+from syncline.accounts.core import AccountError, Core
 from syncline.accounts.redirects import is_own_origin
 from syncline.accounts.sessions import Session
+from syncline.accounts.tokens import Draft
 
 from .headers import protect, refusal
 from .visits import request_locale
@@ -45,8 +46,7 @@ class PageSessions:
             await others(scope, receive, send)
             return
         try:
-            session = await self._session(request)
-            token = None if session is None else await self._token(session)
+            token = await self._token(request)
         except AccountError as error:
             response = refusal(self._accounts, request, error, request_locale(self._accounts, request))
             await protect(self._accounts, request, response)(scope, receive, send)
@@ -59,7 +59,8 @@ class PageSessions:
         else:
             await others(scope, receive, send)
 
-    async def _session(self, request: Request) -> Session | None:
+    async def _token(self, request: Request) -> str | None:
+        """What the cookie is worth; None: nobody is signed in, or this request may not say so by a cookie."""
         secret = request.cookies.get(self._accounts.session_cookie, "")
         origin = request.headers.get("origin")
         if not secret or not (origin is None or is_own_origin(self._accounts.core.settings, origin)):
@@ -67,11 +68,11 @@ class PageSessions:
         site = request.headers.get("sec-fetch-site")
         if site not in (None, "same-origin", "none") and request.headers.get("sec-fetch-mode") != "navigate":
             return None
-        return await self._accounts.workers.run(sessions.find, self._accounts.core, secret)
+        found = await self._accounts.workers.run(_look, self._accounts.core, secret)
+        return None if found is None else await self._signed(*found)
 
-    async def _token(self, session: Session) -> str:
+    async def _signed(self, session: Session, draft: Draft) -> str:
         accounts = self._accounts
-        draft = await accounts.workers.run(tokens.draft, accounts.core, session)
         now = accounts.core.clock.monotonic()
         key = (session.id, session.organization, session.first_at, session.second_at, session.actor)
         kept = self._tokens.get(key)
@@ -83,6 +84,12 @@ class PageSessions:
         if len(self._tokens) > _KEPT:
             self._tokens.popitem(last=False)
         return token
+
+
+def _look(core: Core, secret: str) -> tuple[Session, Draft] | None:
+    """The session of a cookie, and what a token of it says."""
+    session = sessions.find(core, secret)
+    return None if session is None else (session, tokens.draft(core, session))
 
 
 def _is_opened(request: Request) -> bool:
