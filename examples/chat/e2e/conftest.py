@@ -53,9 +53,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
 def syncline_dev(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Starts `syncline dev` on a free port, with an empty database that is thrown away afterwards."""
 
-    def start_server(*options: str) -> str:
+    def start_server(*options: str, **variables: str) -> str:
         data = tmp_path_factory.mktemp("data")
-        return start([SYNCLINE, "dev", "--port", "0", "--data", str(data), *options])
+        return start([SYNCLINE, "dev", "--port", "0", "--data", str(data), *options], **variables)
 
     return start_server
 

@@ -66,12 +66,11 @@ def issuer() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def url(start: Callable[..., str], issuer: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(syncline_dev: Callable[..., str], start: Callable[..., str], issuer: str) -> str:
     assert (WEB / ".next" / "BUILD_ID").exists(), "there is no built page: run `npm run build` in web/ first"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    data = str(tmp_path_factory.mktemp("data"))
-    backend = start(["syncline", "dev", "--port", "0", "--data", data], CLERK_DOMAIN=issuer)
+    backend = syncline_dev(CLERK_DOMAIN=issuer)
     next_start = f"node node_modules/next/dist/bin/next start --hostname localhost --port {port}"
     public_key = KEY.as_pem(private=False).decode()
     start(
