@@ -6,6 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test is about time: how long an example takes says how busy the machine is.
+settings.register_profile("syncline", deadline=None)
+settings.load_profile("syncline")
 
 sys.path.insert(0, str(Path(__file__).parent))
 
