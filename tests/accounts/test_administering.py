@@ -46,6 +46,9 @@ def test_an_administrator_acts_as_somebody_for_a_while_with_a_trace(house: House
     session = admin.session()
     assert session is not None and session["actor"] == "tester"
     assert admin.user()["id"] == ann.user()["id"]
+    claims = admin.claims()
+    assert (claims["act"], claims["fva"]) == ({"sub": "tester"}, [-1, -1])
+    assert session["auth_time"] is None and "auth_time" not in claims  # Nothing was proved lately.
     assert "You are acting as" in admin.get("/auth/account").text
     assert "opened by an administrator" in ann.get("/auth/devices").text
     events = {entry["event"]: entry for entry in house.do(audit.entries)}

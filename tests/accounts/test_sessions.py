@@ -12,6 +12,7 @@ from joserfc.jwk import KeySet
 from support.houses import PASSWORD, House
 from syncline.accounts import organizations, sessions, signing_keys, users
 from syncline.accounts.signing_keys import ANNOUNCED_SECONDS
+from syncline.identity.claims import identity_of
 
 
 def claims_of(house: House, token: str) -> dict[str, Any]:
@@ -41,11 +42,25 @@ def test_two_tokens_of_a_session_differ_in_nothing_that_counts(house: House) -> 
     house.clock.advance(200)
     later = visitor.token()
     assert len({first, same_second, later}) == 3
-    volatile = {"iat", "nbf", "exp", "jti"}
-    described = [
-        {k: v for k, v in claims_of(house, each).items() if k not in volatile} for each in (first, later)
-    ]
+    volatile = {"iat", "nbf", "exp", "jti", "fva"}
+    claims = [claims_of(house, each) for each in (first, later)]
+    described = [{k: v for k, v in each.items() if k not in volatile} for each in claims]
     assert described[0] == described[1]
+    assert [each["fva"] for each in claims] == [[0, -1], [3, -1]]
+    identities = [identity_of(each, each["iss"], each["sub"]) for each in claims]
+    assert identities[0] == identities[1]
+
+
+def test_a_token_says_how_long_ago_each_step_was_proved(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    session = visitor.session()
+    assert session is not None
+    house.clock.advance(125)
+    house.do(sessions.confirm, session["id"], second=True)
+    house.clock.advance(61)
+    claims = claims_of(house, visitor.token())
+    assert claims["fva"] == [3, 1]
+    assert [claims["iat"] - claims[name] for name in ("auth_time", "mfa_time")] == [186, 61]
 
 
 def test_a_session_ends_without_use_and_at_its_end(house: House) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import httpx
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from syncline.accounts import AccountSettings, Core, IdentityProvider
 from syncline.accounts.mail import outbox
@@ -160,6 +162,12 @@ class Visitor:
         assert response.status_code == 200, response.text
         token: str = response.json()["token"]
         return token
+
+    def claims(self) -> dict[str, Any]:
+        """The verified claims of a new token."""
+        keys = KeySet.import_key_set(self.house.provider.key_set)  # type: ignore[arg-type]  # a key set as JSON
+        claims: dict[str, Any] = jwt.decode(self.token(), keys, algorithms=["RS256", "ES256"]).claims
+        return claims
 
     def sign_in(self, email: str, password: str = PASSWORD) -> httpx.Response:
         self.get("/auth/sign-in")

@@ -18,6 +18,7 @@ import {
 } from "react";
 
 import { AuthClient, type AuthClientOptions } from "./client.js";
+import { isRecent, type Reverification } from "./recent.js";
 import type { AuthState, Claims, Organization, Session, User } from "./types.js";
 
 const Context = createContext<AuthClient | null>(null);
@@ -61,8 +62,11 @@ export interface Auth {
   sessionClaims: Claims | { aud: "convex" } | null | undefined;
   getToken: (options?: { skipCache?: boolean; template?: string }) => Promise<string | null>;
   signOut: () => Promise<void>;
-  /** Whether the active organisation's role is this one. */
-  has: (what: { role: string }) => boolean;
+  /**
+   * Whether the active organisation's role is this one, and whether who it is was proved lately enough. For showing:
+   * what a caller may do the backend decides, with `ctx.auth.require_recent()`.
+   */
+  has: (what: { role?: string; reverification?: Reverification }) => boolean;
 }
 
 /** Who is signed in, and tokens. All but `isLoaded` and the functions is undefined until it is known. */
@@ -88,7 +92,10 @@ export function useAuth(): Auth {
       sessionClaims: known(session && (client.claims ?? { aud: "convex" as const })),
       getToken,
       signOut,
-      has: ({ role }: { role: string }) => organization?.role === role,
+      has: ({ role, reverification }: { role?: string; reverification?: Reverification }) =>
+        session !== null &&
+        (role === undefined || organization?.role === role) &&
+        (reverification === undefined || isRecent(session, reverification)),
     };
   }, [isLoaded, session, user, organizations, client, getToken, signOut]);
 }

@@ -51,6 +51,8 @@ export interface Claims {
   picture?: string;
   auth_time?: number;
   mfa_time?: number;
+  /** Minutes since the first and since the second step when the token was made; -1: never. */
+  fva?: [number, number];
   o?: { id: string; slg: string; rol: string };
   act?: { sub: string };
   [more: string]: unknown;

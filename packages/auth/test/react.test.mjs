@@ -31,6 +31,29 @@ test("a page that came with a token is rendered for its user", async () => {
   assert.match(html, /^inno admin<div.*aria-label="Ada Lovelace".*AL<\/button><\/div>$/);
 });
 
+test("has tells whether who it is was proved lately", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const seen = async (claims, what) => {
+    const client = createAuthClient({ url: server.url, initialToken: await server.token(claims) });
+    return render(client, h(Show, { when: (auth) => auth.has(what) }, "yes")) === "yes";
+  };
+  const [fresh, old] = [{ auth_time: now - 60 }, { auth_time: now - 11 * 60 }];
+  const both = { auth_time: now - 11 * 60, mfa_time: now - 60 };
+  assert.deepEqual(
+    [
+      await seen(fresh, { reverification: "strict" }),
+      await seen(old, { reverification: "strict" }),
+      await seen(old, { reverification: "moderate" }),
+      await seen({}, { reverification: "lax" }),
+      await seen(both, { reverification: "strict" }),
+      await seen(both, { reverification: "strict_mfa" }),
+      await seen(both, { reverification: { level: "first_factor", afterMinutes: 10 } }),
+      await seen(fresh, { role: "admin", reverification: "strict" }),
+    ],
+    [true, false, true, false, true, false, false, false],
+  );
+});
+
 test("useAuth has the shape that ConvexProviderWithClerk wants", async () => {
   const client = createAuthClient({ url: server.url, initialToken: await server.token() });
   let seen;

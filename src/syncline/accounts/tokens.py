@@ -41,7 +41,8 @@ def draft(core: Core, session: Session) -> Draft:
     user = require(core, session.user_id)
     if core.settings.accounts.require_second_factor and session.second_at is None and session.actor is None:
         raise AccountError("error.second_required", status=403)
-    return _draft(core, user.id, session.id, session.ends_at, _claims_about(core, user, session))
+    about = {**_claims_about(core, user, session), "fva": _minutes_since_proof(core, session)}
+    return _draft(core, user.id, session.id, session.ends_at, about)
 
 
 def draft_for_key(core: Core, key: ApiKey) -> Draft:
@@ -85,7 +86,8 @@ def sign(token: Draft) -> str:
 def _claims_about(core: Core, user: User, session: Session) -> dict[str, Any]:
     """What stays the same from one token of a session to the next, unless something happened."""
     claims = _claims_about_user(core, user)
-    claims["auth_time"] = session.first_at
+    if session.actor is None:
+        claims["auth_time"] = session.first_at
     if session.second_at is not None:
         claims["mfa_time"] = session.second_at
     if session.organization is not None:
@@ -95,6 +97,17 @@ def _claims_about(core: Core, user: User, session: Session) -> dict[str, Any]:
     if session.actor is not None:
         claims["act"] = {"sub": session.actor}
     return claims
+
+
+def _minutes_since_proof(core: Core, session: Session) -> list[int]:
+    """`fva` as Clerk has it: minutes since the first and since the second step, -1 without one.
+
+    Who acts as the user has proved neither.
+    """
+    if session.actor is not None:
+        return [-1, -1]
+    times = (session.first_at, session.second_at)
+    return [-1 if time is None else max(core.now() - time, 0) // 60 for time in times]
 
 
 def _claims_about_user(core: Core, user: User) -> dict[str, Any]:

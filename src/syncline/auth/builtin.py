@@ -22,7 +22,8 @@ _SIZE = re.compile(r"\d{1,3}(\.\d+)?(px|rem|em)").fullmatch
 _TENANT = re.compile(r"[A-Za-z0-9.-]{1,100}").fullmatch
 #: Claims that a token's maker alone decides.
 RESERVED_CLAIMS = frozenset(
-    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "azp", "auth_time", "mfa_time", "o", "act"}
+    {"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "azp"}
+    | {"auth_time", "mfa_time", "fva", "o", "act", "scp"}
 )
 
 SignUp = Literal["open", "invited", "closed"]

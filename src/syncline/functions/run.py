@@ -259,7 +259,7 @@ class Auth:
         """The signed-in caller, if who it is was proved within so many minutes; ForbiddenError otherwise.
 
         Tokens say when: by a password, code or passkey (`auth_time`), or by a second step (`mfa_time`). Send the browser
-        to `/auth/reverify?redirect=...` to have it proved again.
+        to `/auth/reverify?redirect=...` to have it proved again. Who acts as somebody else has proved nothing.
         """
         identity = self.require()
         times = [identity.claims.get(name) for name in ("auth_time", "mfa_time")]

@@ -91,7 +91,7 @@ def _describe(core: Core, found: Session) -> dict[str, Any]:
             "id": found.id,
             "created_at": found.created_at * 1000,
             "expires_at": found.ends_at * 1000,
-            "auth_time": found.first_at,
+            "auth_time": found.first_at if found.actor is None else None,
             "mfa_time": found.second_at,
             "organization": found.organization,
             "actor": found.actor,
