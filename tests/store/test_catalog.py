@@ -155,3 +155,23 @@ def test_the_tables_number_keeps_documents_of_the_same_id_apart() -> None:
         assert [row[3] for row in reader.scan(notes.by_creation, b"", None)] == [b"note"]
         assert [row[3] for row in reader.scan(-users.number, b"", None)] == [b"user"]
         assert [row[3] for row in reader.scan(-notes.number, b"", None)] == [b"note", b"only a note"]
+
+
+def test_changes_made_together_are_all_there_or_none_of_them(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        with pytest.raises(ZeroDivisionError), store.together():
+            table = store.add_table("notes")
+            store.add_index(table.number, "by_part", "")
+            store.use_shape(table.number, "one")
+            raise ZeroDivisionError
+        assert (store.tables(), store.indexes(), store.shapes()) == ([], [], [])
+        with store.together():
+            users = store.add_table("users")
+            index = store.add_index(users.number, "by_part", "")
+        fill(store, users, [1])
+        reader = store.reader()
+        reader.begin()
+        assert len(list(reader.scan(users.by_creation, b"", None))) == 1
+    with open_store(tmp_path) as store:
+        assert store.tables() == [users]
+        assert store.indexes()[-1] == index

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from syncline.kernel.errors import SetupError
@@ -35,6 +36,8 @@ from .vector_binding import VectorBinding
 
 _EXAMPLES = 3
 _REPORT_EVERY = 10_000
+#: By table, for the numbers that were last in use.
+_own_codecs = dict[str, TableCodec]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +65,12 @@ def activate(
     indexes, so those are removed by a later activation. Raises SetupError when stored documents do not fit.
     """
     specs = (*SYSTEM_TABLES, *specs)
-    tables = {spec.name: store.add_table(spec.name) for spec in specs}
-    numbers = TableNumbers({info.name: info.number for info in store.tables()})
-    codecs = {spec.name: TableCodec(spec, numbers) for spec in specs}
-    reader = store.reader()
-    try:
-        reader.begin()
-        shapes = _check_documents(store, reader, specs, tables, codecs, report)
-        bound = [
-            _bind(store, reader, spec, tables[spec.name], codecs[spec.name], shapes[spec.name], report)
-            for spec in specs
-        ]
-    finally:
-        reader.close()
-    _drop_unused(store, bound, keep)
+    # Where nothing is stored there is nothing to check or to build: all is numbered in one transaction.
+    with store.together() if not store.head else nullcontext():
+        tables = {spec.name: store.add_table(spec.name) for spec in specs}
+        numbers = TableNumbers({info.name: info.number for info in store.tables()})
+        bound = _bind_all(store, specs, tables, numbers, report)
+        _drop_unused(store, bound, keep)
     catalog = Catalog(bound, numbers)
     build_aggregates(
         store,
@@ -84,6 +79,41 @@ def activate(
         lambda label, done, total: report(Progress(f"building aggregate {label}", done, total)),
     )
     return catalog
+
+
+def _bind_all(
+    store: Store,
+    specs: Sequence[TableSpec],
+    tables: dict[str, TableInfo],
+    numbers: TableNumbers,
+    report: Report,
+) -> list[TableBinding]:
+    codecs = {spec.name: _codec(spec, numbers) for spec in specs}
+    stored: dict[int, list[IndexInfo]] = {table.number: [] for table in tables.values()}
+    for info in store.indexes():
+        stored.get(info.table, []).append(info)
+    reader = store.reader()
+    try:
+        reader.begin()
+        shapes = _check_documents(store, reader, specs, tables, codecs, report)
+        bound: list[TableBinding] = []
+        for spec in specs:
+            table, codec = tables[spec.name], codecs[spec.name]
+            binding = TableBinding(table.number, spec, codec, shapes[spec.name].number, table.by_creation, ())
+            bound.append(_bind(store, reader, binding, stored[table.number], report))
+        return bound
+    finally:
+        reader.close()
+
+
+def _codec(spec: TableSpec, numbers: TableNumbers) -> TableCodec:
+    """The codec of a table. Those of Syncline's own tables are kept: each reload, and each test, needs them again."""
+    if not spec.name.startswith("_"):
+        return TableCodec(spec, numbers)
+    kept = _own_codecs.get(spec.name)
+    if kept is None or kept.tables != numbers:
+        kept = _own_codecs[spec.name] = TableCodec(spec, numbers)
+    return kept
 
 
 def last_creation_time(store: Store, catalog: Catalog) -> int:
@@ -171,16 +201,11 @@ def _count(reader: Reader, table: TableInfo) -> int:
 
 
 def _bind(
-    store: Store,
-    reader: Reader,
-    spec: TableSpec,
-    table: TableInfo,
-    codec: TableCodec,
-    shape: ShapeInfo,
-    report: Report,
+    store: Store, reader: Reader, table: TableBinding, stored: Iterable[IndexInfo], report: Report
 ) -> TableBinding:
-    binding = TableBinding(table.number, spec, codec, shape.number, table.by_creation, ())
-    existing = {(info.name, info.definition): info for info in store.indexes() if info.table == table.number}
+    """The table with its indexes, of which those that are not `stored` are built."""
+    spec, codec = table.spec, table.codec
+    existing = {(info.name, info.definition): info for info in stored}
     indexes: list[IndexBinding] = []
     for index in spec.indexes:
         definition = index_definition(index, codec)
@@ -189,13 +214,13 @@ def _bind(
             store.drop_index(info.number)  # Half built when the process ended.
             info = None
         if info is None:
-            info = _build(store, reader, binding, index, definition, report)
+            info = _build(store, reader, table, index, definition, report)
         indexes.append(IndexBinding(info.number, index, spec))
     bound = TableBinding(
         table.number,
         spec,
         codec,
-        shape.number,
+        table.shape,
         table.by_creation,
         indexes,
         [
@@ -217,7 +242,7 @@ def _bind(
 
 def _number_of(
     store: Store,
-    table: TableInfo,
+    table: TableBinding,
     index: DerivedIndex,
     definition: str,
     existing: dict[tuple[str, str], IndexInfo],
@@ -339,8 +364,8 @@ def _drop_unused(store: Store, tables: Iterable[TableBinding], keep: Catalog | N
         store.text.keep_only(kept | {search.id for table in tables for search in table.searches})
     if store.vectors is not None:
         store.vectors.keep_only(kept | {each.id for table in tables for each in table.vectors})
-    for table in tables:
-        wanted = kept | {binding.id for binding in table.bindings} | {table.by_creation}
-        for info in store.indexes():
-            if info.table == table.number and info.number not in wanted:
-                store.drop_index(info.number)
+    wanted = kept.union(*({table.by_creation, *(each.id for each in table.bindings)} for table in tables))
+    numbers = {table.number for table in tables}
+    for info in store.indexes():
+        if info.table in numbers and info.number not in wanted:
+            store.drop_index(info.number)

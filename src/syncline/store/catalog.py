@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from .layout import FIRST_USER_TABLE
 from .side import Side
 from .sqlite import Connection
@@ -24,12 +27,24 @@ _ADD_RANDOM = "INSERT INTO secrets VALUES (?, randomblob(32)) RETURNING value"
 
 
 class Catalog:
-    """The catalog, on the side connection. Every change is a durable transaction of its own."""
+    """The catalog, on the side connection. Every change is a durable transaction of its own, unless `together`."""
 
     def __init__(self, side: Side) -> None:
         self._side = side
         #: Index number -> table number. Readers hold on to it, so it is changed in place.
         self.tables_of_indexes = {index.number: index.table for index in self.indexes()}
+
+    @contextmanager
+    def together(self) -> Generator[None]:
+        """Changes inside the block are one transaction: all of them, or none if it raises."""
+        try:
+            with self._side.writing():
+                yield
+        except BaseException:
+            stored = {index.number: index.table for index in self.indexes()}
+            for number in self.tables_of_indexes.keys() - stored.keys():
+                del self.tables_of_indexes[number]
+            raise
 
     def tables(self) -> list[TableInfo]:
         with self._side.reading() as connection:

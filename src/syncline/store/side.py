@@ -30,9 +30,13 @@ class Side:
 
     @contextmanager
     def writing(self) -> Generator[Connection]:
-        """The connection in a write transaction, committed at the end of the block."""
-        with self._lock, self._writes.transaction(self._connection):
-            yield self._connection
+        """The connection in a write transaction, committed at the end of the outermost block."""
+        with self._lock:
+            if self._connection.in_transaction:  # By this thread: others wait for the lock.
+                yield self._connection
+                return
+            with self._writes.transaction(self._connection):
+                yield self._connection
 
     @property
     def connection(self) -> Connection:

@@ -7,7 +7,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -250,11 +250,8 @@ class Store:
 
     def conflicts(self, changes: Sequence[TableChange], staging: Staging) -> list[Conflict]:
         """The staged documents that cannot be added to those that stay."""
-        connection = self._connect()
-        try:
+        with closing(self._connect()) as connection:
             return list(find_conflicts(connection, changes, staging))
-        finally:
-            connection.close()
 
     def load(
         self,
@@ -294,6 +291,10 @@ class Store:
 
     # The catalog
 
+    def together(self) -> AbstractContextManager[None]:
+        """A block whose changes of the catalog are one transaction. Others who write wait: keep it short."""
+        return self._catalog.together()
+
     def tables(self) -> list[TableInfo]:
         return self._catalog.tables()
 
@@ -321,8 +322,7 @@ class Store:
     def drop_index(self, index: int, progress: Progress | None = None) -> None:
         """Remove an index, then its entries in steps; `progress` is told how many are gone.
 
-        Numbers of indexes are not used again, so a crash in between leaves entries that nobody reads;
-        `maintain` removes them.
+        Numbers are not used again: entries that a crash leaves are read by nobody, and `maintain` removes them.
         """
         self._catalog.remove_index(index)
         gone = 0
