@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from support.houses import PASSWORD, House
+from support.houses import CHEAP, PASSWORD, House
+from support.houses import house as live_house
 from syncline.accounts import organizations, sessions, signing_keys, users
 from syncline.accounts.signing_keys import ANNOUNCED_SECONDS
+from syncline.auth import Accounts, EmailCode
 from syncline.identity.claims import identity_of
 
 
@@ -101,6 +104,30 @@ def test_signing_out_everywhere_ends_all_sessions_and_is_heard_at_once(house: Ho
     assert all(each.session() is None for each in visitors)
     assert set(heard) == ids
     assert set(house.provider.ended_lately()) == ids
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_the_end_of_all_sessions_leaves_nothing_in_the_browser(tmp_path: Path, keeps: bool) -> None:
+    settings = Accounts(algorithm="ES256", clear_storage=not keeps)
+    wanted = '"cache"' if keeps else '"cache", "storage"'
+    with live_house(tmp_path, CHEAP, EmailCode(), settings) as house:
+        visitor = house.sign_up("ann@example.com")
+        # Anything less leaves the application's own data alone.
+        for page, fields in (("devices", {"action": "others"}), ("sign-out", {})):
+            visitor.get(f"/auth/{page}")
+            visitor.submit(f"/auth/{page}", **fields)
+            assert "clear-site-data" not in {name for each in visitor.answers for name in each.headers}
+        for page, path, fields in (
+            ("devices", "devices", {"action": "everywhere"}),
+            ("account", "account/delete", {"word": "delete"}),
+        ):
+            visitor.sign_in("ann@example.com")
+            visitor.get(f"/auth/{page}")
+            visitor.submit(f"/auth/{path}", **fields)
+            answer = visitor.answers[0]
+            assert answer.headers["clear-site-data"] == wanted
+            ended = [each for each in answer.headers.get_list("set-cookie") if "syncline_session=" in each]
+            assert len(ended) == 1 and "Max-Age=0" in ended[0]
 
 
 def test_nobody_ends_sessions_of_others(house: House) -> None:

@@ -120,6 +120,8 @@ class Visitor:
     def __init__(self, house: House, headers: Mapping[str, str]) -> None:
         self.house = house
         self.last: httpx.Response
+        #: The answer to the newest form or page, and those of where it led.
+        self.answers: list[httpx.Response] = []
         self._hidden: dict[str, str] = {}
         self._address = headers.get("address", "203.0.113.7")
         self._cookies = httpx.Cookies()
@@ -189,11 +191,13 @@ class Visitor:
         return html.unescape(found[1]) if found else ""
 
     def _arrive(self, response: httpx.Response) -> httpx.Response:
+        self.answers = [response]
         for _ in range(5):
             target = response.headers.get("location", "")
             if response.status_code != 303 or not target.startswith("/auth/"):
                 break
             response = self.request("GET", target, headers={"accept": "text/html"})
+            self.answers.append(response)
         if "text/html" in response.headers.get("content-type", ""):
             self._hidden = {name: html.unescape(value) for name, value in _HIDDEN.findall(response.text)}
         self.last = response

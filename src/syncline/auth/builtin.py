@@ -222,6 +222,8 @@ class Accounts(BuiltIn):
     - `algorithm`: what tokens are signed with.
     - `texts`: other words for pages and mails, by language and name: `{"de": {"sign_in.title": "Willkommen"}}`.
     - `require_second_factor`: whether everybody must have one.
+    - `clear_storage`: whether who signs out everywhere or deletes the account takes along what pages of this origin keep
+      in the browser (`localStorage`, IndexedDB, service workers).
     - `profiles`: whose `UserProfile` public functions see: the caller's `own` only, or with `signed_in` everybody's.
     - `profile_emails`: whether profiles tell the primary address, once it is proved.
     """
@@ -239,6 +241,7 @@ class Accounts(BuiltIn):
     theme: Theme = Theme()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Any])
     require_second_factor: bool = False
+    clear_storage: bool = True
     profiles: Profiles = "own"
     profile_emails: bool = False
 

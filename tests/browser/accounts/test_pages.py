@@ -134,10 +134,14 @@ def test_signing_out_everywhere_signs_other_browsers_out(
     first.page.get_by_role("link", name="Devices and sessions").click()
     expect(first.page.get_by_role("listitem")).to_have_count(2)
     first.picture("accounts-devices")
+    first.page.evaluate("localStorage.setItem('notes', 'of many@example.com')")
     first.page.get_by_role("button", name="Sign out everywhere", exact=True).click()
     for window in (first, second):
         window.page.goto(f"{accounts.site}/auth/account")
         expect(window.page.get_by_role("heading", name="Sign in to Orchard")).to_be_visible()
+    assert first.page.evaluate("localStorage.getItem('notes')") is None
+    sign_in(first.page, accounts.site, "many@example.com")  # The page that followed is as good as any.
+    expect(first.page.get_by_text("many@example.com")).to_be_visible()
 
 
 def test_another_service_signs_in(

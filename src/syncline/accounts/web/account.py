@@ -119,7 +119,7 @@ async def delete(visit: Visit) -> Response:
         await visit.accounts.workers.run(deletion.delete_user, core, session.user_id, visitor=visit.visitor)
     except AccountError as error:
         return await page(visit, error)
-    visit.clear_session()
+    visit.clear_site()
     return visit.redirect("/")
 
 

@@ -30,10 +30,8 @@ async def submit(visit: Visit) -> Response:
             await run(_revoke_all, visit, session, session.id)
         case "everywhere":
             await run(_revoke_all, visit, session, None)
-            visit.clear_session()
-            response = visit.redirect("/auth/sign-in")
-            response.headers["clear-site-data"] = '"cache"'
-            return response
+            visit.clear_site()
+            return visit.redirect("/auth/sign-in")
         case _:
             raise AccountError("error.body")
     return visit.redirect("/auth/devices")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
 
 #: Paths below /auth to which other origins may send forms: no cookie counts there.
-FREE = ("/exchange", "/revoke", "/callback")
+FREE = ("/exchange", "/revoke", "/callback", "/device")
 BODY_BYTES = 64 * 1024
 _FIELDS = 50
 _BROWSER_SECONDS = 24 * 3600
@@ -41,6 +41,7 @@ class Visit:
     form: Mapping[str, str] = field(default_factory=dict[str, str])
     json: Mapping[str, Any] = field(default_factory=dict[str, Any])
     _cookies: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+    _headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
     def core(self) -> Core:
@@ -101,6 +102,15 @@ class Visit:
         self._cookies.append((self.accounts.session_cookie, "", 0))
         self.renew_browser()
 
+    def clear_site(self) -> None:
+        """The end of all sessions: leave nothing of their holder in this browser.
+
+        Not `"cookies"`: it would take those of the sibling domains too, and the flow cookie that comes with this answer.
+        """
+        self.clear_session()
+        keeps = not self.core.settings.accounts.clear_storage
+        self._headers["clear-site-data"] = '"cache"' if keeps else '"cache", "storage"'
+
     def renew_browser(self) -> None:
         self.browser = self.accounts.new_browser_secret()
         self._cookies.append((self.accounts.browser_cookie, self.browser, _BROWSER_SECONDS))
@@ -117,6 +127,7 @@ class Visit:
                 samesite="lax",
             )
         self._cookies.clear()
+        response.headers.update(self._headers)
         return response
 
 
