@@ -38,10 +38,10 @@ OPEN_ENDPOINTS: Final = {
     "*": "preflights, which browsers send without credentials",
 }
 OPEN_PAGES: Final = {
-    "/docs": "an empty form, filled from the description",
+    "/docs": "in development; tests/security/test_reference_pages.py has production",
     "/docs/reference.js": "a script of ours",
     "/docs/reference.css": "its colours",
-    "/openapi.json": "the description of public functions; calling them is another matter",
+    "/openapi.json": "the same",
     "/_syncline/convex.js": "the client library",
     "/{path:path}": "the site, which a browser must get before anybody can sign in",
 }

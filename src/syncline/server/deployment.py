@@ -34,6 +34,7 @@ from syncline.http import (
     register_misc,
     surface_of_starlette,
 )
+from syncline.http.reference_pages import GUARDED
 from syncline.jobs import Jobs
 from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
 from syncline.kernel.errors import SetupError
@@ -197,7 +198,11 @@ class Deployment:
         self.pages = Pages(site, instance_name=instance_name(admin_key), version=__version__)
         self._web = Web(prepared, self._services, self.engine, self._observer, self._files)
         self._reference = ReferencePages(
-            lambda: self.engine.release.registry, instance_name=instance_name(admin_key), version=__version__
+            self._services,
+            lambda: self.engine.release.registry,
+            instance_name=instance_name(admin_key),
+            version=__version__,
+            production=redact,
         )
         self._page_routes = self.pages.routes(self._reference.routes())
         self._register(instance_name(admin_key))
@@ -249,7 +254,8 @@ class Deployment:
         """What answers requests that are for none of the hot endpoints."""
         pages = self.pages.application(self._page_routes, lambda: self.gateway.origins)
         front = self._web.front(self.gateway, pages)
-        return self.accounts.mounted(front, self.gateway.claims)
+        claims = self.gateway.claims
+        return self.accounts.mounted(front, lambda path: path in GUARDED or claims(path))
 
     def surface(self) -> list[Surface]:
         """All that is answered now, but for sync sockets."""
