@@ -89,3 +89,56 @@ def test_sockets_behind_a_proxy_are_counted_for_the_client_that_it_names(tmp_pat
         headers = {"authorization": "Convex wrong|key", "x-forwarded-for": "9.9.9.9, 198.51.100.7"}
         assert server.http.get("/api/check_admin_key", headers=headers).status_code == 403
     assert '"198.51.100.7"' in (server.deployment.settings.data / "audit.log").read_text()
+
+
+ROUTES = {
+    "app": """
+        from starlette.applications import Starlette
+        from starlette.responses import JSONResponse
+        from starlette.routing import Route
+        from syncline import App
+
+
+        def show(request):
+            return JSONResponse([str(request.url), request.client.host])
+
+
+        app = App(mounts={"/mount": Starlette(routes=[Route("/", show)])})
+    """,
+    "web": """
+        from starlette.requests import Request
+        from starlette.responses import JSONResponse, Response
+        from syncline import ActionCtx, route
+
+
+        @route("/route")
+        async def show(ctx: ActionCtx, request: Request) -> Response:
+            return JSONResponse([str(request.url), request.client.host])
+    """,
+}
+SAID = {
+    "host": "app.example.com",
+    "x-forwarded-proto": "https",
+    "x-forwarded-for": "6.6.6.6, 198.51.100.1",
+    "x-forwarded-host": "evil.example.com",
+}
+
+
+@pytest.mark.parametrize(
+    ("trusted", "scheme", "client"),
+    [
+        ("127.0.0.0/8", "https", "198.51.100.1"),
+        ("10.0.0.0/8", "http", "127.0.0.1"),
+        ("", "http", "127.0.0.1"),
+    ],
+)
+def test_routes_and_mounts_believe_trusted_proxies_only(
+    tmp_path: Path, trusted: str, scheme: str, client: str
+) -> None:
+    with running(tmp_path, ROUTES, environment={"SYNCLINE_TRUSTED_PROXIES": trusted}) as server:
+        for path in ("/route", "/http/route", "/mount/"):
+            address = path.removeprefix("/http")
+            expected = [f"{scheme}://app.example.com{address}", client]
+            assert server.http.get(path, headers=SAID).json() == expected, path
+            odd = server.http.get(path, headers=SAID | {"x-forwarded-proto": "javascript"}).json()
+            assert odd[0].startswith("http://"), path

@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
+from typing import Final
+
+from starlette.types import Scope
 
 from syncline.kernel.proxies import Network, client_address, is_in, subscriber_of
+
+_PROTOCOL: Final = b"x-forwarded-proto"
 
 
 class Addresses:
@@ -24,6 +29,20 @@ class Addresses:
     def client(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Whom a request is from; None if that is not known."""
         return None if peer is None else client_address(peer, headers, self._trusted)
+
+    def as_sent(self, scope: Scope) -> Scope:
+        """A request as its client has sent it: with the scheme and the client that a trusted proxy names."""
+        peer: str | None = scope["client"][0] if scope.get("client") else None
+        if peer is None or not is_in(peer, self._trusted):
+            return scope
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        schemes = [value for name, value in headers if name == _PROTOCOL]
+        scheme = schemes[-1].decode("latin-1").lower() if schemes else ""
+        return {
+            **scope,
+            "scheme": scheme if scheme in ("http", "https") else scope["scheme"],
+            "client": (self.client(peer, headers), 0),
+        }
 
     def limited(self, address: str | None) -> str | None:
         """What limits per address count an address as; None: they do not hold for it."""

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from syncline.functions.routes import reserved_part
 
+from .addresses import Addresses
 from .asgi_replies import answer
 from .files import PREFIX
 from .mounts import Mounts
@@ -19,11 +20,14 @@ _FILES = PREFIX + "/"
 class Front:
     """The ASGI application of the server."""
 
-    def __init__(self, files: ASGIApp, routes: Routes, mounts: Mounts, pages: ASGIApp) -> None:
+    def __init__(
+        self, files: ASGIApp, routes: Routes, mounts: Mounts, pages: ASGIApp, addresses: Addresses
+    ) -> None:
         self._files = files
         self._routes = routes
         self._mounts = mounts
         self._pages = pages
+        self._addresses = addresses
 
     def claims(self, path: str) -> bool:
         """Whether the application itself answers at a path: then preflights are its own business."""
@@ -47,11 +51,11 @@ class Front:
             return
         found: Found | None = self._routes.find(path)
         if found is not None:
-            await self._routes.serve(found, scope, receive, send)
+            await self._routes.serve(found, self._addresses.as_sent(scope), receive, send)
             return
         mount = self._mounts.find(path)
         if mount is not None:
-            await self._mounts.serve(mount, scope, receive, send)
+            await self._mounts.serve(mount, self._addresses.as_sent(scope), receive, send)
         elif inner is not None:
             await answer(send, 404, b"No matching routes found", b"text/plain; charset=utf-8", close=True)
         else:

@@ -108,9 +108,6 @@ class Routes:
         if length is not None and int(length) > limit:
             raise body_too_large(int(length), limit)
         child = {key: value for key, value in scope.items() if key not in ("extensions", "state")}
-        forwarded = header_of(scope, b"x-forwarded-proto")
-        if forwarded in (b"http", b"https"):
-            child["scheme"] = forwarded.decode()
         child["path_params"] = found.params(route)
         return Exchange(child, receive, send, body_bytes=limit, limit_name="route_body_bytes")
 

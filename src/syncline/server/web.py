@@ -68,7 +68,7 @@ class Web:
     def front(self, gateway: Gateway, pages: ASGIApp) -> ASGIApp:
         """The application of the server: `pages` gets what no route and no mount takes."""
         gateway.leave(FILES + "/")
-        front = Front(self._files, self._routes, self._mounts, pages)
+        front = Front(self._files, self._routes, self._mounts, pages, gateway.addresses)
         gateway.claims = front.claims
         return front
 

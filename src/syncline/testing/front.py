@@ -10,10 +10,12 @@ from syncline.files import FileService
 from syncline.functions import ActionCall, Outcome, Release
 from syncline.functions.engine import Engine
 from syncline.http import FileRecords, Files, Front, Mounts, Routes, RouteTable
+from syncline.http.addresses import Addresses
 from syncline.identity import Rejected, Verdict, Verified
 from syncline.kernel.clock import Clock, SeededEntropy
 from syncline.kernel.identity import Identity
 from syncline.kernel.limits import Limits
+from syncline.kernel.proxies import read_networks
 from syncline.sync import LiveQueries, Services
 
 
@@ -55,7 +57,9 @@ class TestFront:
         if release.app is not None and release.app.mounts:
             self._mounts.use(Mounts.prepare(release.app), release.app)
         self._records = FileRecords(services, files, engine.release.registry.get)
-        self.app: ASGIApp = Front(Files(self._records), routes, self._mounts, _nothing)
+        # What a test says of the scheme and the client counts, as if it came through a proxy of one's own.
+        addresses = Addresses(1, read_networks("127.0.0.0/8"))
+        self.app: ASGIApp = Front(Files(self._records), routes, self._mounts, _nothing, addresses)
 
     def token(self, identity: Identity) -> str:
         """A token that stands for `identity`."""
