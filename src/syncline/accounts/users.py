@@ -7,6 +7,7 @@ from typing import Any
 
 from .core import AccountError, Core, dumps, loads
 from .emails import normal_form
+from .reclaiming import reclaim
 
 _COLUMNS = (
     "id, name, picture, locale, created_at, updated_at, signed_in_at, banned_at, locked_at, external_id, "
@@ -179,15 +180,7 @@ def verify_address(core: Core, email: str) -> None:
         return
     user_id = row[0]
     if not _has_verified(core, user_id):
-        for table in ("passwords", "totps", "backup_codes", "passkeys", "connections"):
-            core.file.change(f"DELETE FROM {table} WHERE user_id = ?", user_id)  # noqa: S608 - names from here
-        ids = core.file.rows("SELECT id FROM sessions WHERE user_id = ? AND ended_at IS NULL", user_id)
-        core.file.change(
-            "UPDATE sessions SET ended_at = ?, ended_why = 'address verified' WHERE user_id = ? AND ended_at IS NULL",
-            core.now(),
-            user_id,
-        )
-        core.ended += [id for (id,) in ids]
+        reclaim(core, user_id)
     core.file.change("UPDATE addresses SET verified_at = ? WHERE normal = ?", core.now(), normal)
     touch(core, user_id)
 

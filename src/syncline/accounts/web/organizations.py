@@ -146,6 +146,7 @@ def _change(visit: Visit, session: str, user_id: str) -> None:
     core, wanted = visit.core, visit.form.get("organization", "")
     match visit.form.get("action"):
         case "create":
+            _require_proved_address(core, user_id)
             made = organizations.create(core, visit.form.get("name", ""), user_id)
             sessions.choose_organization(core, session, made.organization)
             audit.record(core, "organization.created", user_id, visit.visitor, organization=made.organization)
@@ -161,6 +162,13 @@ def _change(visit: Visit, session: str, user_id: str) -> None:
             audit.record(core, "organization.left", user_id, visit.visitor, organization=own.organization)
         case _:
             raise AccountError("error.body")
+
+
+def _require_proved_address(core: Core, user_id: str) -> None:
+    """Who proves the address of this account one day must not find himself in an organisation of a stranger's making."""
+    addresses = users.require(core, user_id).addresses
+    if addresses and not any(each.verified for each in addresses):
+        raise AccountError("error.unverified_address", status=403)
 
 
 def _wanted(visit: Visit) -> str:
