@@ -24,6 +24,15 @@ _ANYWHERE = "grant"
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """How and when somebody has proved who he is: a session that follows from another one is no newer proof."""
+
+    methods: tuple[str, ...]
+    first_at: int
+    second_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Granted:
     """A session for a client, and the secret for its next refresh; None: another call has got it."""
 
@@ -53,7 +62,8 @@ def new_code(core: Core, session: Session, redirect_uri: str, challenge: str) ->
         redirect_uri=redirect_uri,
         challenge=challenge,
         methods=session.methods,
-        second=session.second_at is not None,
+        first_at=session.first_at,
+        second_at=session.second_at,
         actor=session.actor,
     )
     return f"{begun.flow.id}.{begun.link}"
@@ -70,14 +80,24 @@ def redeem_code(core: Core, code: str, verifier: str, redirect_uri: str, visitor
         return None
     if redirect_uri != flow.state["redirect_uri"] or flow.state["actor"] is not None:
         return None
-    user = users.get(core, flow.user_id)
+    proof = Proof(tuple(flow.state["methods"]), flow.state["first_at"], flow.state["second_at"])
+    return begin_session(core, flow.user_id, visitor, proof, client=redirect_uri)
+
+
+def begin_session(
+    core: Core, user_id: str, visitor: Visitor, proof: Proof, *, client: str, tell: bool = False
+) -> Granted | None:
+    """A session with refresh tokens for a client; None if its user may not sign in. `tell`: by mail, if it is a new device."""
+    user = users.get(core, user_id)
     if user is None or not user.usable:
         return None
+    if tell:
+        signing_in.tell_of_new_device(core, user, visitor)
     session, _ = sessions.begin(
-        core, user, visitor, tuple(flow.state["methods"]), second=bool(flow.state["second"])
+        core, user, visitor, proof.methods, proved_at=(proof.first_at, proof.second_at)
     )
     audit.record(
-        core, "sign_in", user.id, visitor, methods=session.methods, session=session.id, client=redirect_uri
+        core, "sign_in", user.id, visitor, methods=session.methods, session=session.id, client=client
     )
     events.emit(core, "session.created", {"id": session.id, "user_id": user.id, "status": "active"})
     return Granted(session, _new_refresh_token(core, session.id))

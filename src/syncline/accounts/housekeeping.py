@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audit, flows, rates, sessions
+from . import audit, device_grants, flows, rates, sessions
 from .core import Core
 from .mail import outbox
 
@@ -10,6 +10,7 @@ from .mail import outbox
 def trim(core: Core) -> None:
     """One round, in one transaction."""
     flows.trim(core)
+    device_grants.trim(core)
     rates.trim(core)
     sessions.trim(core)
     audit.trim(core)

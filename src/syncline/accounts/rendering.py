@@ -84,6 +84,8 @@ _SYSTEMS = (
 
 def device_name(agent: str) -> str:
     """What people call a device: `Firefox, Linux`."""
+    if "/" not in agent.partition(" ")[0]:
+        return agent[:60] or "?"  # No `Product/1.0`, but what a program calls itself.
     browser = next((name for part, name in _BROWSERS if part in agent), "")
     system = next((name for part, name in _SYSTEMS if part in agent), "")
     return ", ".join(part for part in (browser, system) if part) or agent[:40] or "?"

@@ -57,14 +57,19 @@ def begin(
     second: bool = False,
     actor: str | None = None,
     seconds: int | None = None,
+    proved_at: tuple[int, int | None] | None = None,
 ) -> tuple[Session, str]:
-    """A new session, and its secret. Raises AccountError for users who may not sign in."""
+    """A new session, and its secret. Raises AccountError for users who may not sign in.
+
+    `proved_at`: when its holder proved the first and the second step, if not just now.
+    """
     if not user.usable:
         raise AccountError("error.banned", status=403)
     now = core.now()
     accounts = core.settings.accounts
     id, secret = core.new_id("sess"), core.new_secret()
     lifetime = seconds or int(accounts.max_days * _DAY)
+    first_at, second_at = proved_at or (now, now if second else None)
     organization = core.file.value(
         "SELECT organization FROM sessions WHERE user_id = ? AND actor IS NULL ORDER BY created_at DESC LIMIT 1",
         user.id,
@@ -85,8 +90,8 @@ def begin(
         visitor.address,
         visitor.agent[:_AGENT_LENGTH],
         json.dumps(methods),
-        now,
-        now if second else None,
+        first_at,
+        second_at,
         organization,
         actor,
         core.digest("session", secret),
@@ -130,6 +135,21 @@ def listed(core: Core, user_id: str) -> list[Session]:
         user_id,
         core.now(),
         core.now(),
+    )
+    return [_session(row) for row in rows]
+
+
+def all_live(core: Core, user_id: str | None, *, after: str, limit: int) -> list[Session]:
+    """Live sessions of everybody or of one, in the order of their ids."""
+    rows = core.file.rows(
+        f"SELECT {_COLUMNS} FROM sessions WHERE id > ? AND (? IS NULL OR user_id = ?) AND ended_at IS NULL "  # noqa: S608 - as above
+        "AND expires_at > ? AND seen_at + idle_seconds > ? ORDER BY id LIMIT ?",
+        after,
+        user_id,
+        user_id,
+        core.now(),
+        core.now(),
+        limit,
     )
     return [_session(row) for row in rows]
 

@@ -88,7 +88,7 @@ def first_step_done(
             core, "second", browser, seconds=_SECOND_SECONDS, user_id=user.id, methods=methods, target=target
         )
         return NeedsSecond(begun.flow)
-    _tell_of_new_device(core, user, visitor)
+    tell_of_new_device(core, user, visitor)
     session, secret = sessions.begin(core, user, visitor, methods, second=second)
     audit.record(core, "sign_in", user.id, visitor, methods=methods, session=session.id)
     events.emit(core, "session.created", {"id": session.id, "user_id": user.id, "status": "active"})
@@ -245,7 +245,7 @@ def _send_code(
     queue(core, kind, email, visitor.locale, code=begun.code, url=url, **values)
 
 
-def _tell_of_new_device(core: Core, user: User, visitor: Visitor) -> None:
+def tell_of_new_device(core: Core, user: User, visitor: Visitor) -> None:
     """A mail for a sign-in that resembles none before, unless it is the first at all."""
     rows = core.file.rows("SELECT address, agent FROM sessions WHERE user_id = ? AND actor IS NULL", user.id)
     network = subscriber_of(visitor.address)

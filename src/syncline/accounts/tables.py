@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 2
+FORMAT = 3
 
 SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -120,5 +120,19 @@ CREATE TRIGGER profile_removed AFTER DELETE ON users BEGIN
 END;
 """
 
+#: Since format 3: programs that ask for a sign-in. `session_id` is whose the request is, `allowed` what it was told.
+DEVICE_REQUESTS = """
+CREATE TABLE device_requests(
+    id TEXT PRIMARY KEY, secret_hash BLOB NOT NULL UNIQUE, code_hash BLOB NOT NULL UNIQUE, name TEXT NOT NULL,
+    address TEXT NOT NULL, created_at INTEGER NOT NULL, expires_at INTEGER NOT NULL, interval INTEGER NOT NULL,
+    polled_at INTEGER, user_id TEXT REFERENCES users ON DELETE CASCADE, session_id TEXT, allowed INTEGER,
+    used_at INTEGER) WITHOUT ROWID;
+CREATE INDEX device_requests_by_expiry ON device_requests(expires_at);
+CREATE INDEX device_requests_by_user ON device_requests(user_id);
+"""
+
 #: What a file of an older format lacks, by that format.
-UPGRADES = {1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users")}
+UPGRADES = {
+    1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users"),
+    2: (DEVICE_REQUESTS,),
+}

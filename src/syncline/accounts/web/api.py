@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from syncline.accounts import api_keys, events, organizations, rates, tokens, users
+from syncline.accounts import api_keys, device_grants, events, organizations, rates, tokens, users
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.sessions import Session
 
@@ -59,8 +59,9 @@ async def discovery(visit: Visit) -> Response:
         "jwks_uri": f"{issuer}/.well-known/jwks.json",
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/exchange",
+        "device_authorization_endpoint": f"{issuer}/device",
         "response_types_supported": ["code"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", device_grants.GRANT_TYPE],
         "code_challenge_methods_supported": ["S256"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [visit.core.settings.accounts.algorithm],

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from syncline.accounts import grants, rates, tokens
+from syncline.accounts import device_grants, grants, rates, tokens
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.grants import Granted
 
@@ -29,9 +29,11 @@ async def authorize(visit: Visit) -> Response:
 
 
 async def exchange(visit: Visit) -> Response:
-    """`POST /auth/exchange`: an access token and a refresh token for a code, or for the last refresh token."""
+    """`POST /auth/exchange`: an access token and a refresh token for a code, a device code, or the last refresh token."""
     core, run = visit.core, visit.accounts.workers.run
     fields = visit.fields
+    if fields.get("grant_type") == device_grants.GRANT_TYPE:
+        return await _redeem_device_code(visit)
     rates.refuse(await run(rates.take, core, ("code.ip", visit.visitor.address)))
     match fields.get("grant_type"):
         case "authorization_code":
@@ -50,6 +52,18 @@ async def exchange(visit: Visit) -> Response:
             raise AccountError("error.grant")
     if granted is None:
         raise AccountError("error.grant", status=401)
+    return visit.answer(await _answer(visit, core, granted))
+
+
+async def _redeem_device_code(visit: Visit) -> Response:
+    """What a program asks again and again, in a few words of RFC 8628: its secret is too long to be guessed."""
+    core, run = visit.core, visit.accounts.workers.run
+    rates.refuse(await run(rates.take, core, ("device_poll.ip", visit.visitor.address)))
+    secret = visit.fields.get("device_code", "")[:200]
+    granted = await run(device_grants.redeem, core, secret, visit.visitor)
+    if isinstance(granted, device_grants.Unready):
+        seconds = granted.interval
+        raise AccountError(f"error.{granted.error}", retry_after=seconds, seconds=seconds)
     return visit.answer(await _answer(visit, core, granted))
 
 
