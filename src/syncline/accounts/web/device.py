@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import device_grants, rates
+from syncline.accounts import device_grants, rates, users
 from syncline.accounts.core import AccountError
 
 from .visits import Visit
@@ -59,7 +59,8 @@ async def submit(visit: Visit) -> Response:
             raise AccountError("error.device_code")
     except AccountError as error:
         return _form(visit, text, error)
-    return visit.page("device_confirm.html", asked=found, code=device_grants.read_code(text))
+    user = await run(users.require, core, session.user_id)
+    return visit.page("device_confirm.html", asked=found, code=device_grants.read_code(text), user=user)
 
 
 async def decide(visit: Visit) -> Response:
