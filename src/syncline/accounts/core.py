@@ -59,6 +59,8 @@ class Core:
     ended: list[str] = field(default_factory=list[str])
     #: Whether the transaction under way put mails, webhooks or profiles into their outboxes.
     posted: bool = False
+    #: Somebody whose password's hash came from elsewhere; empty: nobody's did; None: not looked for yet.
+    foreign_hash_of: str | None = None
     pages: Renderer = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -50,25 +50,27 @@ class Hasher:
             raise AccountError("error.password_common")
         return self._argon2.hash(text)
 
-    def check(self, stored: str | None, password: str) -> tuple[bool, str | None]:
+    def check(self, stored: str | None, password: str, foreign: str | None = None) -> tuple[bool, str | None]:
         """Whether the password is right, and the hash to store from now on if it should be another.
 
-        Without a stored hash the same work is done in vain: nobody learns from the time that there is none.
+        `foreign` is any hash that came from elsewhere, if there is one: while there is, both kinds are checked each time.
+        So the work is the same for everybody, also without a stored hash: nobody learns from the time what is there.
         """
         from argon2.exceptions import InvalidHashError, VerificationError
 
         text = canonical(password)
-        if stored is not None and _BCRYPT(stored):
-            good = _check_bcrypt(stored, password)
-            # As much work as for others, and the new hash is made at once.
-            return good, self._argon2.hash(text) if good else None
+        imported = stored if stored is not None and _BCRYPT(stored) else None
+        own = None if imported else stored
+        good_imported = False
+        if imported or foreign:
+            good_imported = _check_bcrypt(imported or foreign or "", password) and imported is not None
         try:
-            self._argon2.verify(stored or self._nobodys, text)
+            self._argon2.verify(own or self._nobodys, text)
         except (VerificationError, InvalidHashError):
+            return good_imported, self._argon2.hash(text) if good_imported else None
+        if own is None:
             return False, None
-        if stored is None:
-            return False, None
-        return True, self._argon2.hash(text) if self._argon2.check_needs_rehash(stored) else None
+        return True, self._argon2.hash(text) if self._argon2.check_needs_rehash(own) else None
 
     def prepare(self) -> None:
         """Make the hash that nobody has, and read the list of common passwords."""
@@ -108,7 +110,22 @@ def get(core: Core, user_id: str) -> str | None:
     return found
 
 
+def foreign(core: Core) -> str | None:
+    """A hash that came from elsewhere, if there still is one. Looks through all only after an import."""
+    owner = core.foreign_hash_of
+    found = get(core, owner) if owner else None
+    if found is not None and _BCRYPT(found):
+        return found
+    if owner == "":
+        return None
+    row = core.file.row("SELECT user_id, hash FROM passwords WHERE hash LIKE '$2%' LIMIT 1")
+    core.foreign_hash_of = "" if row is None else row[0]
+    return None if row is None else row[1]
+
+
 def put(core: Core, user_id: str, hashed: str) -> None:
+    if _BCRYPT(hashed):
+        core.foreign_hash_of = user_id
     core.file.change("INSERT OR REPLACE INTO passwords VALUES (?, ?, ?)", user_id, hashed, core.now())
 
 

@@ -43,13 +43,16 @@ class Candidate:
 
     user_id: str | None
     hash: str | None
+    #: Somebody's hash that came from elsewhere: such a check is made for everybody while there is one.
+    foreign_hash: str | None
     closed_seconds: int | None
 
 
 def candidate(core: Core, email: str) -> Candidate:
     user = users.by_email(core, email)
     closed = rates.password_closed(core, normal_form(email))
-    return Candidate(user.id if user else None, passwords.get(core, user.id) if user else None, closed)
+    stored = passwords.get(core, user.id) if user else None
+    return Candidate(user.id if user else None, stored, passwords.foreign(core), closed)
 
 
 def password_checked(

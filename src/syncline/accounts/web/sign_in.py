@@ -65,7 +65,9 @@ async def check_password(visit: Visit, email: str, password: str) -> users.User 
         )
     if len(password) > passwords.LONGEST:
         password = ""
-    good, new_hash = await accounts.workers.hash(accounts.hasher.check, found.hash, password)
+    good, new_hash = await accounts.workers.hash(
+        accounts.hasher.check, found.hash, password, found.foreign_hash
+    )
     return await run(signing_in.password_checked, core, email, found, good, new_hash, visit.visitor)
 
 
