@@ -19,8 +19,8 @@ from syncline.accounts.core import AccountError
 from . import (
     account,
     api,
-    devices,
     device,
+    devices,
     exchange,
     factors,
     inbox,
