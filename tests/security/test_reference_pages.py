@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from argon2 import PasswordHasher
 from support.gated_app import MODULES
 from support.houses import PASSWORD
 from support.serving import Running, running
+from syncline.accounts.importing import import_users
 from syncline.http.reference_pages import GUARDED
 from syncline.server.settings import Mode
 
@@ -40,9 +42,10 @@ def ann(server: Running) -> Iterator[httpx.Client]:
     hashed = PasswordHasher(memory_cost=8192, time_cost=1).hash(PASSWORD)
     email = "ann@example.com"
     account = {"id": "1", "primary_email_address": email, "verified_email_addresses": email}
-    users = {"users": [{**account, "password_digest": hashed}]}
-    key = {"authorization": f"Convex {server.admin_key}"}
-    assert server.http.post("/auth/v1/users.import", json=users, headers=key).json()["imported"] == 1
+    provider = server.deployment.accounts.provider
+    assert provider is not None
+    work = provider.workers.run(import_users, provider.core, [{**account, "password_digest": hashed}])
+    assert asyncio.run_coroutine_threadsafe(work, server.loop).result(30)["imported"] == 1
     with httpx.Client(base_url=server.url, headers={"accept": "text/html"}) as http:
         page = http.get("/auth/sign-in")
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page.text))

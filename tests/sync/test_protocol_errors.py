@@ -165,6 +165,48 @@ def test_many_queries_above_the_limit_close_the_socket() -> None:
     assert client.closed == (1013, "TooManyQueries")
 
 
+def test_arguments_of_all_queries_of_a_socket_are_bounded_and_one_may_be_large() -> None:
+    """Official clients may send 16 MiB with one query: so there is no smaller bound of each, but one of all together."""
+    server = Server(Limits(session_argument_bytes=100_000))
+    client = server.client()
+    client.modify(*[added(number, "m:sum", group="a" * 33_000) for number in range(4)])
+    (transition,) = client.settled()
+    kinds = [each["type"] for each in transition["modifications"]]
+    assert kinds == ["QueryUpdated", "QueryUpdated", "QueryUpdated", "QueryFailed"]
+    data = transition["modifications"][3]["errorData"]
+    assert data["code"] == "limit"
+    assert "session argument bytes: 132," in data["message"]
+    assert (
+        "the limit is 100,000. Unsubscribe from queries that are not shown, or send them less"
+        in data["message"]
+    )
+    client.unwatch(0)
+    client.watch(4, "m:sum", group="a" * 90_000)
+    client.watch(5, "m:sum", group="a" * 33_000)
+    shown = client.settled()
+    failed = [each["type"] for message in shown for each in message["modifications"]]
+    assert failed.count("QueryFailed") == 1 and "QueryUpdated" in failed
+
+
+def test_a_socket_that_changes_its_queries_without_end_is_closed() -> None:
+    server = Server(Limits(session_query_changes=6))
+    client = server.client()
+    for _ in range(2):
+        for number in range(3):
+            client.watch(number, "m:sum", group="aa")
+            client.unwatch(number)
+        client.settled()
+        assert client.closed is None
+        server.clock.advance(60)
+    client.modify(*[added(number, "m:sum", group="aa") for number in range(7)])
+    assert client.closed == (1013, "TooManyQueryChanges")
+    # What changes nothing is a change, too: it is answered.
+    empty = server.client()
+    for _ in range(7):
+        empty.modify()
+    assert empty.closed == (1013, "TooManyQueryChanges")
+
+
 def test_queries_of_a_component_and_without_arguments_fail_alone() -> None:
     client = Server().client()
     add = added(0, "m:sum", group="aa")

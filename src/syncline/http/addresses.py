@@ -15,6 +15,7 @@ from starlette.types import Scope
 from syncline.kernel.proxies import Network, client_address, is_in, subscriber_of
 
 _PROTOCOL: Final = b"x-forwarded-proto"
+COUNTED: Final = "syncline.counted"
 
 
 class Addresses:
@@ -26,22 +27,32 @@ class Addresses:
         self._trusted = trusted
         self._open: dict[str, int] = {}
 
+    @property
+    def trusts_any(self) -> bool:
+        """Whether there are proxies whose word counts."""
+        return bool(self._trusted)
+
     def client(self, peer: str | None, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
         """Whom a request is from; None if that is not known."""
         return None if peer is None else client_address(peer, headers, self._trusted)
 
     def as_sent(self, scope: Scope) -> Scope:
-        """A request as its client has sent it: with the scheme and the client that a trusted proxy names."""
+        """A request as its client has sent it: with the scheme and the client that a trusted proxy names.
+
+        Under COUNTED there is what limits per address count it as.
+        """
         peer: str | None = scope["client"][0] if scope.get("client") else None
         if peer is None or not is_in(peer, self._trusted):
-            return scope
+            return {**scope, COUNTED: self.limited(peer)}
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         schemes = [value for name, value in headers if name == _PROTOCOL]
         scheme = schemes[-1].decode("latin-1").lower() if schemes else ""
+        client = self.client(peer, headers)
         return {
             **scope,
             "scheme": scheme if scheme in ("http", "https") else scope["scheme"],
-            "client": (self.client(peer, headers), 0),
+            "client": (client, 0),
+            COUNTED: self.limited(client),
         }
 
     def limited(self, address: str | None) -> str | None:

@@ -17,6 +17,7 @@ from syncline.kernel.errors import (
     NotFoundError,
     OverloadedError,
     SynclineError,
+    TooManyCallsError,
     UnauthenticatedError,
 )
 
@@ -32,6 +33,7 @@ _STATUSES: Final[tuple[tuple[type[SynclineError], int], ...]] = (
     (UnauthenticatedError, 401),
     (ForbiddenError, 403),
     (NotFoundError, 404),
+    (TooManyCallsError, 429),
     (OverloadedError, 503),
     (LimitError, 500),
 )

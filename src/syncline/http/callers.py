@@ -12,10 +12,11 @@ from urllib.parse import parse_qs
 import msgspec
 
 from syncline.identity import TOKEN_BYTES, Rejected, Unavailable, Verdict, Verified
+from syncline.kernel.errors import TooManyCallsError
 from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.sync import Services, acting_identity
 
-from .replies import Refusal
+from .replies import Refusal, too_many_calls
 from .request import Request
 
 _decode_attributes: Final = msgspec.json.Decoder(dict[str, Any]).decode
@@ -46,6 +47,7 @@ class Callers:
     def resolve(self, request: Request, then: Then) -> None:
         """Call `then` with the caller, now or later. Raises Refusal, or refuses the request later."""
         if b"authorization" not in request.headers and b"adminKey=" not in request.url:
+            self._count(request)
             then(ANONYMOUS)
         else:
             self.resolve_until(request, lambda caller, verified: then(caller))
@@ -59,7 +61,18 @@ class Callers:
             query = request.url.partition(b"?")[2].decode("latin-1")
             then(*self._admin(request, parse_qs(query).get("adminKey", [""])[-1]))
         else:
+            self._count(request)
             then(ANONYMOUS, None)
+
+    def count(self, request: Request, caller: Caller, calls: int) -> None:
+        """Count calls of nobody who is signed in. Raises Refusal."""
+        try:
+            self._services.count(caller, request.connection.limited_address(request.headers.items()), calls)
+        except TooManyCallsError as error:
+            raise too_many_calls(error) from None
+
+    def _count(self, request: Request) -> None:
+        self.count(request, ANONYMOUS, 1)
 
     def require_admin(self, caller: Caller, *, reading: bool = False) -> None:
         """Raises Refusal. `reading`: a key that is for reading only will do."""
@@ -119,8 +132,13 @@ class Callers:
             case Verified(identity):
                 request.guarded(then, Caller(identity), verdict)
             case Rejected(message, code):
-                request.refuse(Refusal(401, code, message))
+                # Whoever is not recognised is nobody; and to find that out costs more than most calls.
+                request.guarded(self._reject, request, Refusal(401, code, message))
             case Unavailable(message):
                 request.refuse(Refusal(503, "AuthProviderUnavailable", message, retry_after=1))
             case _:
                 assert_never(verdict)
+
+    def _reject(self, request: Request, refusal: Refusal) -> None:
+        self._count(request)
+        raise refusal

@@ -30,6 +30,7 @@ from syncline.kernel.errors import (
     OverloadedError,
     RetentionError,
     SynclineError,
+    TooManyCallsError,
     UnauthenticatedError,
 )
 from syncline.kernel.identity import Caller
@@ -52,7 +53,7 @@ from .batch import Batch
 from .call import Call, outcome_body
 from .callers import Callers
 from .gateway import Gateway, url_path
-from .replies import Refusal
+from .replies import Refusal, too_many_calls
 from .request import Request
 
 #: Which function an admin may call by its path alone.
@@ -139,6 +140,8 @@ class FunctionEndpoints:
             raise Refusal(400, "TooManyQueries", message)
 
         def begin(caller: Caller) -> None:
+            if len(body.queries) > 1:  # One is counted.
+                self._callers.count(request, caller, len(body.queries) - 1)
             calls = [self._prepare(request, query) for query in body.queries]
             Batch(self._services.live, request, caller, calls).run()
 
@@ -155,6 +158,8 @@ class FunctionEndpoints:
             return
         try:
             run(call, caller)
+        except TooManyCallsError as error:
+            raise too_many_calls(error) from None
         except OverloadedError as error:
             raise Refusal(503, "Overloaded", str(error), error.retry_after) from None
         except RetentionError as error:

@@ -100,6 +100,13 @@ class HttpConnection(HttpToolsProtocol):
         """Whom a request with these headers is from, whoever has connected."""
         return self.gateway.addresses.client(self.peer, headers)
 
+    def limited_address(self, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+        """What limits per address count such a request as; None: they do not hold for it."""
+        addresses = self.gateway.addresses
+        if self.counted is not None or not addresses.trusts_any:
+            return self.counted
+        return addresses.limited(self.client_address(headers))
+
     @property
     def busy(self) -> bool:
         """A request is unanswered. Streams do not count: they have no end of their own."""

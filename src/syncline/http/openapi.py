@@ -141,6 +141,7 @@ def _refusals() -> Schema:
     error: Schema = {"$ref": f"#/components/schemas/{_ERROR}"}
     return {
         "4XX": _json("The request is wrong, too large, or not allowed.", error),
+        "429": _json("Too many calls within a minute: try again when `retry-after` says.", error),
         "503": _json("Too much waits already, or the server is stopping: try again later.", error),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Final
 
+from syncline.kernel.errors import TooManyCallsError
 from syncline.protocol import error_body
 
 JSON: Final = b"application/json"
@@ -50,6 +51,10 @@ def too_many_connections() -> Refusal:
     return Refusal(
         503, "TooManyConnections", "too many connections; try again in a few seconds", retry_after=5
     )
+
+
+def too_many_calls(error: TooManyCallsError) -> Refusal:
+    return Refusal(429, "TooManyCalls", str(error), error.retry_after)
 
 
 def status_line(status: int) -> bytes:

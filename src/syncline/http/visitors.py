@@ -11,10 +11,12 @@ import asyncio
 from starlette.types import Scope
 
 from syncline.identity import TOKEN_BYTES, Unavailable, Verdict, Verified
+from syncline.kernel.errors import TooManyCallsError
 from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.sync import Services
 
-from .replies import Refusal
+from .addresses import COUNTED
+from .replies import Refusal, too_many_calls
 
 
 def header_of(scope: Scope, name: bytes) -> bytes | None:
@@ -24,7 +26,16 @@ def header_of(scope: Scope, name: bytes) -> bytes | None:
 
 
 async def visitor_of(services: Services, scope: Scope) -> Caller:
-    """The caller. Raises Refusal when nobody can say now who it is."""
+    """The caller. Raises Refusal when nobody can say now who it is, or nobody has called too often."""
+    caller = await _caller_of(services, scope)
+    try:
+        services.count(caller, scope.get(COUNTED))
+    except TooManyCallsError as error:
+        raise too_many_calls(error) from None
+    return caller
+
+
+async def _caller_of(services: Services, scope: Scope) -> Caller:
     header = header_of(scope, b"authorization")
     if header is None:
         return ANONYMOUS

@@ -10,6 +10,7 @@
     ├─ ForbiddenError         the caller may not do this
     ├─ LimitError             a transaction, value or call is over a limit
     ├─ OverloadedError        a queue is full; says when to try again
+    │   └─ TooManyCallsError  one user, or one network address, has called too often
     ├─ SideEffectError        a query or mutation touched the outside world
     ├─ RateLimitError         too many calls in too short a time; says when to try again
     ├─ RefusedAddressError    ctx.http was sent to an address that is not public
@@ -111,6 +112,12 @@ class OverloadedError(SynclineError):
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class TooManyCallsError(OverloadedError):
+    """One user, or one network address without a user, has called too often. `retry_after` is in seconds."""
+
+    code = "too_many_calls"
 
 
 class SideEffectError(SynclineError, PermissionError):

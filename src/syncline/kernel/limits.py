@@ -61,6 +61,8 @@ class Limits:
 
     # Live queries and sessions
     session_queries: int = 512
+    session_query_changes: int = 12_000  # per minute
+    session_argument_bytes: int = 32 * MiB
     session_mutations: int = 1_000
     session_actions: int = 1_000
     session_unsent_bytes: int = 8 * MiB
@@ -95,6 +97,8 @@ class Limits:
     verified_tokens: int = 20_000
     session_authentications: int = 30  # per minute
     user_calls: int = 6_000  # per minute
+    anonymous_calls: int = 12_000  # per minute and network address
+    counted_callers: int = 20_000
     identity_requests: int = 1_000  # waiting for the identity file
     password_hashes: int = 64  # waiting for a thread
     outgoing_requests: int = 100  # to other services, waiting for a thread

@@ -41,7 +41,7 @@ from syncline.kernel.errors import SetupError
 from syncline.kernel.identity import Caller
 from syncline.store import Store
 from syncline.store.folder import DATABASE
-from syncline.sync import LiveQueries, Services
+from syncline.sync import LiveQueries, Services, stranger_rates
 from syncline.transfer.live_exports import LiveExports
 from syncline.transfer.live_imports import LiveImports
 
@@ -178,6 +178,7 @@ class Deployment:
             on_refused_key=self._audit.refused,
             verify_user=self.verification.verifier,
             revocations=self.verification.revocations,
+            count_strangers=stranger_rates(limits.anonymous_calls, limits.counted_callers, self._clock).count,
             redact=redact,
         )
         self._imports = LiveImports(

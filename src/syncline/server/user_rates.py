@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from syncline.functions import ActionCall, MutationCall
 from syncline.kernel.clock import Clock
-from syncline.kernel.errors import OverloadedError
 from syncline.kernel.identity import Caller
 from syncline.kernel.limits import Limits
-from syncline.sync import CallEngine
-
-_SECONDS = 60.0
-#: Users who are remembered: those whose calls are the longest ago are forgotten, and may begin anew.
-_USERS = 20_000
+from syncline.sync import CallEngine, CallRates
 
 
 class UserRates:
     """The engine as sessions and endpoints call it: mutations and actions of one user are counted.
 
-    `user_calls` of them may come at once, after that as many as come in a minute, evenly. Administrators, the
-    backend's own calls and callers who are not signed in are not counted: connections bound the latter.
+    `user_calls` of them may come at once, after that as many as come in a minute, evenly. Administrators and the
+    backend's own calls are not counted; callers who are not signed in are, where their network address is known.
     """
 
     def __init__(self, engine: CallEngine, limits: Limits, clock: Clock) -> None:
         self._engine = engine
-        self._limit = limits.user_calls
-        self._clock = clock
-        #: By user: when all that was used is available again, as time of the monotonic clock.
-        self._free_at: OrderedDict[str, float] = OrderedDict()
+        excess = "you have made more than {limit} calls within a minute"
+        self._rates = CallRates(limits.user_calls, limits.counted_callers, clock, excess)
 
     def mutate(self, call: MutationCall) -> None:
         """Raises OverloadedError."""
@@ -44,16 +35,5 @@ class UserRates:
         self._engine.cancel(handle, client_left=client_left)
 
     def _count(self, caller: Caller) -> None:
-        if caller.identity is None or caller.admin or caller.backend:
-            return
-        user, now = caller.identity.token_identifier, self._clock.monotonic()
-        free_at = max(self._free_at.get(user, now), now) + _SECONDS / self._limit
-        if free_at > now + _SECONDS:
-            raise OverloadedError(
-                f"you have made more than {self._limit:,} calls within a minute; go on in a moment",
-                retry_after=max(1.0, free_at - now - _SECONDS),
-            )
-        self._free_at[user] = free_at
-        self._free_at.move_to_end(user)
-        if len(self._free_at) > _USERS:
-            self._free_at.popitem(last=False)
+        if caller.identity is not None and not caller.admin and not caller.backend:
+            self._rates.count(caller.identity.token_identifier)

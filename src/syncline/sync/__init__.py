@@ -6,6 +6,7 @@ from .entries import Subscriber, Subscription, Support
 from .identities import acting_identity
 from .live import LiveQueries
 from .port import AdminGrant, CallEngine, Services, SessionPort
+from .rates import CallRates, stranger_rates
 from .rounds import QueryEngine
 from .session import Session
 from .stats import LiveStats
@@ -13,6 +14,7 @@ from .stats import LiveStats
 __all__ = [
     "AdminGrant",
     "CallEngine",
+    "CallRates",
     "LiveQueries",
     "LiveStats",
     "QueryEngine",
@@ -29,4 +31,5 @@ __all__ = [
     "Verified",
     "acting_identity",
     "no_providers",
+    "stranger_rates",
 ]

@@ -65,8 +65,15 @@ class Services:
     verify_user: TokenVerifier = no_providers
     #: Whoever keeps a connection open for a user watches here for the end of the session. None: sessions do not end.
     revocations: Revocations | None = None
+    #: Counts calls of nobody who is signed in by network address. Raises TooManyCallsError.
+    count_strangers: Callable[[str, int], None] = lambda address, calls: None
     #: Production: clients do not see the texts of failures.
     redact: bool = False
+
+    def count(self, caller: Caller, address: str | None, calls: int = 1) -> None:
+        """Count calls that come from a network address (None: unlimited). Raises TooManyCallsError."""
+        if address is not None and caller.identity is None and not caller.admin:
+            self.count_strangers(address, calls)
 
     def admin_grant(self, key: str, address: str | None = None) -> AdminGrant | None:
         """What the holder of an admin key may do; None if it is no admin key."""

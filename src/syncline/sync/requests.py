@@ -44,9 +44,12 @@ CALL_ERRORS = (ArgumentError, FunctionNotFoundError, LimitError, OverloadedError
 class Requests:
     """What a client has asked for and not been answered."""
 
-    __slots__ = ("_actions", "_delivery", "_mutations", "_services", "_session")
+    __slots__ = ("_actions", "_address", "_delivery", "_mutations", "_services", "_session")
 
-    def __init__(self, session: bytes, delivery: Delivery, services: Services) -> None:
+    def __init__(
+        self, session: bytes, delivery: Delivery, services: Services, address: str | None = None
+    ) -> None:
+        self._address = address
         self._session = session
         self._delivery = delivery
         self._services = services
@@ -71,6 +74,7 @@ class Requests:
         done = partial(self._mutated, request)
         try:
             args = one_object(path, message.component_path, message.args)
+            self._services.count(delivery.caller, self._address)
             call = MutationCall(path, args, delivery.caller, done, self._session, request)
             self._services.engine.mutate(call)
         except CALL_ERRORS as error:
@@ -90,6 +94,7 @@ class Requests:
         request_id = request_id_for(self._session, request)
         try:
             args = one_object(path, message.component_path, message.args)
+            self._services.count(delivery.caller, self._address)
             handle = self._session, request
             self._services.engine.act(
                 ActionCall(path, args, delivery.caller, done, request_id, handle=handle)

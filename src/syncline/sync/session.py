@@ -48,6 +48,9 @@ log = logging.getLogger("syncline.sync")
 
 #: Refused queries are kept too; beyond so many times the limit the client is not to be helped.
 _REFUSED = 2
+_MINUTE = 60.0
+#: As many arguments as this in every one of the queries are within the bound of all together.
+_LONG_ARGUMENTS = 32 * 1024
 _MAX_SKEW_MS = 10**15
 
 
@@ -55,7 +58,9 @@ class Session:
     """One socket of one client. All methods belong to the loop thread."""
 
     __slots__ = (
+        "_address",
         "_born",
+        "_changes_free_at",
         "_delivery",
         "_inbox",
         "_inbox_bytes",
@@ -66,8 +71,12 @@ class Session:
         "_verifying",
     )
 
-    def __init__(self, port: SessionPort, services: Services, client: ClientVersion | None) -> None:
+    def __init__(
+        self, port: SessionPort, services: Services, client: ClientVersion | None, address: str | None = None
+    ) -> None:
+        """`address`: what calls of nobody who is signed in count for. None: they are not counted."""
         self._services = services
+        self._address = address
         self._delivery = Delivery(port, services, chunks=client is not None and client.supports_chunks)
         self._born = services.clock.monotonic()
         #: None -> what the client asks for under its session id: Connect.
@@ -79,6 +88,8 @@ class Session:
         #: How many tokens were presented since the beginning of the minute (monotonic seconds).
         self._presented = 0
         self._minute = self._born
+        #: When all the changes of the query set that were used are available again (monotonic seconds).
+        self._changes_free_at = self._born
 
     # What happens to a session
 
@@ -167,7 +178,7 @@ class Session:
 
     def _connect(self, message: Connect) -> None:
         delivery = self._delivery
-        self._requests = Requests(message.session_id.bytes, delivery, self._services)
+        self._requests = Requests(message.session_id.bytes, delivery, self._services, self._address)
         # The timestamp that the client says it has seen is at or below the head, and so is taken care of by the floor
         # of its queries; or it is of another store, and means nothing here.
         if message.client_ts:
@@ -186,6 +197,9 @@ class Session:
             raise ProtocolError(
                 f"New version {message.new_version} isn't above the base version {message.base_version}"
             )
+        if self._changes_too_much(len(message.modifications)):
+            delivery.close(1013, "TooManyQueryChanges")
+            return
         delivery.received_query_set = message.new_version
         delivery.due = True
         for modification in message.modifications:
@@ -206,6 +220,12 @@ class Session:
         live.start()
         delivery.advance()
 
+    def _changes_too_much(self, changes: int) -> bool:
+        now = self._services.clock.monotonic()
+        step = _MINUTE / self._services.limits.session_query_changes
+        self._changes_free_at = max(self._changes_free_at, now) + max(1, changes) * step
+        return self._changes_free_at > now + _MINUTE
+
     def _add(self, message: Add) -> None:
         delivery, live, limits = self._delivery, self._services.live, self._services.limits
         query_id, count = message.query_id, len(delivery.queries)
@@ -215,6 +235,11 @@ class Session:
         try:
             limits.check("session_queries", count + 1, "Unsubscribe from queries that are not shown.")
             args = one_object(path, message.component_path, message.args)
+            if len(args) > _LONG_ARGUMENTS:
+                held = sum(len(each.args) for each in delivery.queries.values())
+                remedy = "Unsubscribe from queries that are not shown, or send them less."
+                limits.check("session_argument_bytes", held + len(args), remedy)
+            self._services.count(delivery.caller, self._address)
         except CALL_ERRORS as error:
             if count >= _REFUSED * limits.session_queries:
                 delivery.close(1013, "TooManyQueries")
@@ -249,7 +274,7 @@ class Session:
 
     def _presents_too_many(self) -> bool:
         now = self._services.clock.monotonic()
-        if now - self._minute >= 60.0:
+        if now - self._minute >= _MINUTE:
             self._minute, self._presented = now, 0
         self._presented += 1
         return self._presented > self._services.limits.session_authentications
