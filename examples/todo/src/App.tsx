@@ -56,13 +56,15 @@ function Todos(): ReactElement {
   return (
     <>
       <NewTodo />
-      <ul aria-label="Todos">
-        {todos.map((todo) => (
-          <TodoRow key={todo._id} todo={todo} />
-        ))}
-      </ul>
+      {todos.length > 0 && (
+        <ul aria-label="Todos">
+          {todos.map((todo) => (
+            <TodoRow key={todo._id} todo={todo} />
+          ))}
+        </ul>
+      )}
       <p className="quiet" role="status">
-        {todos.length === 0 ? `Nothing to do, ${user?.name ?? user?.email ?? "you"}.` : `${open} of ${todos.length} open`}
+        {todos.length === 0 ? `Nothing to do, ${user?.name || user?.email || "you"}.` : `${open} of ${todos.length} open`}
       </p>
     </>
   );

@@ -162,9 +162,9 @@ export class AuthClient {
     this.token = { value: token, endsAt: claims.exp * 1000 };
     const user = {
       id: claims.sub,
-      name: claims.name ?? null,
-      image_url: claims.picture ?? null,
-      email: claims.email ?? null,
+      name: claims.name || null,
+      image_url: claims.picture || null,
+      email: claims.email || null,
       email_verified: claims.email_verified ?? false,
       public_metadata: {},
       unsafe_metadata: {},

@@ -139,9 +139,9 @@ export class CodeSource implements Source {
         },
         user: {
           id: claims.sub,
-          name: claims.name ?? null,
-          image_url: claims.picture ?? null,
-          email: claims.email ?? null,
+          name: claims.name || null,
+          image_url: claims.picture || null,
+          email: claims.email || null,
           email_verified: claims.email_verified ?? false,
           public_metadata: {},
           unsafe_metadata: {},

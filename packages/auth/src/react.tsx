@@ -294,7 +294,7 @@ export function UserButton({ labels = {} }: { labels?: Partial<Record<"account" 
   }, [open]);
 
   if (!user) return null;
-  const name = user.name ?? user.email ?? "?";
+  const name = user.name || user.email || "?";
   return (
     <div ref={root} style={{ position: "relative", display: "inline-block" }} data-syncline="user-button">
       <button

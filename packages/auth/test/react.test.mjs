@@ -31,6 +31,14 @@ test("a page that came with a token is rendered for its user", async () => {
   assert.match(html, /^inno admin<div.*aria-label="Ada Lovelace".*AL<\/button><\/div>$/);
 });
 
+test("who gave no name is called by the e-mail address", async () => {
+  const shown = async (claims) =>
+    render(createAuthClient({ url: server.url, initialToken: await server.token(claims) }), h(UserButton));
+  assert.match(await shown({ name: "" }), /aria-label="ada@example.com".*>AE<\/button>/);
+  assert.match(await shown({ name: undefined }), /aria-label="ada@example.com"/);
+  assert.match(await shown({ name: "", email: "" }), /aria-label="\?"/);
+});
+
 test("has tells whether who it is was proved lately", async () => {
   const now = Math.floor(Date.now() / 1000);
   const seen = async (claims, what) => {

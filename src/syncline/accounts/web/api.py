@@ -97,7 +97,13 @@ def _describe(core: Core, found: Session) -> dict[str, Any]:
             "organization": found.organization,
             "actor": found.actor,
         },
-        "user": events.describe_user(user),
+        # What is not known is null for scripts, which would take "" for a name.
+        "user": {
+            **events.describe_user(user),
+            "name": user.name or None,
+            "image_url": user.picture or None,
+            "email": user.email or None,
+        },
         "organizations": [
             {"id": each.organization, "slug": each.slug, "name": each.name, "role": each.role}
             for each in organizations.memberships(core, user.id)

@@ -15,7 +15,7 @@ export default async function AccountPage() {
       </header>
       <section className="card padded">
         <p>
-          You are signed in as <strong>{account.name ?? account.email ?? account.subject}</strong>.
+          You are signed in as <strong>{account.name || account.email || account.subject}</strong>.
         </p>
         <Manage />
       </section>
