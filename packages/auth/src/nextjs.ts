@@ -70,7 +70,8 @@ export function synclineMiddleware(
     const passed = new Headers(request.headers);
     passed.delete(TOKEN_HEADER); // Whoever sends it made it up.
     const cookie = tokenCookie(request.nextUrl.protocol === "https:");
-    const session = isForeign(request) ? null : sessionOf((name) => request.cookies.get(name)?.value);
+    const foreign = isForeign(request.headers, request.nextUrl.host);
+    const session = foreign ? null : sessionOf((name) => request.cookies.get(name)?.value);
     const known = session ? request.cookies.get(cookie)?.value : undefined;
     let auth = known ? await server.read(known) : NOBODY;
     let fresh: string | null | undefined;
@@ -92,7 +93,7 @@ export function synclineMiddleware(
       response = refusal(request);
     }
     if (fresh) response.headers.append("set-cookie", cookieText(cookie, fresh, Math.floor(secondsLeft(auth))));
-    else if ((fresh === null || !session) && request.cookies.has(cookie) && !isForeign(request)) {
+    else if ((fresh === null || !session) && request.cookies.has(cookie) && !foreign) {
       response.headers.append("set-cookie", cookieText(cookie, "", 0));
     }
     return response;
@@ -104,10 +105,7 @@ export async function auth(options: ServerOptions = {}): Promise<ServerAuth> {
   const server = new Server(options);
   const [sent, jar] = [await headers(), await cookies()];
   const session = sessionOf((name) => jar.get(name)?.value);
-  const origin = sent.get("origin");
-  if (!session || (origin !== null && new URL(origin).host !== (sent.get("x-forwarded-host") ?? sent.get("host")))) {
-    return NOBODY;
-  }
+  if (!session || isForeign(sent, null)) return NOBODY;
   for (const token of [sent.get(TOKEN_HEADER), jar.get(tokenCookie(true))?.value, jar.get(tokenCookie(false))?.value]) {
     const found = token ? await server.read(token) : NOBODY;
     if (found.userId) return found;
@@ -222,13 +220,13 @@ function sessionOf(get: (name: string) => string | undefined): { name: string; v
 }
 
 /** Whether a page of another site sent the request: its cookies do not count then. */
-function isForeign(request: NextRequest): boolean {
-  const origin = request.headers.get("origin");
+function isForeign(sent: { get(name: string): string | null }, host: string | null): boolean {
+  const origin = sent.get("origin");
   if (origin === null) return false;
   try {
-    return new URL(origin).host !== (request.headers.get("x-forwarded-host") ?? request.headers.get("host") ?? request.nextUrl.host);
+    return new URL(origin).host !== (sent.get("x-forwarded-host") ?? sent.get("host") ?? host);
   } catch {
-    return true;
+    return true; // `null`: of a sandboxed frame, or of a form that was sent on from another site.
   }
 }
 

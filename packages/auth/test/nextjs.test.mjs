@@ -125,6 +125,8 @@ test("a foreign page's request is nobody's", async () => {
   });
   assert.equal(response.status, 401);
   assert.deepEqual(response.headers.getSetCookie(), []);
+  const framed = await visit("/notes", { method: "POST", cookies: { syncline_session: SECRET }, headers: { origin: "null" } });
+  assert.equal(framed.response.status, 401);
   const own = await visit("/notes", { method: "POST", cookies: { syncline_session: SECRET }, headers: { origin: SITE } });
   assert.equal(own.response.status, 200);
 });
