@@ -7,39 +7,34 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import bcrypt
 import pytest
 
 from support.houses import PASSWORD, House
-from syncline.accounts import AccountError, audit, deletion, users
-from syncline.accounts.administering import COMMANDS, administer
+from syncline.accounts import audit, deletion, users
 from syncline.accounts.importing import read_export
+from syncline.client import AccountsError
 from syncline.kernel.errors import SetupError
-
-
-def run(house: House, command: str, **args: Any) -> Any:
-    return house.provider.administer(command, args, "tester")
 
 
 def test_a_ban_takes_effect_at_once_and_can_be_lifted(house: House) -> None:
     visitor = house.sign_up("ann@example.com")
-    run(house, "users.ban", user="ann@example.com")
+    house.accounts.users.ban("ann@example.com")
     assert visitor.session() is None
     assert len(house.provider.ended_lately()) == 1
     again = house.visitor()
     again.sign_in("ann@example.com")
     assert again.last.status_code == 403
     assert "This account is locked" in again.alert
-    run(house, "users.unban", user="ann@example.com")
+    house.accounts.users.unban("ann@example.com")
     again.sign_in("ann@example.com")
     assert again.session() is not None
 
 
 def test_an_administrator_acts_as_somebody_for_a_while_with_a_trace(house: House) -> None:
     ann = house.sign_up("ann@example.com")
-    url = run(house, "users.impersonate", user="ann@example.com", reason="ticket 7")["url"]
+    url = house.accounts.users.impersonate("ann@example.com", reason="ticket 7")
     admin = house.visitor()
     admin.get(url.removeprefix("http://localhost:3210"))
     admin.submit("/auth/impersonate")
@@ -60,7 +55,7 @@ def test_an_administrator_acts_as_somebody_for_a_while_with_a_trace(house: House
 
 def test_who_acts_as_somebody_cannot_change_how_that_one_signs_in(house: House) -> None:
     house.sign_up("ann@example.com")
-    url = run(house, "users.impersonate", user="ann@example.com")["url"]
+    url = house.accounts.users.impersonate("ann@example.com")
     admin = house.visitor()
     admin.get(url.removeprefix("http://localhost:3210"))
     admin.submit("/auth/impersonate")
@@ -83,48 +78,21 @@ def test_who_acts_as_somebody_cannot_change_how_that_one_signs_in(house: House) 
     assert taken_again.submit("/auth/impersonate").status_code == 410
 
 
-@pytest.mark.parametrize("credential", [None, "Convex wrong|key", "Bearer admin|secret", "admin|secret"])
-def test_commands_need_the_admin_key(house: House, credential: str | None) -> None:
-    house.provider.check_admin = lambda key: key == "admin|secret"
-    headers = {} if credential is None else {"authorization": credential}
-    for command in COMMANDS:
-        answer = house.visitor().request("POST", f"/auth/v1/{command}", json={}, headers=headers)
-        assert answer.status_code == 403, command
-    good = {"authorization": "Convex admin|secret"}
-    answer = house.visitor().request("POST", "/auth/v1/users.list", json={}, headers=good)
-    assert answer.json() == []
-
-
-def test_every_command_answers_nonsense_with_a_refusal(house: House) -> None:
-    nonsense: dict[str, Any] = {
-        "user": 7,
-        "users": 7,
-        "email": [],
-        "pattern": None,
-        "webhook": 1,
-        "delivery": "x",
-    }
-    for command in COMMANDS:
-        for args in (dict[str, Any](), nonsense):
-            try:
-                json.dumps(house.do(administer, command, args, "tester"))
-            except AccountError as error:
-                assert error.text in house.core.pages.texts._texts["en"], error.text  # pyright: ignore[reportPrivateUsage] - all of them must have words
-
-
 def test_users_are_made_found_and_changed(house: House) -> None:
-    made = run(house, "users.create", email="Ann@example.com", name="Ann", password="a long sentence 77")
-    assert run(house, "users.list", search="ann@")[0]["id"] == made["id"]
-    run(house, "users.update", user=made["id"], name="Anna", public_metadata={"plan": "pro"})
-    shown = run(house, "users.show", user="ann@example.com")
-    assert (shown["name"], shown["public_metadata"], shown["password"]) == ("Anna", {"plan": "pro"}, True)
+    people = house.accounts.users
+    made = people.create(email="Ann@example.com", name="Ann", password="a long sentence 77")
+    assert [each.id for each in people.list(search="ann@")] == [made.id]
+    people.update(made.id, name="Anna", public_metadata={"plan": "pro"})
+    shown = people.get("ann@example.com")
+    assert (shown.name, shown.public_metadata, shown.password) == ("Anna", {"plan": "pro"}, True)
     visitor = house.visitor()
     visitor.sign_in("ann@example.com", "a long sentence 77")
     assert visitor.session() is not None
-    with pytest.raises(AccountError):
-        run(house, "users.create", email="bob@example.com", password="password1")
-    run(house, "users.delete", user="ann@example.com")
-    assert run(house, "users.list") == []
+    with pytest.raises(AccountsError) as refused:
+        people.create(email="bob@example.com", password="password1")
+    assert (refused.value.code, refused.value.field) == ("password_common", "password")
+    people.delete("ann@example.com")
+    assert list(people.list()) == [] and people.count() == 0
 
 
 def test_an_api_key_is_exchanged_for_a_token_until_it_is_revoked(house: House) -> None:
@@ -136,12 +104,12 @@ def test_an_api_key_is_exchanged_for_a_token_until_it_is_revoked(house: House) -
     token = program.request("POST", "/auth/token", json={}, headers={"authorization": f"Bearer {secret}"})
     assert token.status_code == 200
     assert secret.encode() not in (house.folder / "identity.db-wal").read_bytes()
-    [key] = run(house, "api-keys.list", user="ann@example.com")
+    [key] = house.accounts.api_keys.list(user="ann@example.com")
     visitor.get("/auth/api-keys")
-    visitor.submit("/auth/api-keys", action="revoke", key=key["id"])
+    visitor.submit("/auth/api-keys", action="revoke", key=key.id)
     refused = program.request("POST", "/auth/token", json={}, headers={"authorization": f"Bearer {secret}"})
     assert refused.status_code == 401
-    assert key["id"] in house.provider.ended_lately()
+    assert key.id in house.provider.ended_lately()
 
 
 def test_a_user_takes_everything_along(house: House) -> None:
@@ -176,18 +144,18 @@ def test_clerks_csv_brings_users_with_their_passwords(house: House, tmp_path: Pa
         "user_2,Bob,,,bob@example.com,,,bob@example.com,,,,$scrypt$x,scrypt_firebase\n"
         "user_3,Eve,,,not an address,,not an address,,,,,,\n"
     )
-    report = run(house, "users.import", users=read_export(file))
-    assert report["imported"] == 2
-    assert report["without_password"] == 1
-    assert report["skipped"] == [{"id": "user_3", "why": "This is not an email address."}]
+    report = house.accounts.users.import_rows(read_export(file))
+    assert report.imported == 2
+    assert report.without_password == 1
+    assert report.skipped == [{"id": "user_3", "why": "This is not an email address."}]
     visitor = house.visitor()
     visitor.sign_in("ann@example.com")
     assert visitor.user()["email"] == "ann@example.com"
     assert visitor.user()["external_id"] == "user_1"
     stored: str = house.do(lambda core: core.file.value("SELECT hash FROM passwords"))
     assert stored.startswith("$argon2id$")
-    again = run(house, "users.import", users=read_export(file))
-    assert again["imported"] == 0 and len(again["skipped"]) == 3
+    again = house.accounts.users.import_rows(read_export(file))
+    assert again.imported == 0 and len(again.skipped) == 3
 
 
 def test_clerks_json_brings_metadata_and_the_primary_address(house: House, tmp_path: Path) -> None:
@@ -204,7 +172,7 @@ def test_clerks_json_brings_metadata_and_the_primary_address(house: House, tmp_p
         }
     ]  # fmt: skip
     file.write_text(json.dumps(content))
-    run(house, "users.import", users=read_export(file))
+    house.accounts.users.import_rows(read_export(file))
     user = house.do(users.find, "user_9")
     assert user is not None
     assert (user.email, user.name, user.created_at) == ("ann@example.com", "Ann", 1700000000)

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -193,16 +192,12 @@ def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]], list[i
     server.server_close()
 
 
-def command(built: House, name: str, **args: Any) -> Any:
-    return built.provider.administer(name, args, "tester")
-
-
 def test_an_event_is_delivered_signed_and_tried_again(
     house: House, receiver: tuple[str, list[tuple[dict[str, str], bytes]], list[int]]
 ) -> None:
     url, got, statuses = receiver
-    hook = command(house, "webhooks.create", url=url, events=["user.*"])
-    command(house, "users.create", email="ann@example.com")
+    hook = house.accounts.webhooks.create(url, ["user.*"])
+    house.accounts.users.create(email="ann@example.com")
     statuses.append(500)
     assert house.run(house.provider.webhooks.deliver_due()) == 1
     assert house.run(house.provider.webhooks.deliver_due()) == 0
@@ -210,14 +205,14 @@ def test_an_event_is_delivered_signed_and_tried_again(
     assert house.run(house.provider.webhooks.deliver_due()) == 1
     (first, body), (second, again) = got
     assert first["webhook-id"] == second["svix-id"] and body == again
-    key = base64.b64decode(hook["secret"].removeprefix("whsec_"))
+    key = base64.b64decode(hook.secret.removeprefix("whsec_"))
     signed = f"{second['svix-id']}.{second['svix-timestamp']}.".encode() + body
     assert second["svix-signature"] == "v1," + base64.b64encode(hmac.digest(key, signed, sha256)).decode()
     event = json.loads(body)
     assert event["type"] == "user.created" and event["data"]["email"] == "ann@example.com"
-    [delivery] = command(house, "webhooks.deliveries", webhook=hook["id"])
-    assert delivery["delivered_at"] and delivery["tries"] == 2
-    command(house, "webhooks.replay", delivery=delivery["id"])
+    [delivery] = house.accounts.webhooks.deliveries(hook.id)
+    assert delivery.delivered_at and delivery.tries == 2
+    house.accounts.webhooks.replay(hook.id, delivery.id)
     assert house.run(house.provider.webhooks.deliver_due()) == 1
     assert len(got) == 3
 
@@ -226,11 +221,11 @@ def test_only_wanted_events_are_delivered_and_nothing_after_the_end(
     house: House, receiver: tuple[str, list[tuple[dict[str, str], bytes]], list[int]]
 ) -> None:
     url, got, _ = receiver
-    hook = command(house, "webhooks.create", url=url, events=["session.created"])
+    hook = house.accounts.webhooks.create(url, ["session.created"])
     house.sign_up("ann@example.com")
     house.run(house.provider.webhooks.deliver_due())
     assert [json.loads(body)["type"] for _, body in got] == ["session.created"]
-    command(house, "webhooks.delete", webhook=hook["id"])
+    house.accounts.webhooks.delete(hook.id)
     house.sign_up("bob@example.com")
     assert house.run(house.provider.webhooks.deliver_due()) == 0
 

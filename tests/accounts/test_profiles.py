@@ -142,14 +142,11 @@ def test_a_live_query_follows_the_account(tmp_path: Path) -> None:
             sync.send(type="Authenticate", baseVersion=0, tokenType="User", value=ann.token())
             sync.subscribe(0, "people:my_name")
             for name in ("Ann", "Ann Lee"):
-                change = {"user": "ann@example.com", "name": name}
-                assert (
-                    server.http.post("/auth/v1/users.update", json=change, headers=headers).status_code == 200
-                )
+                ann_ = "/auth/v1/users/ann@example.com"
+                assert server.http.patch(ann_, json={"name": name}, headers=headers).status_code == 200
                 while sync.value(0) != name:
                     pass
-            gone = {"user": "ann@example.com"}
-            assert server.http.post("/auth/v1/users.delete", json=gone, headers=headers).status_code == 200
+            assert server.http.delete("/auth/v1/users/ann@example.com", headers=headers).status_code == 200
         answer = server.post("query", path="_system/users:put", args={"changes": {}})
         assert "Could not find" in answer["errorMessage"]
     with running(

@@ -19,8 +19,11 @@ from support.processes import serving
 from support.serving import running
 from support.sockets import SyncSocket
 from syncline.accounts import FILE, IdentityFile
+from syncline.client import AccountsClient, AccountsError
+from syncline.kernel.clock import SystemEntropy
 from syncline.kernel.errors import SetupError
 from syncline.server.accounts import account_settings
+from syncline.server.admin_keys import create_key
 from syncline.server.endpoint import publish_endpoint
 from syncline.server.settings import Mode, Settings
 
@@ -83,10 +86,10 @@ def test_a_ban_by_the_admin_key_closes_everything_and_a_restart_remembers(tmp_pa
         ann.sign_up()
         token = ann.token()
         headers = {"authorization": f"Convex {server.admin_key}"}
-        answer = server.http.post("/auth/v1/users.ban", json={"user": "ann@example.com"}, headers=headers)
+        answer = server.http.post("/auth/v1/users/ann@example.com/ban", headers=headers)
         assert answer.json()["banned"] is True
         assert ann.call(token) == 401
-        assert server.http.post("/auth/v1/users.list", json={}).status_code == 403
+        assert server.http.get("/auth/v1/users").status_code == 403
         publish_endpoint(server.deployment.settings.data, server.url)
         refused = users_command(tmp_path, "show", "bob@example.com")
         assert refused.returncode == 1 and "There is no such user" in refused.stderr
@@ -96,6 +99,27 @@ def test_a_ban_by_the_admin_key_closes_everything_and_a_restart_remembers(tmp_pa
     with running(tmp_path, MODULES) as server:
         again = Person(server, "ann@example.com")
         assert again.call(token) == 401
+
+
+def test_the_log_names_the_admin_key_and_one_for_reading_changes_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    keys = {
+        scope: create_key(data, "syncline", scope, scope, None, 0, SystemEntropy())
+        for scope in ("admin", "read")
+    }
+    with running(tmp_path, MODULES) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        with AccountsClient(url, keys["admin"][1]) as accounts:
+            ann = accounts.users.create(email="ann@example.com")
+        with AccountsClient(url, keys["read"][1]) as accounts:
+            assert accounts.users.get(ann.id).email == "ann@example.com"
+            with pytest.raises(AccountsError) as refused:
+                accounts.users.ban(ann.id)
+            assert (refused.value.status, refused.value.code) == (403, "key_scope")
+            [event] = accounts.audit.list(user=ann.id)
+            assert (event.event, event.actor) == ("user.created", f"key:{keys['admin'][0].id}")
+            assert (event.address, event.agent[:12]) == ("127.0.0.1", "python-httpx")
 
 
 def test_the_banner_leads_to_the_host_that_cookies_and_passkeys_belong_to(tmp_path: Path) -> None:

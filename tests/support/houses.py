@@ -15,10 +15,13 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from syncline.accounts import AccountSettings, Core, IdentityProvider
+from syncline.accounts.admin import Administrator
 from syncline.accounts.mail import outbox
 from syncline.accounts.mail.outbox import Mail
 from syncline.accounts.mail.sender import Transport
 from syncline.auth import Accounts, EmailCode, Passkey, Password, Provider
+from syncline.client import AccountsClient
+from syncline.client.accounts import Reply
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.secrets import SecretBox
 
@@ -26,6 +29,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 URL = "http://localhost:3210"
+#: Admin keys of every house, and whose they are.
+ADMINISTRATORS = {
+    "admin|secret": Administrator("tester"),
+    "admin|reading": Administrator("reader", read_only=True),
+}
 #: As cheap as hashes get.
 CHEAP = Password(memory_kib=8192, passes=1)
 PASSWORD = "a long sentence 77"
@@ -62,6 +70,7 @@ class House:
         self.provider = IdentityProvider.open(folder, self.settings, self.clock, SecretBox(b"k" * 32), None)
         if transport is not None:
             self.provider.mailer.transport = transport
+        self.provider.find_administrator = lambda key, address: ADMINISTRATORS.get(key)
 
     @property
     def core(self) -> Core:
@@ -76,6 +85,11 @@ class House:
     def do(self, work: Callable[Concatenate[Core, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """One transaction on the identity file."""
         return self.provider.workers.call(work, self.core, *args, **kwargs)
+
+    @property
+    def accounts(self) -> AccountsClient:
+        """The administration of this house, over HTTP as its clients ask it."""
+        return AccountsClient(transport=_Wire(self))
 
     def visitor(self, **headers: str) -> Visitor:
         """A browser of its own."""
@@ -212,6 +226,23 @@ class Visitor:
             response = await client.request(method, path, headers=headers, **more)
             self._cookies = client.cookies
             return response
+
+
+class _Wire:
+    """From the client of the administration to the pages' application."""
+
+    def __init__(self, house: House) -> None:
+        self._visitor = house.visitor(agent="robot")
+
+    def send(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Reply:
+        headers = {"authorization": "Convex admin|secret", "content-type": "application/json"}
+        answer = self._visitor.request(
+            method, f"/auth/v1{path}", params=dict(query), content=body, headers=headers
+        )
+        return Reply(answer.status_code, answer.content)
+
+    def close(self) -> None:
+        pass
 
 
 @contextmanager

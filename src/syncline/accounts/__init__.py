@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .settings import AUDIENCE, AccountSettings, uses_accounts
 
 if TYPE_CHECKING:
+    from .admin import Administrator, find_endpoint
     from .core import AccountError, Core, Visitor
     from .identity_file import FILE, IdentityFile
     from .provider import IdentityProvider
@@ -22,16 +23,21 @@ __all__ = [
     "AccountError",
     "AccountSettings",
     "Core",
+    "Administrator",
     "IdentityFile",
     "IdentityProvider",
     "Visitor",
     "uses_accounts",
+    "check_templates",
+    "find_endpoint",
 ]
 
 # Imported when first used: servers whose applications have no accounts start 100 ms sooner.
 _HOMES = {
     "AccountError": ".core",
     "Core": ".core",
+    "Administrator": ".admin",
+    "find_endpoint": ".admin",
     "Visitor": ".core",
     "FILE": ".identity_file",
     "IdentityFile": ".identity_file",

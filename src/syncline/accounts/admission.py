@@ -70,6 +70,7 @@ def invite(
     organization: str | None = None,
     role: str = organizations.MEMBER,
     by: User | None = None,
+    actor: str | None = None,
 ) -> str:
     """Invite an address to the application, or to an organisation. Sends a mail; returns the ticket that is in it.
 
@@ -115,7 +116,14 @@ def invite(
         who=(by.name or by.email) if by else core.settings.name,
         url=f"{core.settings.issuer}/invitation?ticket={ticket}",
     )
-    audit.record(core, "invitation.created", by.id if by else None, email=email, organization=organization)
+    audit.record(
+        core,
+        "invitation.created",
+        by.id if by else None,
+        actor=actor,
+        email=email,
+        organization=organization,
+    )
     return ticket
 
 
@@ -149,6 +157,30 @@ def invitations_to(core: Core, organization: str) -> list[Invitation]:
         core.now(),
     )
     return [Invitation(*row) for row in rows]
+
+
+def pending(core: Core, organization: str | None, *, after: str, limit: int) -> list[Invitation]:
+    """Invitations that nobody accepted yet, to an organisation or to the application, in the order of their ids."""
+    rows = core.file.rows(
+        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE id > ? "
+        "AND organization IS ? AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY id LIMIT ?",
+        after,
+        organization,
+        core.now(),
+        limit,
+    )
+    return [Invitation(*row) for row in rows]
+
+
+def invitation(core: Core, id: str) -> Invitation | None:
+    """The open invitation of this id."""
+    row = core.file.row(
+        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE id = ? "
+        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?",
+        id,
+        core.now(),
+    )
+    return None if row is None else Invitation(*row)
 
 
 def accept(core: Core, invitation: Invitation, user: User) -> None:

@@ -24,7 +24,13 @@ class ApiKey:
 
 
 def create(
-    core: Core, user_id: str, name: str, scopes: tuple[str, ...] = (), *, seconds: int | None = None
+    core: Core,
+    user_id: str,
+    name: str,
+    scopes: tuple[str, ...] = (),
+    *,
+    seconds: int | None = None,
+    actor: str | None = None,
 ) -> tuple[ApiKey, str]:
     """A key for a user, and its secret, which is nowhere else."""
     user = users.require(core, user_id)
@@ -45,7 +51,7 @@ def create(
         core.now(),
         expires_at,
     )
-    audit.record(core, "api_key.created", user.id, name=name, key=id)
+    audit.record(core, "api_key.created", user.id, actor=actor, name=name, key=id)
     return ApiKey(id, user.id, name, scopes, core.now(), expires_at, None), secret
 
 
@@ -78,7 +84,28 @@ def listed(core: Core, user_id: str) -> list[ApiKey]:
     return [_get(core, id) for (id,) in rows]
 
 
-def revoke(core: Core, user_id: str, id: str, visitor: Visitor | None = None) -> bool:
+def all_good(core: Core, user_id: str | None, *, after: str, limit: int) -> list[ApiKey]:
+    """Keys that work, of everybody or of one, in the order of their ids."""
+    rows = core.file.rows(
+        "SELECT id FROM api_keys WHERE id > ? AND (? IS NULL OR user_id = ?) AND revoked_at IS NULL "
+        "AND (expires_at IS NULL OR expires_at > ?) ORDER BY id LIMIT ?",
+        after,
+        user_id,
+        user_id,
+        core.now(),
+        limit,
+    )
+    return [_get(core, id) for (id,) in rows]
+
+
+def get(core: Core, id: str) -> ApiKey | None:
+    """The key of this id, whether it works or not."""
+    return _get(core, id) if core.file.row("SELECT 1 FROM api_keys WHERE id = ?", id) else None
+
+
+def revoke(
+    core: Core, user_id: str, id: str, visitor: Visitor | None = None, *, actor: str | None = None
+) -> bool:
     """End a key of the user. Tokens that were made with it are refused from now on."""
     changed = core.file.change(
         "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND user_id = ? AND revoked_at IS NULL",
@@ -88,7 +115,7 @@ def revoke(core: Core, user_id: str, id: str, visitor: Visitor | None = None) ->
     )
     if changed:
         core.ended.append(id)
-        audit.record(core, "api_key.revoked", user_id, visitor, key=id)
+        audit.record(core, "api_key.revoked", user_id, visitor, actor=actor, key=id)
     return changed > 0
 
 

@@ -70,5 +70,10 @@ def export_user(core: Core, user_id: str) -> dict[str, Any]:
             {"id": each.organization, "slug": each.slug, "name": each.name, "role": each.role}
             for each in organizations.memberships(core, user_id)
         ],
-        "events": [dict(entry) for entry in audit.entries(core, user_id=user_id, limit=100_000)],
+        "events": [_shown(entry) for entry in audit.entries(core, user_id=user_id, limit=100_000)],
     }
+
+
+def _shown(entry: audit.AuditEntry) -> dict[str, Any]:
+    """An event as its user may see it: not from where an administrator did something."""
+    return dict(entry) if entry["actor"] is None else {**entry, "address": "", "agent": ""}

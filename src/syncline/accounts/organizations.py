@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .core import AccountError, Core
+from .core import AccountError, Core, dumps, loads
 from .users import clean_name
 
 ADMIN = "admin"
@@ -23,6 +23,18 @@ class Membership:
     slug: str
     name: str
     role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    id: str
+    slug: str
+    name: str
+    created_at: int
+    public_metadata: dict[str, Any]
+    private_metadata: dict[str, Any]
+    #: How many members it has.
+    members: int
 
 
 def claim(core: Core, organization: str, user_id: str) -> dict[str, Any] | None:
@@ -100,6 +112,68 @@ def delete(core: Core, organization: str) -> None:
     core.file.change("UPDATE sessions SET organization = NULL WHERE organization = ?", organization)
 
 
+def find(core: Core, text: str) -> Organization | None:
+    """By id or slug."""
+    id = core.file.value("SELECT id FROM organizations WHERE id = ? OR slug = ?", text, text)
+    return None if id is None else require(core, id)
+
+
+def require(core: Core, id: str) -> Organization:
+    row = core.file.row(
+        "SELECT id, slug, name, created_at, public_metadata, private_metadata, "
+        "(SELECT count(*) FROM memberships WHERE organization = id) FROM organizations WHERE id = ?",
+        id,
+    )
+    if row is None:
+        raise AccountError("error.no_organization", status=404)
+    id, slug, name, created_at, public, private, members = row
+    return Organization(id, slug, name, created_at, loads(public), loads(private), members)
+
+
+def listed(core: Core, *, after: str, limit: int, search: str = "") -> list[Organization]:
+    """Organisations in the order of their ids, which is random; `search` is a part of a name or slug."""
+    rows = core.file.rows(
+        "SELECT id FROM organizations WHERE id > ? AND (? = '' OR instr(lower(name), lower(?)) OR instr(slug, lower(?))) "
+        "ORDER BY id LIMIT ?",
+        after,
+        search,
+        search,
+        search,
+        limit,
+    )
+    return [require(core, id) for (id,) in rows]
+
+
+def count(core: Core) -> int:
+    found: int = core.file.value("SELECT count(*) FROM organizations")
+    return found
+
+
+def rename(core: Core, id: str, name: str) -> None:
+    name = clean_name(name)
+    if not name:
+        raise AccountError("error.name")
+    core.file.change("UPDATE organizations SET name = ? WHERE id = ?", name, id)
+
+
+def set_slug(core: Core, id: str, slug: str) -> None:
+    if _SLUG(slug) is None:
+        raise AccountError("error.slug")
+    if core.file.row("SELECT 1 FROM organizations WHERE slug = ? AND id <> ?", slug, id):
+        raise AccountError("error.slug_taken", status=409)
+    core.file.change("UPDATE organizations SET slug = ? WHERE id = ?", slug, id)
+
+
+def set_metadata(core: Core, id: str, kind: str, value: dict[str, Any]) -> None:
+    """`kind`: `public` or `private`."""
+    if kind not in ("public", "private"):
+        raise ValueError(kind)
+    text = dumps(value)
+    if len(text) > 8192:
+        raise AccountError("error.metadata_size")
+    core.file.change(f"UPDATE organizations SET {kind}_metadata = ? WHERE id = ?", text, id)  # noqa: S608 - checked above
+
+
 def memberships(core: Core, user_id: str) -> list[Membership]:
     rows = core.file.rows(
         "SELECT id, slug, name, role FROM organizations JOIN memberships ON organization = id WHERE user_id = ? "
@@ -132,6 +206,20 @@ def members(core: Core, organization: str) -> list[dict[str, Any]]:
         organization,
     )
     return [dict(zip(("id", "name", "email", "role"), row, strict=True)) for row in rows]
+
+
+def members_page(core: Core, organization: str, *, after: str, limit: int) -> list[dict[str, Any]]:
+    """The same in the order of their ids."""
+    rows = core.file.rows(
+        "SELECT users.id, name, coalesce((SELECT email FROM addresses WHERE user_id = users.id AND is_primary), ''), role, "
+        "memberships.created_at FROM memberships JOIN users ON users.id = user_id WHERE organization = ? AND users.id > ? "
+        "ORDER BY users.id LIMIT ?",
+        organization,
+        after,
+        limit,
+    )
+    names = ("id", "name", "email", "role", "created_at")
+    return [dict(zip(names, (*row[:4], row[4] * 1000), strict=True)) for row in rows]
 
 
 def _keep_an_admin(core: Core, organization: str, user_id: str) -> None:

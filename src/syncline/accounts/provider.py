@@ -16,8 +16,8 @@ from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
 from . import housekeeping, profiles, sessions, signing_keys, webhooks
-from .administering import administer
-from .core import Core
+from .admin import Administrator, Asked, Endpoint
+from .core import AccountError, Core, Visitor
 from .identity_file import FILE, IdentityFile
 from .mail import outbox
 from .mail.sender import Mailer, Transport, smtp_transport
@@ -35,6 +35,8 @@ from .workers import Workers
 logger = logging.getLogger("syncline.accounts")
 
 #: Seconds between rounds of forgetting what is over.
+FindAdministrator = Callable[[str, str], Administrator | None]
+
 _ROUND_SECONDS = 600.0
 #: How long the revocation of a session must be remembered: no token lives longer.
 REMEMBERED_SECONDS = 3600 + 60
@@ -75,8 +77,8 @@ class IdentityProvider:
         self.mailer = Mailer(self.core, self.workers, transport)
         self.profiles = profiles.ProfileSender(self.core, self.workers)
         self._outboxes = (self.mailer.loop, self.webhooks.loop, self.profiles.loop)
-        #: Whether a text is the admin key. Nothing is, until somebody says so.
-        self.check_admin: Callable[[str], bool] = _never
+        #: Whose admin key a text is, and which address sent it. Nobody's, until somebody says so.
+        self.find_administrator: FindAdministrator = _nobody
         #: The JSON Web Key Set that our tokens are verified with, as it is now.
         self.key_set: dict[str, Any] = {}
         self.workers.call(self._load)
@@ -155,32 +157,45 @@ class IdentityProvider:
         self.workers.close()
         self.core.file.close()
 
-    def administer(self, command: str, args: Mapping[str, Any], actor: str) -> Any:
-        """Run a command of `administering` and wait for it. Raises AccountError."""
-        prepared = self._prepared(args)
-        if "password" in prepared and self.hasher is not None:
-            prepared["password_hash"] = self.hasher.hash(str(prepared.pop("password")))
-        return self.workers.call(self._administer, command, prepared, actor)
+    def administer(
+        self, endpoint: Endpoint, path: Mapping[str, str], given: Mapping[str, Any], actor: str
+    ) -> Any:
+        """What an endpoint of `accounts.admin` answers; waits for it. Raises AccountError."""
+        asked = Asked(self.core, endpoint, path, given, actor)
+        if "password" in given:
+            hasher, password = self._new_password(asked)
+            asked.password_hash = hasher.hash(password)
+        return self.workers.call(self._administer, asked)
 
-    async def administer_later(self, command: str, args: Mapping[str, Any], actor: str) -> Any:
+    async def administer_later(
+        self,
+        endpoint: Endpoint,
+        path: Mapping[str, str],
+        given: Mapping[str, Any],
+        actor: str,
+        visitor: Visitor,
+    ) -> Any:
         """The same off the event loop."""
-        prepared = self._prepared(args)
-        if "password" in prepared and self.hasher is not None:
-            prepared["password_hash"] = await self.workers.hash(
-                self.hasher.hash, str(prepared.pop("password"))
+        asked = Asked(self.core, endpoint, path, given, actor, visitor)
+        if "password" in given:
+            hasher, password = self._new_password(asked)
+            asked.password_hash = await self.workers.hash(hasher.hash, password)
+        return await self.workers.run(self._administer, asked)
+
+    def _new_password(self, asked: Asked) -> tuple[Hasher, str]:
+        """A password that may be one, and what hashes it."""
+        settings, hasher = self.settings.password, self.hasher
+        if settings is None or hasher is None:
+            raise AccountError(
+                "error.field", field="password", wanted="left out: there are no passwords here"
             )
-        return await self.workers.run(self._administer, command, prepared, actor)
+        with asked.about("password"):
+            check_new(asked.text("password"), settings)
+        return hasher, asked.text("password")
 
-    def _prepared(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments, with a password that may be one."""
-        prepared = {name: value for name, value in args.items() if name != "password_hash"}
-        if "password" in prepared and self.settings.password is not None:
-            check_new(str(prepared["password"]), self.settings.password)
-        return prepared
-
-    def _administer(self, command: str, args: Mapping[str, Any], actor: str) -> Any:
-        result = administer(self.core, command, args, actor)
-        if command == "signing-keys.rotate":
+    def _administer(self, asked: Asked) -> Any:
+        result = asked.endpoint.run(asked)
+        if asked.endpoint.path == "/signing-keys":
             self.refresh_keys()
         return result
 
@@ -262,8 +277,8 @@ def _ignore(ids: list[str]) -> None:
     pass
 
 
-def _never(key: str) -> bool:
-    return False
+def _nobody(key: str, address: str) -> Administrator | None:
+    return None
 
 
 def _ignore_keys() -> None:

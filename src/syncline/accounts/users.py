@@ -13,7 +13,12 @@ _COLUMNS = (
     "id, name, picture, locale, created_at, updated_at, signed_in_at, banned_at, locked_at, external_id, "
     "public_metadata, private_metadata, unsafe_metadata"
 )
+_MATCHES = (
+    "(? = '' OR name LIKE ? ESCAPE '\\' OR EXISTS("
+    "SELECT 1 FROM addresses WHERE user_id = users.id AND normal LIKE ? ESCAPE '\\'))"
+)
 NAME_LENGTH = 200
+_EXTERNAL_ID_LENGTH = 256
 ADDRESSES = 10
 
 
@@ -132,17 +137,19 @@ def find(core: Core, text: str) -> User | None:
 
 def listed(core: Core, *, after: str = "", limit: int = 100, search: str = "") -> list[User]:
     """Users in the order of their ids, which is random; `search` is a part of a name or address."""
-    like = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     rows = core.file.rows(
-        "SELECT id FROM users WHERE id > ? AND (? = '' OR name LIKE ? ESCAPE '\\' OR EXISTS("
-        "SELECT 1 FROM addresses WHERE user_id = users.id AND normal LIKE ? ESCAPE '\\')) ORDER BY id LIMIT ?",
+        f"SELECT id FROM users WHERE id > ? AND {_MATCHES} ORDER BY id LIMIT ?",  # noqa: S608 - the text is from here
         after,
-        search,
-        like,
-        like,
+        *_matching(search),
         limit,
     )
     return [require(core, row[0]) for row in rows]
+
+
+def count(core: Core, search: str = "") -> int:
+    """How many users there are, or would be listed."""
+    found: int = core.file.value(f"SELECT count(*) FROM users WHERE {_MATCHES}", *_matching(search))  # noqa: S608 - as above
+    return found
 
 
 def add_address(core: Core, user_id: str, email: str, *, verified: bool, primary: bool = False) -> None:
@@ -213,6 +220,27 @@ def rename(core: Core, user_id: str, name: str) -> None:
     touch(core, user_id)
 
 
+def set_picture(core: Core, user_id: str, url: str) -> None:
+    core.file.change("UPDATE users SET picture = ? WHERE id = ?", url, user_id)
+    touch(core, user_id)
+
+
+def set_locale(core: Core, user_id: str, locale: str) -> None:
+    core.file.change("UPDATE users SET locale = ? WHERE id = ?", locale, user_id)
+    touch(core, user_id)
+
+
+def set_external_id(core: Core, user_id: str, external_id: str | None) -> None:
+    """What the user is called elsewhere. Raises AccountError if somebody else has it."""
+    if external_id is not None:
+        if not 0 < len(external_id) <= _EXTERNAL_ID_LENGTH:
+            raise AccountError("error.external_id")
+        if core.file.row("SELECT 1 FROM users WHERE external_id = ? AND id <> ?", external_id, user_id):
+            raise AccountError("error.external_id_taken", status=409)
+    core.file.change("UPDATE users SET external_id = ? WHERE id = ?", external_id, user_id)
+    touch(core, user_id)
+
+
 def set_metadata(core: Core, user_id: str, kind: str, value: dict[str, Any]) -> None:
     """`kind`: `public` (in tokens if they say so), `private` (the backend only) or `unsafe` (the user's own)."""
     if kind not in ("public", "private", "unsafe"):
@@ -237,6 +265,12 @@ def _has_verified(core: Core, user_id: str) -> bool:
     return bool(
         core.file.row("SELECT 1 FROM addresses WHERE user_id = ? AND verified_at IS NOT NULL", user_id)
     )
+
+
+def _matching(search: str) -> tuple[str, str, str]:
+    """What `_MATCHES` compares with."""
+    like = "%" + search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+    return search, like, like
 
 
 def _own(user: User, email: str) -> Address:

@@ -45,11 +45,9 @@ class Delivery:
     tries: int
 
 
-def create(core: Core, url: str, events: list[str]) -> tuple[Webhook, str]:
+def create(core: Core, url: str, events: list[str], *, actor: str | None = None) -> tuple[Webhook, str]:
     """A receiver of these events (`user.*`, `*`), and the secret with which it checks them."""
-    local = not core.settings.production and url.startswith(("http://localhost", "http://127.0.0.1"))
-    if not url.startswith("https://") and not local:
-        raise AccountError("error.redirect")
+    _check_url(core, url)
     if core.file.value("SELECT count(*) FROM webhooks") >= HOOKS:
         raise AccountError("error.too_many", status=429, seconds=0)
     id, key = core.new_id("wh"), core.entropy.bytes(_SECRET_BYTES)
@@ -62,7 +60,7 @@ def create(core: Core, url: str, events: list[str]) -> tuple[Webhook, str]:
         ",".join(events or ["*"]),
         core.now(),
     )
-    audit.record(core, "webhook.created", None, url=url)
+    audit.record(core, "webhook.created", None, actor=actor, url=url)
     return Webhook(id, url, events or ["*"], core.now(), False), secret
 
 
@@ -73,16 +71,31 @@ def listed(core: Core) -> list[Webhook]:
     return [Webhook(id, url, events.split(","), at, off is not None) for id, url, events, at, off in rows]
 
 
+def update(core: Core, id: str, url: str, events: list[str], *, disabled: bool) -> None:
+    """What waits for one that is disabled waits until it is not."""
+    _check_url(core, url)
+    core.file.change(
+        "UPDATE webhooks SET url = ?, events = ?, disabled_at = CASE WHEN ? THEN coalesce(disabled_at, ?) END WHERE id = ?",
+        url,
+        ",".join(events or ["*"]),
+        disabled,
+        core.now(),
+        id,
+    )
+    core.posted = True
+
+
 def delete(core: Core, id: str) -> bool:
     return core.file.change("DELETE FROM webhooks WHERE id = ?", id) > 0
 
 
-def deliveries(core: Core, webhook: str, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest deliveries to a receiver, with what became of them."""
+def deliveries(core: Core, webhook: str, limit: int = 100, *, before: int = 2**62) -> list[dict[str, Any]]:
+    """The newest deliveries to a receiver older than the one numbered `before`, with what became of them."""
     rows = core.file.rows(
         "SELECT id, message, type, created_at, tries, delivered_at, error FROM deliveries WHERE webhook = ? "
-        "ORDER BY id DESC LIMIT ?",
+        "AND id < ? ORDER BY id DESC LIMIT ?",
         webhook,
+        before,
         limit,
     )
     names = ("id", "message", "type", "created_at", "tries", "delivered_at", "error")
@@ -95,13 +108,16 @@ def count_waiting(core: Core) -> int:
     return found
 
 
-def replay(core: Core, delivery: int) -> bool:
-    """Send once more what was delivered, or given up."""
+def replay(core: Core, webhook: str, delivery: int) -> bool:
+    """Send once more what was delivered, or given up. False: this receiver has no such delivery."""
     core.posted = True
-    return (
-        core.file.change("UPDATE deliveries SET next_at = ?, tries = 0 WHERE id = ?", core.now(), delivery)
-        > 0
+    changed = core.file.change(
+        "UPDATE deliveries SET next_at = ?, tries = 0 WHERE id = ? AND webhook = ?",
+        core.now(),
+        delivery,
+        webhook,
     )
+    return changed > 0
 
 
 def sign(secret: str, message: str, at: int, body: str) -> dict[str, str]:
@@ -157,6 +173,12 @@ class WebhookSender:
         await self._workers.run(_tried, core, delivery, error)
         if error is not None:
             logger.warning("a webhook (%s, %s) was not delivered: %s", delivery.type, delivery.webhook, error)
+
+
+def _check_url(core: Core, url: str) -> None:
+    local = not core.settings.production and url.startswith(("http://localhost", "http://127.0.0.1"))
+    if not url.startswith("https://") and not local:
+        raise AccountError("error.redirect")
 
 
 def _due(core: Core, limit: int = 20) -> list[Delivery]:

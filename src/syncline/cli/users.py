@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import sys
-from datetime import UTC, datetime
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import click
 
@@ -16,6 +21,8 @@ from syncline.kernel.errors import SetupError
 from .options import data_option, json_option, settings_of
 
 if TYPE_CHECKING:
+    from syncline.client import AccountsClient
+    from syncline.client.accounts import User
     from syncline.server.settings import Settings
 
 _AT_ONCE = 500
@@ -33,7 +40,7 @@ def users() -> None:
     syncline users create ann@example.com --name Ann
     syncline users ban ann@example.com
     syncline users import clerk-export.csv
-    syncline users do webhooks.create '{"url": "https://example.com/hook", "events": ["user.*"]}'
+    syncline users api POST /webhooks '{"url": "https://example.com/hook", "events": ["user.*"]}'
     """
 
 
@@ -46,20 +53,13 @@ def users() -> None:
 @data_option
 def list_users(search: str, limit: int, as_json: bool, **flags: object) -> int:
     """Show users: id, address, name, and what keeps them out."""
-    settings, found, after = settings_of(flags), list[dict[str, Any]](), ""
-    while len(found) < limit:
-        page = administer(
-            settings, "users.list", search=search, after=after, limit=min(limit - len(found), 1000)
-        )
-        if not page:
-            break
-        found += page
-        after = page[-1]["id"]
-    if as_json:
-        click.echo(json.dumps(found))
-    for user in [] if as_json else found:
-        state = "  banned" if user["banned"] else "  locked" if user["locked"] else ""
-        click.echo(f"{user['id']}  {user['email'] or '-'}  {user['name']}{state}".rstrip())
+    with open_client(settings_of(flags)) as accounts:
+        if as_json:
+            click.echo(json.dumps(_raw(accounts, "/users", limit, {"search": search})))
+            return 0
+        for user in islice(accounts.users.list(search=search, page_size=min(limit, 1000)), limit):
+            state = "  banned" if user.banned else "  locked" if user.locked else ""
+            click.echo(f"{user.id}  {user.email or '-'}  {user.name}{state}".rstrip())
     return 0
 
 
@@ -68,8 +68,11 @@ def list_users(search: str, limit: int, as_json: bool, **flags: object) -> int:
 @json_option
 @data_option
 def show(user: str, as_json: bool, **flags: object) -> int:
-    """Show what is known of a user, without secrets."""
-    _show(administer(settings_of(flags), "users.show", user=user), as_json)
+    """Show what is known of a user, with its sessions and without secrets."""
+    with open_client(settings_of(flags)) as accounts:
+        found = accounts.request("GET", f"/users/{quote(user, safe='@')}")
+        found["sessions"] = _raw(accounts, "/sessions", 1000, {"user": found["id"]})
+    _show(found, as_json)
     return 0
 
 
@@ -81,8 +84,11 @@ def show(user: str, as_json: bool, **flags: object) -> int:
 @data_option
 def create(email: str, name: str, password: bool, as_json: bool, **flags: object) -> int:
     """Make a user whose address counts as proved."""
-    more: dict[str, Any] = {"password": _ask_password()} if password else {}
-    made = administer(settings_of(flags), "users.create", email=email, name=name, **more)
+    body = {"email": email, "name": name}
+    if password:
+        body["password"] = _ask_password()
+    with open_client(settings_of(flags)) as accounts:
+        made = accounts.request("POST", "/users", body=body)
     if as_json:
         _show(made, True)
     else:
@@ -90,24 +96,36 @@ def create(email: str, name: str, password: bool, as_json: bool, **flags: object
     return 0
 
 
-def _simple(name: str, command: str, text: str, done: str) -> None:
-    """A command that does one thing with a user."""
+def _simple(name: str, text: str, done: str) -> None:
+    """A command that does one thing with a user: a method of `accounts.users`."""
 
     @users.command(name, short_help=text)
     @click.argument("user")
     @data_option
     def run(user: str, **flags: object) -> int:
-        result = administer(settings_of(flags), command, user=user)
-        click.echo(f"{done} {result['id']}")
+        with open_client(settings_of(flags)) as accounts:
+            result: User = getattr(accounts.users, name.replace("-", "_"))(user)
+        click.echo(f"{done} {result.id}")
         return 0
 
     run.help = f"{text} USER is an id, an external id or an e-mail address."
 
 
-_simple("ban", "users.ban", "Keep one out, and end all sessions.", "banned")
-_simple("unban", "users.unban", "Let one in again.", "let in")
-_simple("unlock", "users.unlock", "Let one in again who was locked, or tried too many passwords.", "unlocked")
-_simple("delete", "users.delete", "Delete one with all that belongs to the account.", "deleted")
+_simple("ban", "Keep one out, and end all sessions.", "banned")
+_simple("unban", "Let one in again.", "let in")
+_simple("lock", "Keep one out for the time being.", "locked")
+_simple("unlock", "Let one in again who was locked, or tried too many passwords.", "unlocked")
+_simple("reset-second-step", "Turn off the second step of one who lost device and codes.", "turned off for")
+
+
+@users.command(short_help="Delete one.")
+@click.argument("user")
+@data_option
+def delete(user: str, **flags: object) -> int:
+    """Delete USER with all that belongs to the account."""
+    with open_client(settings_of(flags)) as accounts:
+        click.echo(f"deleted {accounts.users.delete(user)}")
+    return 0
 
 
 @users.command(short_help="Act as one for a quarter of an hour.")
@@ -116,7 +134,8 @@ _simple("delete", "users.delete", "Delete one with all that belongs to the accou
 @data_option
 def impersonate(user: str, reason: str, **flags: object) -> int:
     """Print an address that makes a session as USER, once, within ten minutes. The log tells of it."""
-    click.echo(administer(settings_of(flags), "users.impersonate", user=user, reason=reason)["url"])
+    with open_client(settings_of(flags)) as accounts:
+        click.echo(accounts.users.impersonate(user, reason=reason))
     return 0
 
 
@@ -131,23 +150,24 @@ def import_users(file: Path, as_json: bool, **flags: object) -> int:
     """
     from syncline.accounts.importing import read_export
 
-    settings, rows = settings_of(flags), read_export(file)
-    total: dict[str, Any] = {"imported": 0, "without_password": 0, "skipped": []}
-    for begin in range(0, len(rows), _AT_ONCE):
-        report = administer(settings, "users.import", users=rows[begin : begin + _AT_ONCE])
-        for name in total:
-            total[name] += report[name]
-        if not as_json and len(rows) > _AT_ONCE:
-            click.echo(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,}", err=True)
+    rows, imported, without_password = read_export(file), 0, 0
+    skipped: list[dict[str, str]] = []
+    with open_client(settings_of(flags)) as accounts:
+        for begin in range(0, len(rows), _AT_ONCE):
+            report = accounts.users.import_rows(rows[begin : begin + _AT_ONCE])
+            imported += report.imported
+            without_password += report.without_password
+            skipped += report.skipped
+            if not as_json and len(rows) > _AT_ONCE:
+                click.echo(f"{min(begin + _AT_ONCE, len(rows)):,} of {len(rows):,}", err=True)
     if as_json:
+        total = {"imported": imported, "without_password": without_password, "skipped": skipped}
         click.echo(json.dumps(total))
         return 0
-    click.echo(f"imported {total['imported']:,} users")
-    if total["without_password"]:
-        click.echo(
-            f"{total['without_password']:,} of them have a password that cannot be checked here: they reset it"
-        )
-    for each in total["skipped"]:
+    click.echo(f"imported {imported:,} users")
+    if without_password:
+        click.echo(f"{without_password:,} of them have a password that cannot be checked here: they reset it")
+    for each in skipped:
         click.echo(f"skipped {each['id']}: {each['why']}", err=True)
     return 0
 
@@ -157,13 +177,14 @@ def import_users(file: Path, as_json: bool, **flags: object) -> int:
 @data_option
 def rotate_keys(revoke_now: bool, **flags: object) -> int:
     """Make a new signing key for access tokens. It is published today and signs from tomorrow on."""
-    key = administer(settings_of(flags), "signing-keys.rotate", revoke_now=revoke_now)
-    click.echo(f"{key['id']} ({key['algorithm']}) signs from {_time(key['active_at'])} on")
+    with open_client(settings_of(flags)) as accounts:
+        key = accounts.signing_keys.rotate(revoke_now=revoke_now)
+    click.echo(f"{key.id} ({key.algorithm}) signs from {_time(key.active_at)} on")
     return 0
 
 
 @users.command(short_help="Show the log of security events.")
-@click.option("--user", metavar="ID", help="Only of this user.")
+@click.option("--user", default="", help="Only of this user.")
 @click.option(
     "--limit", type=click.IntRange(1), default=100, metavar="N", help="At most so many (default: 100)."
 )
@@ -172,56 +193,86 @@ def rotate_keys(revoke_now: bool, **flags: object) -> int:
 )
 @json_option
 @data_option
-def audit(user: str | None, limit: int, after: int, as_json: bool, **flags: object) -> int:
+def audit(user: str, limit: int, after: int, as_json: bool, **flags: object) -> int:
     """Show security events, the oldest first: sign-ins, changes of passwords and factors, what administrators did."""
-    found: list[dict[str, Any]] = administer(
-        settings_of(flags), "audit.list", user=user, limit=limit, after=after
-    )
-    if as_json:
-        click.echo(json.dumps(found))
-    for each in [] if as_json else found:
-        actor = f" by {each['actor']}" if each["actor"] else ""
-        data = f" {json.dumps(each['data'])}" if each["data"] else ""
-        click.echo(
-            f"{each['id']}  {_time(each['at'])}  {each['event']}  {each['user_id'] or '-'}{actor}{data}"
+    with open_client(settings_of(flags)) as accounts:
+        if as_json:
+            click.echo(json.dumps(_raw(accounts, "/audit", limit, {"user": user, "after": str(after)})))
+            return 0
+        found = accounts.audit.list(user=user, after=after, page_size=min(limit, 1000))
+        for each in islice(found, limit):
+            actor = f" by {each.actor}" if each.actor else ""
+            data = f" {json.dumps(each.data)}" if each.data else ""
+            click.echo(f"{each.id}  {_time(each.at)}  {each.event}  {each.user or '-'}{actor}{data}")
+    return 0
+
+
+@users.command("api", short_help="Any other request.")
+@click.argument("method", type=click.Choice(["GET", "POST", "PATCH", "DELETE"], case_sensitive=False))
+@click.argument("path")
+@click.argument("body", default="")
+@json_option
+@data_option
+def api(method: str, path: str, body: str, as_json: bool, **flags: object) -> int:
+    """Ask for anything below /auth/v1, such as GET /organizations, and print the answer. BODY is a JSON object."""
+    try:
+        given = json.loads(body) if body else None
+    except ValueError as error:
+        raise click.UsageError(f"the body must be a JSON object: {error}") from None
+    if given is not None and not isinstance(given, dict):
+        raise click.UsageError("the body must be a JSON object")
+    place, _, query = path.partition("?")
+    with open_client(settings_of(flags)) as accounts:
+        target = "/" + place.removeprefix("/auth/v1").lstrip("/")
+        _show(
+            accounts.request(method.upper(), target, query=dict(parse_qsl(query)), body=given),  # pyright: ignore[reportUnknownArgumentType] - any JSON object
+            as_json,
         )
     return 0
 
 
-@users.command("do", short_help="Any other command for accounts.")
-@click.argument("command")
-@click.argument("arguments", default="{}")
-@json_option
-@data_option
-def do(command: str, arguments: str, as_json: bool, **flags: object) -> int:
-    """Run any command for accounts, such as organizations.create, rules.set or api-keys.create, and print its result."""
-    try:
-        args = json.loads(arguments)
-    except ValueError as error:
-        raise click.UsageError(f"the arguments must be a JSON object: {error}") from None
-    if not isinstance(args, dict):
-        raise click.UsageError("the arguments must be a JSON object")
-    _show(administer(settings_of(flags), command, **args), as_json)  # pyright: ignore[reportUnknownArgumentType] - any JSON object
-    return 0
-
-
-def administer(settings: Settings, command: str, **args: Any) -> Any:
-    """Run a command through the running server, or in this process if there is none. Raises SetupError."""
+@contextmanager
+def open_client(settings: Settings) -> Generator[AccountsClient]:
+    """A client of the running server, or of the data folder if there is none. Raises SetupError, also for a refusal."""
+    from syncline.client import AccountsClient, AccountsError, ConnectionLostError
     from syncline.server.admin_key import read_admin_key
     from syncline.server.endpoint import find_endpoint
+    from syncline.server.local_accounts import open_accounts
 
-    from .server_client import ServerClient, Unreachable
+    try:
+        endpoint, key = find_endpoint(settings.data), read_admin_key(settings.data, os.environ)
+        if endpoint is not None and key is not None and _answers(endpoint.url):
+            with AccountsClient(endpoint.url, key, timeout=120.0, retries=2) as client:
+                yield client
+            return
+        with open_accounts(settings, os.environ) as here:
+            yield AccountsClient(transport=here)
+    except AccountsError as error:
+        raise SetupError(f"the request was refused: {error.message} ({error.code})") from None
+    except ConnectionLostError as error:
+        raise SetupError(str(error)) from None
 
-    body = json.dumps(args).encode()
-    endpoint, key = find_endpoint(settings.data), read_admin_key(settings.data, os.environ)
-    if endpoint is not None and key is not None:
-        try:
-            return json.loads(ServerClient(endpoint.url, key).post(f"/auth/v1/{command}", body))
-        except Unreachable:
-            pass  # It has stopped, or is just stopping. If it still holds the data, opening them says so.
-    from syncline.server.accounts import administer_here
 
-    return administer_here(settings, os.environ, command, args)
+def _answers(url: str) -> bool:
+    """Whether somebody listens there. A server that is just stopping does not; if it still has the data, opening them says so."""
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), 5.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def _raw(accounts: AccountsClient, path: str, limit: int, query: dict[str, str]) -> list[Any]:
+    """So many elements of a list as the server tells them."""
+    found, query = list[Any](), {name: value for name, value in query.items() if value}
+    while True:
+        wanted = str(min(limit - len(found), 1000))
+        page = accounts.request("GET", path, query={**query, "limit": wanted})
+        found += page["data"]
+        if page["next"] is None or len(found) >= limit:
+            return found
+        query["after"] = str(page["next"])
 
 
 def _ask_password() -> str:
@@ -237,8 +288,8 @@ def _show(value: object, as_json: bool) -> None:
     click.echo(json.dumps(value, indent=None if as_json else 2, ensure_ascii=False))
 
 
-def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 COMMANDS = (users,)

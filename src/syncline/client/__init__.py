@@ -6,9 +6,11 @@ async with Client("http://127.0.0.1:3210") as client:
 """
 
 from . import remote
+from .accounts import AccountsClient
 from .blocking import LiveResult, SyncClient
 from .client import Client
 from .errors import (
+    AccountsError,
     AuthenticationError,
     ClientClosedError,
     ClientError,
@@ -21,6 +23,8 @@ from .watches import State
 
 __all__ = [
     "AdminKey",
+    "AccountsClient",
+    "AccountsError",
     "AuthenticationError",
     "Client",
     "ClientClosedError",

@@ -3,6 +3,7 @@
 ClientError
 ├─ FunctionError          the function refused or failed; `data` is what it says to programs
 ├─ ConnectionLostError    no server answers, or nobody knows whether an action has run
+├─ AccountsError          the administration of accounts refused a request: `status`, `code`, `message`, `field`
 ├─ AuthenticationError    the token was refused; nothing goes on until another one is given
 └─ ClientClosedError      the client was closed before there was an answer
 """
@@ -49,6 +50,24 @@ class AuthenticationError(ClientError):
     """The server refused the token. Call `authenticate` with another one, or with None to go on as nobody."""
 
     code = "unauthenticated"
+
+
+class AccountsError(ClientError):
+    """The administration of accounts refused a request, and changed nothing.
+
+    `code` says why to programs (`no_user`, `email_taken`, ...), `status` is that of HTTP (404: there is no such thing, 409: it is
+    taken, 403: the key does not allow it), `field` which field was wrong, if one was.
+    """
+
+    code = "accounts"
+
+    def __init__(self, request: str, status: int, code: str, message: str, field: str | None = None) -> None:
+        about = "" if field is None or field in message else f"{field}: "
+        super().__init__(f"{request}: {about}{message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
 
 
 class ClientClosedError(ClientError):

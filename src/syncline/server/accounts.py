@@ -15,22 +15,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import syncline.accounts as accounts
 from syncline.accounts import AUDIENCE, AccountSettings, uses_accounts
 from syncline.accounts.breached_passwords import check_file
-from syncline.functions import App, load_application
+from syncline.functions import App
 from syncline.http import Surface, surface_of_starlette
 from syncline.identity import Issuer, KeySet, LocalKeys
-from syncline.kernel.clock import Clock, SystemClock, SystemEntropy
+from syncline.kernel.clock import Clock
 from syncline.kernel.errors import SetupError
 from syncline.kernel.secrets import SecretBox
-from syncline.store.folder import FolderLock, make_folder
+from syncline.sync import AdminGrant
 
-from .data_key import read_data_key
 from .proxies import trusted_proxies
-from .secret_key import open_secrets
 from .settings import Mode, Settings
 
 if TYPE_CHECKING:
-    from syncline.accounts import IdentityProvider
+    from syncline.accounts import Administrator, IdentityProvider
     from syncline.accounts.profiles import Put
+
+FindGrant = Callable[[str, str | None], AdminGrant | None]
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
@@ -50,10 +50,10 @@ class DeploymentAccounts:
         box: SecretBox,
         data_key: bytes | None,
         environment: Mapping[str, str],
-        check_admin: Callable[[str], bool],
+        find_grant: FindGrant,
     ) -> None:
-        """`check_admin`: whether a text is the admin key."""
-        self._check_admin = check_admin
+        """`find_grant`: what the holder of an admin key may do, given the key and the address that sent it."""
+        self._find_grant = find_grant
         self._settings = settings
         self._mode = mode
         self._clock = clock
@@ -79,7 +79,7 @@ class DeploymentAccounts:
             self.provider = accounts.IdentityProvider.open(
                 self._settings.data, wanted, self._clock, self._box, self._data_key
             )
-            self.provider.check_admin = self._check_admin
+            self.provider.find_administrator = self._find_administrator
             self.provider.set_listeners(on_ended=self._ended, on_keys=self._keys)
             if self._loop is not None:
                 self._start(self.provider)
@@ -167,6 +167,13 @@ class DeploymentAccounts:
 
     def _start(self, provider: IdentityProvider) -> None:
         provider.profiles.put = self._put_profiles
+    def _find_administrator(self, key: str, address: str) -> Administrator | None:
+        grant = self._find_grant(key, address)
+        if grant is None:
+            return None
+        id = grant.caller.admin_key
+        return accounts.Administrator("admin" if id is None else f"key:{id}", grant.caller.read_only)
+
         provider.start()
         for session in provider.ended_lately():
             self._revoke(provider.issuer, session)
@@ -186,35 +193,6 @@ class DeploymentAccounts:
     def _keys(self) -> None:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._keys_changed)
-
-
-def administer_here(
-    settings: Settings, environment: Mapping[str, str], command: str, args: Mapping[str, object]
-) -> object:
-    """Run a command of `syncline.accounts.administering` without a server. Raises SetupError."""
-    release = load_application(settings.backend)
-    if release.app is None or not uses_accounts(release.app.auth):
-        raise SetupError(
-            "the application has no accounts: none of its ways to sign in is Syncline's own",
-            "list one in backend/app.py, for example App(auth=[Password()])",
-        )
-    make_folder(settings.data, create=True)
-    lock = FolderLock(settings.data)
-    try:
-        box = open_secrets(settings.data, environment, SystemEntropy())
-        wanted = account_settings(settings, Mode.DEV, release.app, environment)
-        provider = accounts.IdentityProvider.open(
-            settings.data, wanted, SystemClock(), box, read_data_key(environment)
-        )
-        try:
-            return provider.administer(command, args, "command line")
-        except accounts.AccountError as error:
-            text = provider.core.pages.texts.get("en", error.text, app=wanted.name, **error.values)
-            raise SetupError(f"{command}: {text}") from None
-        finally:
-            provider.close()
-    finally:
-        lock.release()
 
 
 def account_settings(

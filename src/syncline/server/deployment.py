@@ -126,7 +126,7 @@ class Deployment:
                 secrets,
                 read_data_key(environment),
                 environment,
-                lambda key: check_key(key, admin_key) or self._key_ring.may_administer(key),
+                lambda key, address: self._services.admin_grant(key, address),
             )
             self.accounts.use(self.release.app)
             self._accept_tokens(self.release.app)

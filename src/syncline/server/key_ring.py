@@ -45,11 +45,6 @@ class KeyRing:
                 self._uses = {**self._uses, id: now}
         return grant
 
-    def may_administer(self, credential: str) -> bool:
-        """Whether it is a key that is good for more than reading."""
-        grant = self.find(credential)
-        return grant is not None and grant.caller.admin and not grant.caller.read_only
-
     def look(self) -> None:
         """Find out, in another thread, whether the keys have changed; write down now and then which are used."""
         if self._looking is None or self._looking.done():

@@ -18,6 +18,7 @@ from syncline.accounts.core import AccountError
 
 from . import (
     account,
+    administration,
     api,
     device,
     devices,
@@ -94,7 +95,6 @@ ENTRIES = (
     Entry("/invitation", organizations.show_invitation, organizations.accept_invitation),
     Entry("/api-keys", keys.show, keys.submit),
     Entry("/impersonate", keys.show_impersonation, keys.impersonate),
-    Entry("/v1/{command}", json=keys.command),
     Entry("/token", None, None, api.token),
     Entry("/session", api.session),
     Entry("/authorize", exchange.authorize),
@@ -127,6 +127,7 @@ def make_routes(accounts: IdentityProvider) -> list[Route]:
         Route("/auth", partial(_index, accounts)),
         Route("/auth/", partial(_index, accounts)),
     ]
+        *administration.make_routes(accounts),
     return routes
 
 
@@ -191,7 +192,8 @@ async def _index(accounts: IdentityProvider, request: Request) -> Response:
 
 async def _not_found(accounts: IdentityProvider, request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 404
-    refused = refusal(
-        accounts, request, AccountError("notice.not_found", status=status), request_locale(accounts, request)
-    )
+    text = "error.method" if status == 405 else "notice.not_found"
+    refused = refusal(accounts, request, AccountError(text, status=status), request_locale(accounts, request))
+    if isinstance(error, HTTPException) and error.headers:
+        refused.headers.update(error.headers)
     return protect(accounts, request, refused)

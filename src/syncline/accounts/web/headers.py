@@ -65,7 +65,10 @@ def refusal(accounts: IdentityProvider, request: Request, error: AccountError, l
         return HTMLResponse(html, error.status, headers)
     code = error.text.removeprefix("error.")
     # `code` is how the rest of the server calls it; OAuth says `error`.
-    return JSONResponse({"error": code, "code": code, "message": text}, error.status, headers)
+    content = {"error": code, "code": code, "message": text}
+    if "field" in error.values:
+        content["field"] = str(error.values["field"])
+    return JSONResponse(content, error.status, headers)
 
 
 def wants_html(request: Request) -> bool:

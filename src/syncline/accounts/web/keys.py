@@ -1,11 +1,11 @@
-"""A user's API keys, and administrators: those who hold the admin key, and those who act as somebody."""
+"""A user's API keys, and administrators who act as somebody."""
 
 from __future__ import annotations
 
 from starlette.responses import Response
 
 from syncline.accounts import api_keys, audit, flows, sessions, users
-from syncline.accounts.administering import ANYWHERE, IMPERSONATION_SECONDS
+from syncline.accounts.admin.of_users import ANYWHERE, IMPERSONATION_SECONDS
 from syncline.accounts.core import AccountError, Core
 
 from .account import page
@@ -13,7 +13,6 @@ from .completing import require_recent
 from .visits import Visit
 
 KEYS = "/auth/api-keys"
-_SCHEME = "convex "
 
 
 async def show(visit: Visit) -> Response:
@@ -64,18 +63,6 @@ async def impersonate(visit: Visit) -> Response:
 
     visit.set_session(await visit.accounts.workers.run(work, visit.core))
     return visit.redirect("/")
-
-
-async def command(visit: Visit) -> Response:
-    """`POST /auth/v1/{command}` with the admin key: see `administering`."""
-    accounts = visit.accounts
-    authorization = visit.request.headers.get("authorization", "")
-    if not authorization.lower().startswith(_SCHEME) or not accounts.check_admin(
-        authorization[len(_SCHEME) :].strip()
-    ):
-        raise AccountError("error.admin_key", status=403)
-    name: str = visit.request.path_params["command"]
-    return visit.answer(await accounts.administer_later(name, visit.json, "admin"))
 
 
 async def _page(visit: Visit, error: AccountError | None = None, secret: str = "") -> Response:
