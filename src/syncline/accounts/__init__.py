@@ -22,22 +22,22 @@ __all__ = [
     "FILE",
     "AccountError",
     "AccountSettings",
-    "Core",
     "Administrator",
+    "Core",
     "IdentityFile",
     "IdentityProvider",
     "Visitor",
-    "uses_accounts",
     "check_templates",
     "find_endpoint",
+    "uses_accounts",
 ]
 
 # Imported when first used: servers whose applications have no accounts start 100 ms sooner.
 _HOMES = {
     "AccountError": ".core",
-    "Core": ".core",
     "Administrator": ".admin",
     "find_endpoint": ".admin",
+    "Core": ".core",
     "Visitor": ".core",
     "FILE": ".identity_file",
     "IdentityFile": ".identity_file",

@@ -34,9 +34,9 @@ from .workers import Workers
 
 logger = logging.getLogger("syncline.accounts")
 
-#: Seconds between rounds of forgetting what is over.
 FindAdministrator = Callable[[str, str], Administrator | None]
 
+#: Seconds between rounds of forgetting what is over.
 _ROUND_SECONDS = 600.0
 #: How long the revocation of a session must be remembered: no token lives longer.
 REMEMBERED_SECONDS = 3600 + 60

@@ -22,9 +22,9 @@ from .tokens import AdminKey, Token, TokenSource
 from .watches import State
 
 __all__ = [
-    "AdminKey",
     "AccountsClient",
     "AccountsError",
+    "AdminKey",
     "AuthenticationError",
     "Client",
     "ClientClosedError",

@@ -165,8 +165,6 @@ class DeploymentAccounts:
         if self.provider is not None:
             self.provider.close()
 
-    def _start(self, provider: IdentityProvider) -> None:
-        provider.profiles.put = self._put_profiles
     def _find_administrator(self, key: str, address: str) -> Administrator | None:
         grant = self._find_grant(key, address)
         if grant is None:
@@ -174,6 +172,8 @@ class DeploymentAccounts:
         id = grant.caller.admin_key
         return accounts.Administrator("admin" if id is None else f"key:{id}", grant.caller.read_only)
 
+    def _start(self, provider: IdentityProvider) -> None:
+        provider.profiles.put = self._put_profiles
         provider.start()
         for session in provider.ended_lately():
             self._revoke(provider.issuer, session)

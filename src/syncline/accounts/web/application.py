@@ -122,12 +122,12 @@ def make_routes(accounts: IdentityProvider) -> list[Route]:
         for entry in entries
     ]
     routes += [
+        *administration.make_routes(accounts),
         Route("/auth/assets/theme.css", partial(_theme, accounts)),
         Route("/auth/assets/{name}", partial(_asset, accounts)),
         Route("/auth", partial(_index, accounts)),
         Route("/auth/", partial(_index, accounts)),
     ]
-        *administration.make_routes(accounts),
     return routes
 
 
