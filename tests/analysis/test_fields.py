@@ -300,6 +300,7 @@ def test_types_are_followed_through_the_code(tmp_path: Path, body: str) -> None:
             if message := pairs:
                 print(message.like)
         """,
+        "NAMES = {'a': 1}\nLIST = [1]\nSET = {1}\ndef f(): return NAMES.keys(), LIST.copy(), SET.pop()",
     ],
 )
 def test_nothing_is_said_where_nothing_is_certain(tmp_path: Path, body: str) -> None:

@@ -235,3 +235,27 @@ def test_a_running_server_tells_of_queries_that_the_source_hides_and_of_limits(t
         found["near-limit", "items:hidden has used 6 of read_documents (the limit is 10)"]["severity"]
         == "warning"
     )
+
+
+def test_documents_of_syncline_are_not_for_the_application_to_put_in_order(tmp_path: Path) -> None:
+    source = """
+        from syncline import App, Id, MutationCtx, QueryCtx, ScheduledJob, StoredFile, UserProfile, mutation, query
+
+        @query
+        def files(ctx: QueryCtx) -> list[StoredFile]:
+            return ctx.db.query(StoredFile).where(size=3).all()
+
+        @query
+        def people(ctx: QueryCtx) -> list[UserProfile]:
+            ctx.auth.require()
+            return ctx.db.query(UserProfile).all()
+
+        @mutation
+        def jobs(ctx: MutationCtx) -> str | None:
+            ctx.auth.require()
+            job = ctx.db.unrestricted.query(ScheduledJob).first()  # syncline: allow(unrestricted): it is shown to nobody
+            return None if job is None else job.name
+    """
+    write_application(tmp_path, app=SIGNED_IN, things=source)
+    found = audited(tmp_path)
+    assert [rule for rule, _ in found] == ["no-index"]

@@ -15,7 +15,7 @@ from syncline.testing import Backend, User
 
 SOURCES = {
     "pictures": """
-        from syncline import ActionCtx, MutationCtx, QueryCtx, StoredFile, SyncActionCtx, action, mutation, query
+        from syncline import ActionCtx, Id, MutationCtx, QueryCtx, StoredFile, SyncActionCtx, action, mutation, query
 
         @mutation
         def upload_url(ctx: MutationCtx, private: bool) -> str:
@@ -32,6 +32,22 @@ SOURCES = {
         @query
         def shared(ctx: QueryCtx, file: str) -> str | None:
             return ctx.storage.unrestricted.url(file)
+
+        @query
+        def listed(ctx: QueryCtx) -> list[str]:
+            return [file.id for file in ctx.db.query(StoredFile)]
+
+        @query
+        def counted(ctx: QueryCtx) -> int:
+            return ctx.db.query(StoredFile).count()
+
+        @query
+        def got(ctx: QueryCtx, file: Id[StoredFile]) -> bool:
+            return ctx.db.get(file) is not None
+
+        @query
+        def owns(ctx: QueryCtx, file: str) -> bool:
+            return ctx.storage.owns(file)
 
         @query(internal=True)
         def inside(ctx: QueryCtx, file: str) -> str | None:
@@ -167,3 +183,17 @@ def test_without_sign_in_private_files_work_as_they_are(world: tuple[Backend, An
     assert backend.action(pictures.get, file=file) == b"uploaded"
     assert backend.signed_in("ada").query(pictures.url, file=file) is None
     backend.mutation(pictures.delete, file=file)
+
+
+def test_the_records_of_private_files_are_hidden_in_the_database_too(world: tuple[Backend, Any]) -> None:
+    backend, pictures = world
+    ada, eve = backend.signed_in("ada"), backend.signed_in("eve")
+    mine, shown = upload(backend, ada, pictures, private=True), upload(backend, ada, pictures, private=False)
+    assert ada.query(pictures.listed) == [mine, shown]
+    assert ada.query(pictures.got, file=mine) is ada.query(pictures.owns, file=mine) is True
+    for stranger in (eve, backend):
+        assert stranger.query(pictures.listed) == [shown]
+        assert stranger.query(pictures.counted) == 1
+        assert stranger.query(pictures.got, file=mine) is stranger.query(pictures.owns, file=mine) is False
+        assert stranger.query(pictures.got, file=shown) is True
+        assert stranger.query(pictures.owns, file=shown) is False

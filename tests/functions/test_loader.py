@@ -269,3 +269,42 @@ def test_kinds_are_kept(tmp_path: Path) -> None:
         kinds = {definition.path: definition.kind for definition in release.registry}
     assert kinds == {"messages:list": Kind.QUERY, "messages:send": Kind.MUTATION}
     assert time.time() > 0
+
+
+PASSWORD = "from syncline import App\nfrom syncline.auth import Password\n"
+
+
+@pytest.mark.parametrize(
+    ("sources", "what"),
+    [
+        ({"main": PASSWORD + "app = App(auth=[Password()])"}, "`app` in backend/main.py"),
+        ({"app": PASSWORD + "application = App(auth=[Password()])"}, "`application` in backend/app.py"),
+        (
+            {"app": PASSWORD + "app = App()", "other": PASSWORD + "app = App(auth=[Password()])"},
+            "`app` in backend/other.py",
+        ),
+        ({"main": PASSWORD + "def make(): App(auth=[Password()])\nmake()"}, "what App(...) made"),
+    ],
+)
+def test_an_app_that_nothing_would_use_is_refused_since_its_sign_in_would_not_hold(
+    tmp_path: Path, sources: dict[str, str], what: str
+) -> None:
+    with pytest.raises(SetupError) as refusal:
+        load_application(write_application(tmp_path, messages=MESSAGES, schema=SCHEMA, **sources))
+    assert str(refusal.value) == (
+        f"{what} is an App that nothing would use, so that nobody would have to sign in\n"
+        "  help: an application has one App: name it `app` in backend/app.py"
+    )
+
+
+def test_an_app_may_be_imported_by_other_modules(tmp_path: Path) -> None:
+    with loaded(
+        tmp_path, app=PASSWORD + "app = App(auth=[Password()])", other="from backend.app import app as mine"
+    ) as release:
+        assert release.app is not None and release.app.auth
+
+
+def test_documents_of_syncline_that_a_module_imports_are_no_tables_of_the_application(tmp_path: Path) -> None:
+    imports = "from syncline import ScheduledJob, StoredFile, UserProfile"
+    with loaded(tmp_path, schema=SCHEMA, files=imports) as release:
+        assert [spec.name for spec in release.schema] == ["messages"]

@@ -18,6 +18,7 @@ from syncline.schema import (
     TableSpec,
     table_of,
 )
+from syncline.system import SYSTEM_TABLES
 
 from .advice import serving_index
 from .facts import Facts, FieldSet
@@ -49,7 +50,7 @@ class Audit:
         self._limits = limits
         self._signs_in = bool(release.app is not None and release.app.auth)
         numbers = TableNumbers({spec.name: number for number, spec in enumerate(release.schema, 10_001)})
-        self._tables = {spec.cls: _binding(spec, numbers) for spec in release.schema}
+        self._tables = {spec.cls: _binding(spec, numbers) for spec in (*SYSTEM_TABLES, *release.schema)}
 
     def all(self) -> Iterator[Finding]:
         yield from self._tables_without_rules()

@@ -71,7 +71,7 @@ class _Fields(Walk):
                 self.source.place_of_attribute(node),
                 f"its fields: {', '.join(table_of(base.cls).by_name)}",
             )
-        if isinstance(base, Object) and base.value in self._codecs:
+        if isinstance(base, Object) and isinstance(base.value, type) and base.value in self._codecs:
             self._class_attribute(base.value, node)
         self.generic_visit(node)
 

@@ -8,6 +8,7 @@ from typing import Any
 from syncline.auth import Provider
 from syncline.kernel.errors import SetupError
 
+from .collecting import collect
 from .routes import check_path
 
 
@@ -54,3 +55,4 @@ class App:
         unknown = self.anonymous_mounts - self.mounts.keys()
         if unknown:
             raise SetupError(f"App(anonymous_mounts=...): nothing is mounted at {', '.join(sorted(unknown))}")
+        collect(self)

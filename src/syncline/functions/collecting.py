@@ -1,4 +1,4 @@
-"""Which functions and routes are being declared: the loader listens while it imports an application."""
+"""Which functions, routes and App objects are being declared: the loader listens while it imports an application."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from .app import App
     from .decorators import Function
     from .routes import Route
 
-Declared: TypeAlias = "Function[..., Any] | Route"
+Declared: TypeAlias = "Function[..., Any] | Route | App"
 
 # A context variable, so that a load in one thread does not see what another thread declares.
 _declared: ContextVar[list[Declared] | None] = ContextVar("declared functions", default=None)
 
 
 def collect(item: Declared) -> None:
-    """Tell the load in progress, if there is one, about a function or route."""
+    """Tell the load in progress, if there is one, about what is declared."""
     declared = _declared.get()
     if declared is not None:
         declared.append(item)

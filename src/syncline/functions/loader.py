@@ -67,7 +67,7 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
         except (Exception, SystemExit) as error:
             raise while_importing(error, folder) from error
         _show_info_lines(modules.package)
-        app = _app(modules)
+        app = _app(modules, [item for item in declared if isinstance(item, App)])
         providers = () if app is None else app.auth
         admission = Admission(signed_in=bool(providers), several_issuers=len(issuers(providers)) > 1)
         functions = [item for item in declared if isinstance(item, Function)]
@@ -158,7 +158,8 @@ def _definitions(
             ) from error
 
 
-def _app(modules: ReleaseModules) -> App | None:
+def _app(modules: ReleaseModules, declared: Sequence[App]) -> App | None:
+    """The application's App. Raises SetupError if there is another one: whoever wrote it relies on what it says."""
     module = modules.modules.get(f"{modules.package}.app")
     found = getattr(module, "app", None)
     if found is not None and not isinstance(found, App):
@@ -166,7 +167,21 @@ def _app(modules: ReleaseModules) -> App | None:
             f"{modules.package}/app.py: `app` is a {type(found).__name__}, not an App",
             "from syncline import App; app = App()",
         )
+    for other in declared:
+        if other is not found:
+            raise SetupError(
+                f"{_name_of(other, modules)} is an App that nothing would use, so that nobody would have to sign in",
+                f"an application has one App: name it `app` in {modules.package}/app.py",
+            )
     return found
+
+
+def _name_of(app: App, modules: ReleaseModules) -> str:
+    for name, module in modules.modules.items():
+        for variable, value in vars(module).items():
+            if value is app:
+                return f"`{variable}` in {name.replace('.', '/')}.py"
+    return "what App(...) made"
 
 
 def _files(modules: Iterable[ModuleType]) -> Iterator[Path]:

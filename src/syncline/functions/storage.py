@@ -58,6 +58,11 @@ class StorageReader:
             return found
         return None
 
+    def owns(self, id: Id[StoredFile] | str) -> bool:
+        """Whether the caller has stored this file."""
+        found = located(self._run, id)
+        return found is not None and self._owns(found)
+
     def _owns(self, found: Located) -> bool:
         return found.owner is not None and found.owner == owner_of(self._run)
 

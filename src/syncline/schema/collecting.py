@@ -16,6 +16,7 @@ from .tables import TableSpec, table_of
 def collect(modules: Iterable[ModuleType]) -> tuple[TableSpec, ...]:
     """The tables of all document classes found in `modules`, by name, each read and checked.
 
+    Syncline's own, which modules import to name them, are not the application's.
     Raises SetupError for a type that cannot be stored, and for a table or an id that two classes claim.
     """
     classes: dict[type[Document], None] = {}
@@ -26,6 +27,8 @@ def collect(modules: Iterable[ModuleType]) -> tuple[TableSpec, ...]:
     specs: dict[str, TableSpec] = {}
     for cls in classes:
         spec = table_of(cls)
+        if spec.name.startswith("_"):
+            continue
         other = specs.setdefault(spec.name, spec)
         if other is not spec:
             raise SetupError(

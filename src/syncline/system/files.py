@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from syncline.schema import Document, Id, Index, private
+from typing import Any
+
+from syncline.schema import Document, Id, Index, Rules, private
+
+
+# The context of a predicate is of a layer above this one; see syncline.schema.access.
+def _is_shown(ctx: Any, file: StoredFile) -> bool:
+    owns: bool = not file.private or ctx.storage.owns(file.id)
+    return owns
 
 
 class StoredFile(Document, table="_storage"):
-    """A stored file. `sha256` is hexadecimal; a `private` one is served by signed addresses only."""
+    """A stored file. `sha256` is hexadecimal; a `private` one is served by signed addresses only.
+
+    Public functions see private files of the caller's own only.
+    """
 
     sha256: str
     size: int
     content_type: str | None = None
     private: bool = False
+
+    access = Rules(read=_is_shown)
 
 
 class StoredBlob(Document, table="_storage_blobs"):
