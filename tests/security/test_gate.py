@@ -51,7 +51,8 @@ OPEN_SIGN_IN: Final = {
     for path in (
         "", "/", "/sign-in", "/sign-up", "/verify", "/link", "/reset", "/new-password", "/mfa", "/sign-out", "/invitation",
         "/passkeys/options", "/passkeys/sign-in", "/session", "/authorize", "/exchange", "/revoke", "/device", "/inbox",
-        "/inbox/{id:int}", "/.well-known/jwks.json", "/.well-known/openid-configuration", "/assets/theme.css",
+        "/inbox/{id:int}", "/inbox/samples", "/inbox/samples/{kind}",
+        "/.well-known/jwks.json", "/.well-known/openid-configuration", "/assets/theme.css",
         "/assets/{name}", "/oauth/{provider}/start", "/oauth/{provider}/callback", "/impersonate",
     )
 }  # fmt: skip

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .admin import Administrator, find_endpoint
     from .core import AccountError, Core, Visitor
     from .identity_file import FILE, IdentityFile
+    from .mail.writing import check_templates
     from .provider import IdentityProvider
 
 __all__ = [
@@ -42,6 +43,7 @@ _HOMES = {
     "FILE": ".identity_file",
     "IdentityFile": ".identity_file",
     "IdentityProvider": ".provider",
+    "check_templates": ".mail.writing",
 }
 
 

@@ -21,6 +21,7 @@ from .core import AccountError, Core, Visitor
 from .identity_file import FILE, IdentityFile
 from .mail import outbox
 from .mail.sender import Mailer, Transport, smtp_transport
+from .mail.writing import check_templates
 from .oauth import ProviderClient
 from .outgoing import Outgoing
 from .passwords import Hasher, check_new
@@ -95,6 +96,7 @@ class IdentityProvider:
         cls, folder: Path, settings: AccountSettings, clock: Clock, box: SecretBox, key: bytes | None
     ) -> IdentityProvider:
         """The accounts of a data folder. `key`: of encryption at rest. Raises SetupError."""
+        check_templates(settings)
         file = IdentityFile(folder / FILE, key=key)
         try:
             return cls(settings, file, clock, box)
@@ -131,6 +133,10 @@ class IdentityProvider:
         self.clients = self._make_clients()
         # Without waiting: this is called on the event loop's thread.
         self.workers.post(self._follow_settings)
+
+    def reread_templates(self) -> None:
+        """Files of the application's mail templates have changed. They were checked."""
+        self.core.pages = Renderer(self.core.settings)
 
     def start(self) -> None:
         """Begin to send mails and to forget what is over."""

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .mail.templates import MailTemplates
 from .settings import AccountSettings
 from .texts import Texts
 
@@ -21,6 +22,7 @@ class Renderer:
 
     def __init__(self, settings: AccountSettings) -> None:
         self.texts = Texts(settings.accounts.texts)
+        self.mails = MailTemplates(settings.accounts.mail_templates)
         self._settings = settings
 
     def render(self, template: str, *, locale: str, **values: object) -> str:

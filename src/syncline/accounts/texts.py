@@ -24,6 +24,11 @@ class Texts:
     def languages(self) -> list[str]:
         return sorted(self._texts)
 
+    @property
+    def names(self) -> list[str]:
+        """Of all texts."""
+        return sorted(self._texts[DEFAULT])
+
     def get(self, language: str, name: str, **values: object) -> str:
         """The text, its `{places}` filled in. A name that does not exist is its own text."""
         text = self._texts.get(language, {}).get(name) or self._texts[DEFAULT].get(name, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -221,6 +222,7 @@ class Accounts(BuiltIn):
     - `blocked`, `allowed`: addresses or domains (`@example.com`) that may not, or alone may, sign up.
     - `algorithm`: what tokens are signed with.
     - `texts`: other words for pages and mails, by language and name: `{"de": {"sign_in.title": "Willkommen"}}`.
+    - `mail_templates`: a folder of templates for mails, `Path(__file__).parent / "mails"`; see the page on e-mail.
     - `require_second_factor`: whether everybody must have one.
     - `clear_storage`: whether who signs out everywhere or deletes the account takes along what pages of this origin keep
       in the browser (`localStorage`, IndexedDB, service workers).
@@ -240,6 +242,7 @@ class Accounts(BuiltIn):
     algorithm: Literal["RS256", "ES256"] = "RS256"
     theme: Theme = Theme()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Any])
+    mail_templates: Path | None = None
     require_second_factor: bool = False
     clear_storage: bool = True
     profiles: Profiles = "own"
@@ -265,6 +268,12 @@ class Accounts(BuiltIn):
             )
         if self.algorithm not in ("RS256", "ES256"):
             raise SetupError(f"Accounts(algorithm={self.algorithm!r})", "it is RS256 or ES256")
+        templates = self.mail_templates
+        if templates is not None and not (templates.is_absolute() and templates.is_dir()):
+            raise SetupError(
+                f"Accounts(mail_templates={str(templates)!r}) is no folder",
+                'say where it is from the module that names it: Path(__file__).parent / "mails"',
+            )
         object.__setattr__(self, "redirects", tuple(_checked_origin(text) for text in self.redirects))
 
 

@@ -21,6 +21,7 @@ from syncline.analysis import (
 )
 from syncline.functions import load_application
 from syncline.kernel.errors import SetupError
+from syncline.server.accounts import check_mails
 from syncline.server.console import counted
 from syncline.server.errors import show_setup_error
 from syncline.server.settings import Settings
@@ -34,6 +35,7 @@ def check_application(settings: Settings, *, as_json: bool) -> int:
     with open_view(settings, os.environ) as view:
         try:
             release = load_application(settings.backend)
+            check_mails(release.app)
         except SetupError as error:
             return _not_loadable(settings, error, [] if view is None else view.check(), as_json=as_json)
         stored = None if view is None else check_data(view, release.schema, show_progress)

@@ -12,6 +12,7 @@ from syncline.kernel.errors import SetupError
 
 from .inspecting import COMMANDS, completion
 from .keys import COMMANDS as KEYS
+from .mails import mails
 from .moving import COMMANDS as MOVING
 from .options import Command, backend_option, data_option, json_option, settings_of
 from .scheduled import COMMANDS as SCHEDULED
@@ -342,6 +343,7 @@ for _command in (*SCHEDULED, *USERS, *KEYS):
     syncline.add_command(_command)
 
 
+syncline.add_command(mails)
 syncline.add_command(completion)
 
 

@@ -86,6 +86,8 @@ class DeploymentAccounts:
         elif wanted != self.provider.settings:
             self.provider.configure(wanted)
 
+        else:
+            self.provider.reread_templates()
     def check(self, app: App | None) -> None:
         """Raises SetupError if `use` would."""
         if app is not None and uses_accounts(app.auth):
@@ -222,6 +224,15 @@ def account_settings(
 
 
 def _breached_passwords(environment: Mapping[str, str]) -> Path | None:
+def check_mails(app: App | None) -> None:
+    """Try the application's templates of mails. Raises SetupError, naming file and line. Reads files."""
+    if app is None or not uses_accounts(app.auth):
+        return
+    settings = AccountSettings(app.auth, "http://localhost", production=False)
+    if settings.accounts.mail_templates is not None:
+        accounts.check_templates(settings)
+
+
     path = environment.get(BREACHED)
     if not path:
         return None

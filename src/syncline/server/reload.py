@@ -8,7 +8,10 @@ from pathlib import Path
 
 from syncline.functions import Release, load_application
 
-_SOURCES = frozenset({".py"})
+from .accounts import check_mails
+
+#: Templates of mails may lie among the modules.
+_SOURCES = frozenset({".py", ".html", ".txt"})
 #: Milliseconds. Editors write a file in several steps: changes this close together count as one.
 _STEP, _DEBOUNCE = 20, 200
 
@@ -97,7 +100,9 @@ class Watcher:
     def _load(self) -> None:
         with self._loading:
             try:
-                release: Release | BaseException = load_application(self._backend, activate=False)
+                loaded = load_application(self._backend, activate=False)
+                check_mails(loaded.app)
+                release: Release | BaseException = loaded
             except Exception as error:
                 release = error
             self._loaded(release)

@@ -201,6 +201,7 @@ PAGES = (
     "api-keys",
     "reverify",
     "inbox",
+    "inbox/samples",
 )
 LOOKS = {
     "desktop": {"size": (1180, 760)},
@@ -225,7 +226,7 @@ def check(window: Window, site: str, name: str, look: str) -> None:
     """A page is as wide as its window, and who cannot see it is told what everything is."""
     page = window.page
     page.goto(f"{site}/auth/{name}")
-    window.picture(f"accounts-{name}-{look}")
+    window.picture(f"accounts-{name.replace('/', '-')}-{look}")
     wide: int = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert wide <= 0, f"{name} is wider than its window by {wide}"
     expect(page.get_by_role("heading", level=1)).to_have_count(1)

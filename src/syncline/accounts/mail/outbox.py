@@ -34,15 +34,15 @@ def queue(core: Core, kind: str, to: str, locale: str, **values: object) -> None
     # The server does not let itself be used to fill somebody's disk.
     if waiting >= core.settings.limits.mails_waiting:
         return
-    subject, text, html = write_mail(core.pages, core.settings, kind, locale, values)
+    mail = write_mail(core.pages, core.settings, kind, locale, values)
     core.file.change(
         "INSERT INTO mails(created_at, kind, recipient, subject, text, html, next_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         core.now(),
         kind,
         to,
-        subject,
-        text,
-        html,
+        mail.subject,
+        mail.text,
+        mail.html,
         core.now(),
     )
     core.posted = True

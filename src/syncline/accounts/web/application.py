@@ -104,7 +104,12 @@ ENTRIES = (
     Entry("/.well-known/openid-configuration", api.discovery),
 )
 #: Only in development.
-DEVELOPMENT = (Entry("/inbox", inbox.show), Entry("/inbox/{id:int}", inbox.show_one))
+DEVELOPMENT = (
+    Entry("/inbox", inbox.show),
+    Entry("/inbox/{id:int}", inbox.show_one),
+    Entry("/inbox/samples", inbox.show_samples),
+    Entry("/inbox/samples/{kind}", inbox.show_sample),
+)
 
 
 def make_routes(accounts: IdentityProvider) -> list[Route]:
