@@ -29,6 +29,10 @@ class Texts:
         """Of all texts."""
         return sorted(self._texts[DEFAULT])
 
+    def language_names(self) -> list[tuple[str, str]]:
+        """Languages, and what each calls itself."""
+        return [(code, self._texts[code].get("language", code)) for code in self.languages]
+
     def get(self, language: str, name: str, **values: object) -> str:
         """The text, its `{places}` filled in. A name that does not exist is its own text."""
         text = self._texts.get(language, {}).get(name) or self._texts[DEFAULT].get(name, name)

@@ -37,7 +37,7 @@ from . import (
 from .assets import read_asset
 from .cors import Preflights
 from .headers import failed, protect, refusal
-from .visits import Visit, check_form, open_visit, request_locale
+from .visits import Visit, check_form, keep_language, open_visit, request_locale
 
 if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
@@ -146,12 +146,22 @@ async def _handle(accounts: IdentityProvider, entry: Entry, request: Request) ->
     locale = request_locale(accounts, request)
     try:
         visit = await open_visit(accounts, request)
+        visit.place = _place(entry, request)
         response = visit.finish(await _run(entry, visit))
     except AccountError as error:
         response = refusal(accounts, request, error, locale)
     except Exception as error:  # A page that fails is answered here, with our headers.
         response = failed(accounts, request, error, locale)
+    keep_language(accounts, request, response)
     return protect(accounts, request, response)
+
+
+def _place(entry: Entry, request: Request) -> str:
+    """Where the page of an entry can be opened: what only takes forms belongs to the page above it."""
+    above = entry.path.rpartition("/")[0]
+    if entry.get is None and any(each.path == above and each.get for each in ENTRIES):
+        return f"/auth{above}"
+    return request.url.path if entry.get else "/auth/account"
 
 
 async def _run(entry: Entry, visit: Visit) -> Response:

@@ -27,6 +27,8 @@ FREE = ("/exchange", "/revoke", "/callback", "/device")
 BODY_BYTES = 64 * 1024
 _FIELDS = 50
 _BROWSER_SECONDS = 24 * 3600
+_LANGUAGE_COOKIE = "syncline_lang"
+_LANGUAGE_SECONDS = 365 * 24 * 3600
 
 
 @dataclass
@@ -40,6 +42,8 @@ class Visit:
     session: Session | None
     form: Mapping[str, str] = field(default_factory=dict[str, str])
     json: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    #: The path of the page that answers this request, or of the one it belongs to: where it can be opened again.
+    place: str = ""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     _headers: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -64,6 +68,17 @@ class Visit:
     def target(self) -> str:
         """Where to go in the end: from the form or the address, if it is safe."""
         return safe_redirect(self.core.settings, self.form.get("redirect") or self.query.get("redirect", ""))
+
+    @property
+    def languages(self) -> list[tuple[str, str, str]]:
+        """Languages of the pages: code, name, and the address of this page in it."""
+        kept = {name: text for name, text in self.query.items() if name != "lang"}
+        # An answer to a form is opened again by what the form said of its page.
+        kept |= {name: self.form[name] for name in ("flow", "redirect", "token") if name in self.form}
+        return [
+            (code, name, f"{self.place}?{urlencode({**kept, 'lang': code})}")
+            for code, name in self.core.pages.texts.language_names()
+        ]
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -212,7 +227,24 @@ def check_form(visit: Visit) -> None:
 
 
 def request_locale(accounts: IdentityProvider, request: Request) -> str:
-    """The language of the answer."""
-    wanted = request.query_params.get("lang") or request.cookies.get("syncline_lang", "")
+    """The language of the answer: of the address, of the cookie, or what the browser prefers."""
     texts = accounts.core.pages.texts
-    return wanted if wanted in texts.languages else texts.choose(request.headers.get("accept-language", ""))
+    for wanted in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
+        if wanted in texts.languages:
+            return wanted
+    return texts.choose(request.headers.get("accept-language", ""))
+
+
+def keep_language(accounts: IdentityProvider, request: Request, response: Response) -> None:
+    """Let the language of the address last: `?lang=de` is for the pages that follow, too."""
+    chosen = request.query_params.get("lang")
+    if chosen in accounts.core.pages.texts.languages and chosen != request.cookies.get(_LANGUAGE_COOKIE):
+        response.set_cookie(
+            _LANGUAGE_COOKIE,
+            chosen,
+            max_age=_LANGUAGE_SECONDS,
+            path="/auth",
+            secure=accounts.core.settings.secure,
+            httponly=True,
+            samesite="lax",
+        )
