@@ -356,6 +356,18 @@ def test_the_last_page_takes_what_comes_later(database: Database) -> None:
     assert database.page.is_done
 
 
+def test_a_page_begins_anew_if_its_end_was_one_of_other_rows(database: Database) -> None:
+    with database.writing() as db:
+        db.insert_many([Message(channel="a", body=str(n)) for n in range(4)])
+        db.insert_many([Message(channel="b", body=f"b{n}") for n in range(4)])
+    page_of(database, 3)
+    journal = database.journal
+    with database.reading(journal) as db:
+        page = db.query(Message).where(channel="b").paginate(PaginationOptions(num_items=2, cursor=None))
+    assert [message.body for message in page.items] == ["b0", "b1"]
+    assert database.journal == page.cursor != journal
+
+
 def test_a_page_survives_the_deletion_of_its_boundary(database: Database) -> None:
     with database.writing() as db:
         ids = db.insert_many([Message(channel="a", body=str(n)) for n in range(4)])

@@ -67,8 +67,23 @@ THINGS = """
     async def export(ctx: ActionCtx) -> None: ...
 """
 OPEN = """
-    from syncline import ActionCtx, MutationCtx, QueryCtx, action, mutation, query
+    from syncline import (
+        ActionCtx, Document, Index, MutationCtx, Page, PaginationOptions, QueryCtx, action, mutation, owned_by, query
+    )
     from .things import everything
+
+    class Note(Document):
+        owner: str = ""
+        by_owner = Index("owner")
+        access = owned_by("owner")
+
+    @mutation
+    def note(ctx: MutationCtx) -> None:
+        ctx.db.insert(Note())
+
+    @query(anonymous=True)
+    def notes(ctx: QueryCtx) -> Page[Note]:
+        return ctx.db.query(Note).paginate(PaginationOptions(num_items=1, cursor=None))
 
     @query(anonymous=True)
     def whoami(ctx: QueryCtx) -> str | None:
@@ -318,6 +333,20 @@ def test_a_session_that_ends_ends_its_sockets_and_streams_at_once(world: World) 
         assert list(lines)[-2:] == ['data: {"reason":"SessionEnded"}', ""]
     assert call_http(world, "query", "things:mine", {}, token)["code"] == "SessionEnded"
     assert world.server.call(lambda: revocations.watched) == 0
+
+
+def test_a_live_page_of_owned_rows_follows_who_signs_in(world: World) -> None:
+    for _ in range(2):
+        call_http(world, "mutation", "open:note", {}, world.token("ada"))
+    with SyncSocket(world.server.port).connect() as socket:
+        socket.subscribe(0, "open:notes")
+        assert socket.value(0)["page"] == []
+        for base, (subject, count) in enumerate([("ada", 1), ("eve", 0), ("ada", 1)]):
+            message = {"tokenType": "User", "value": world.token(subject), "baseVersion": base}
+            socket.send(type="Authenticate", **message)
+            page = socket.value(0)
+            assert [each["owner"] for each in page["page"]] == [subject] * count
+            assert page["isDone"] is (count == 0)
 
 
 def test_the_admin_key_gets_in_everywhere_and_acts_as_users(world: World) -> None:

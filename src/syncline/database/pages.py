@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TypeVar
 
-from syncline.kernel.errors import ArgumentError
+from syncline.kernel.errors import ArgumentError, CursorError
 from syncline.schema import Document, Page, PaginationOptions
 
 from .cursors import CursorCodec
@@ -33,7 +33,7 @@ def make_page(
     """One page. `description` is what its cursors are bound to."""
     cursors = CursorCodec(transaction.cursor_key, description)
     after = b"" if options.cursor is None else cursors.read(options.cursor)
-    pinned = options.end_cursor if options.end_cursor is not None else transaction.previous_journal
+    pinned = options.end_cursor if options.end_cursor is not None else _journaled(transaction, cursors)
     until = cursors.read(pinned) if pinned is not None else b""
     if after is None:  # Behind the end: the empty page, for ever.
         transaction.journal = cursors.end()
@@ -55,3 +55,18 @@ def make_page(
     split = cursors.position(positions[(len(positions) - 1) // 2]) if len(positions) > 2 else None
     crowded = transaction.documents_read * 4 > transaction.limits.read_documents * 3
     return Page(items, done, end, split, "SplitRecommended" if crowded and split else None)
+
+
+def _journaled(transaction: Transaction, cursors: CursorCodec) -> str | None:
+    """The end that the page had when it was read before; None if that was a page of other rows.
+
+    Somebody else has signed in, or the function asks for something else now: the client sent no cursor that could be
+    wrong, so there is nothing to refuse.
+    """
+    journal = transaction.previous_journal
+    if journal is not None:
+        try:
+            cursors.read(journal)
+        except CursorError:
+            return None
+    return journal
