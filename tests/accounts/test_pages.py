@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import re
 
-from support.houses import House, Visitor
+from support.houses import PASSWORD, House, Visitor
+from syncline.accounts.texts import Texts
 
 
 def switch(visitor: Visitor) -> dict[str, str]:
@@ -60,3 +61,50 @@ def test_every_page_leads_to_itself_in_the_other_languages(house: House) -> None
 def test_the_word_that_confirms_a_deletion_is_set_off(house: House) -> None:
     ann = house.sign_up("ann@example.com")
     assert "Write <kbd>delete</kbd> to confirm." in ann.get("/auth/account").text
+
+
+def test_another_mail_is_sent_for_the_same_sign_up(house: House) -> None:
+    visitor = house.visitor()
+    visitor.get("/auth/sign-up?redirect=/notes")
+    visitor.submit("/auth/sign-up", email="ann@example.com", password=PASSWORD, name="Ann")
+    first = house.code("ann@example.com")
+    assert "Only its code counts now" in visitor.submit("/auth/verify/again").text
+    second = house.code("ann@example.com")
+    assert len(house.mails("ann@example.com")) == 2
+    if first != second:
+        assert visitor.submit("/auth/verify", code=first).status_code == 400
+    visitor.submit("/auth/verify", code=second)
+    assert visitor.last.headers["location"] == "/notes"
+    assert visitor.user()["name"] == "Ann"
+
+
+def test_another_mail_is_as_rare_as_the_first_and_waits_are_said_in_minutes(house: House) -> None:
+    visitor = house.visitor()
+    visitor.get("/auth/sign-in")
+    visitor.submit("/auth/sign-in", email="ann@example.com", method="code")
+    sent = 1
+    while sent < 20 and visitor.submit("/auth/verify/again").status_code == 200:
+        sent += 1
+    assert re.fullmatch(r"Too many tries\. Please wait \d+ minutes\.", visitor.alert)
+    assert len(house.mails("ann@example.com")) == sent < 20
+    assert house.visitor().submit("/auth/verify/again", flow="x").status_code == 403
+
+
+def test_short_waits_are_said_in_seconds() -> None:
+    texts = Texts({})
+    said = [texts.get("de", "error.too_many", seconds=seconds) for seconds in (1, 119, 120, 121, 1197)]
+    assert [text.removeprefix("Zu viele Versuche. Bitte warten Sie ") for text in said] == [
+        "1 Sekunden.",
+        "119 Sekunden.",
+        "2 Minuten.",
+        "3 Minuten.",
+        "20 Minuten.",
+    ]
+
+
+def test_a_ticket_that_is_over_is_refused_before_anybody_presses_a_button(house: House) -> None:
+    house.sign_up("ann@example.com")
+    url = house.accounts.users.impersonate("ann@example.com").removeprefix(house.settings.url)
+    assert "Begin" in house.visitor().get(url).text
+    assert house.visitor().get(url[:-1] + ("a" if url[-1] != "a" else "b")).status_code == 410
+    assert house.visitor().get("/auth/impersonate").status_code == 410

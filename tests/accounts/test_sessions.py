@@ -143,7 +143,7 @@ def test_a_deleted_users_sessions_are_over(house: House) -> None:
     visitor = house.sign_up("ann@example.com")
     visitor.get("/auth/account")
     visitor.submit("/auth/account/delete", word="no")
-    assert visitor.alert == "Write delete to confirm."
+    assert visitor.alert == "Write “delete” to confirm."
     visitor.submit("/auth/account/delete", word="delete")
     assert visitor.session() is None
     assert house.do(users.find, "ann@example.com") is None

@@ -22,7 +22,7 @@ SETTINGS = AccountSettings(
 #: Answered to anybody. What is not listed needs a session, a flow, or a secret of its own.
 OPEN_PAGES = {
     "/sign-in", "/sign-up", "/reset", "/session", "/token", "/.well-known/jwks.json",
-    "/.well-known/openid-configuration", "/passkeys/options", "/impersonate", "/sign-out",
+    "/.well-known/openid-configuration", "/passkeys/options", "/sign-out",
 }  # fmt: skip
 
 

@@ -112,6 +112,12 @@ def try_link(core: Core, flow: Flow, token: str) -> Result:
     return _try(core, flow, "link", token)
 
 
+def fits_link(core: Core, flow: Flow, token: str) -> bool:
+    """Whether this is the token of the flow's link, without consuming anything."""
+    stored: bytes = core.file.value("SELECT link_hash FROM flows WHERE id = ?", flow.id)
+    return hmac.compare_digest(stored, core.digest("link", flow.purpose, flow.id, token))
+
+
 def finish(core: Core, flow: Flow) -> bool:
     """Consume the flow. True for one caller only, however many try at the same time."""
     return core.file.change("UPDATE flows SET used = 1 WHERE id = ? AND used = 0", flow.id) == 1

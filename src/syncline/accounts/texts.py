@@ -10,6 +10,8 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "pages" / "texts"
 DEFAULT = "en"
+#: From so many seconds on people are told minutes.
+_IN_MINUTES = 120
 
 
 class Texts:
@@ -34,7 +36,13 @@ class Texts:
         return [(code, self._texts[code].get("language", code)) for code in self.languages]
 
     def get(self, language: str, name: str, **values: object) -> str:
-        """The text, its `{places}` filled in. A name that does not exist is its own text."""
+        """The text, its `{places}` filled in. A name that does not exist is its own text.
+
+        From two minutes on a wait in `seconds` is said in minutes, where there are such words: `error.too_many_minutes`.
+        """
+        seconds = values.get("seconds")
+        if isinstance(seconds, int) and seconds >= _IN_MINUTES and self.has(f"{name}_minutes"):
+            name, values = f"{name}_minutes", {**values, "minutes": -(-seconds // 60)}
         text = self._texts.get(language, {}).get(name) or self._texts[DEFAULT].get(name, name)
         return text.format_map(_Values(values)) if "{" in text else text
 

@@ -61,6 +61,7 @@ ENTRIES = (
     Entry("/sign-in", sign_in.show, sign_in.submit),
     Entry("/sign-up", sign_up.show, sign_up.submit),
     Entry("/verify", verify.show, verify.submit),
+    Entry("/verify/again", None, verify.again),
     Entry("/link", verify.show_link, verify.submit_link),
     Entry("/reset", reset.show, reset.submit),
     Entry("/new-password", reset.show_new, reset.submit_new),

@@ -42,7 +42,15 @@ async def submit(visit: Visit) -> Response:
 
 
 async def show_impersonation(visit: Visit) -> Response:
+    """The ticket of an administrator, who is told what it does before it is taken up."""
     flow, token = visit.query.get("flow", "")[:100], visit.query.get("token", "")[:100]
+
+    def is_good(core: Core) -> bool:
+        found = flows.get(core, flow, ANYWHERE, "impersonate")
+        return found is not None and flows.fits_link(core, found, token)
+
+    if not await visit.accounts.workers.run(is_good, visit.core):
+        raise AccountError("notice.expired", status=410)
     return visit.page("impersonate.html", flow=flow, token=token)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import audit, events, flows, rates, sessions, signing_in, users
+from syncline.accounts import attempts, audit, events, flows, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
+from syncline.accounts.emails import normal_form
 from syncline.accounts.flows import Flow, Result
 
 from .completing import complete
 from .visits import Visit
 
 PURPOSES = ("sign_in", "sign_up", "reset", "add_email", "reverify")
+#: For these the page sends another mail itself; the others lead to where the mail was asked for.
+AGAIN = ("sign_in", "sign_up")
 _NEW_PASSWORD_SECONDS = 15 * 60
 
 
@@ -32,6 +35,19 @@ async def submit(visit: Visit) -> Response:
         if error.text != "error.code":
             raise
         return _page(visit, flow, error)
+
+
+async def again(visit: Visit) -> Response:
+    """Another mail for what this browser has begun; the code of the last one is over. Sends as seldom as the first."""
+    core, run = visit.core, visit.accounts.workers.run
+    flow = await open_flow(visit, visit.form.get("flow", ""), *AGAIN)
+    try:
+        attempts = (("send", normal_form(flow.address or "")), ("send.ip", visit.visitor.address))
+        rates.refuse(await run(rates.take, core, *attempts))
+        begun = await run(_begin_again, core, flow, visit.visitor, visit.browser)
+    except AccountError as error:
+        return _page(visit, flow, error)
+    return visit.redirect("/auth/verify", flow=begun.id, sent="1")
 
 
 async def show_link(visit: Visit) -> Response:
@@ -104,6 +120,14 @@ async def _go_on(visit: Visit, flow: Flow) -> Response:
             return visit.redirect(target)
 
 
+def _begin_again(core: Core, flow: Flow, visitor: Visitor, browser: str) -> Flow:
+    email, target = flow.address or "", flow.state["target"]
+    if flow.purpose == "sign_up":
+        name, hashed = flow.state["name"], flow.state["hash"]
+        return signing_in.begin_sign_up(core, email, name, hashed, visitor, browser, target)
+    return signing_in.begin_code(core, email, visitor, browser, target)
+
+
 def _begin_new_password(core: Core, flow: Flow, browser: str) -> Flow:
     users.verify_address(core, flow.address or "")
     begun = flows.start(
@@ -131,4 +155,7 @@ def _add_address(core: Core, flow: Flow, visitor: Visitor) -> None:
 
 
 def _page(visit: Visit, flow: Flow, error: AccountError | None = None) -> Response:
-    return visit.page("verify.html", error.status if error else 200, flow=flow, error=error)
+    notice = "verify.sent" if visit.query.get("sent") and error is None else None
+    return visit.page(
+        "verify.html", error.status if error else 200, flow=flow, error=error, notice=notice, again=AGAIN
+    )
