@@ -31,6 +31,8 @@ RATES: dict[str, tuple[Rate, ...]] = {
     "code.ip": (Rate(30, 60), Rate(200, HOUR)),
     "second": (Rate(10, 300),),
     "oauth.ip": (Rate(60, 60),),
+    # Too long to be guessed: a bound for programs that run wild, and none for the many behind one address.
+    "refresh.ip": (Rate(300, 60),),
     "device.ip": (Rate(10, 60), Rate(100, HOUR)),
     "device_poll.ip": (Rate(240, 60),),
     "device_code": (Rate(5, 60), Rate(20, HOUR)),

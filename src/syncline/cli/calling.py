@@ -34,6 +34,11 @@ def run_function(
     answer = _through_server(settings, path, args, attributes)
     if answer is None:
         answer = _in_process(settings, path, args, attributes)
+    return show_answer(answer, as_json=as_json)
+
+
+def show_answer(answer: Answer, *, as_json: bool) -> int:
+    """Print what a function gave. The exit code."""
     show_log_lines(answer.log_lines)
     if answer.error_message is not None:
         show_failure(answer.error_message, answer.error_data)

@@ -10,8 +10,10 @@ import click
 
 from syncline.kernel.errors import SetupError
 
+from .calls import COMMANDS as CALLING
 from .inspecting import COMMANDS, completion
 from .keys import COMMANDS as KEYS
+from .login import COMMANDS as LOGINS
 from .mails import mails
 from .moving import COMMANDS as MOVING
 from .options import Command, backend_option, data_option, json_option, settings_of
@@ -169,42 +171,8 @@ def start(**flags: object) -> int:
     return _serve(Mode.START, flags)
 
 
-@syncline.command(short_help="Call a function and print its result.")
-@click.argument("function", metavar="MODULE:FUNCTION")
-@click.argument("arguments", metavar="[JSON]", default="{}")
-@click.option("--identity", metavar="JSON", help='Act as a user: \'{"subject": "...", "issuer": "..."}\'.')
-@json_option
-@backend_option
-@data_option
-def run(function: str, arguments: str, identity: str | None, as_json: bool, **flags: object) -> int:
-    """Call a function, internal ones too, and print its result.
-
-    \b
-    syncline run messages:send '{"channel": "general", "body": "hello"}'
-    syncline run admin/users:list --json | jq length
-    syncline run notes:mine --identity '{"subject": "ada", "issuer": "local"}'
-
-    The server of the data folder runs it, if there is one; otherwise this process does.
-    """
-    from .calling import run_function
-
-    return run_function(settings_of(flags), function, arguments, identity, as_json=as_json)
-
-
-@syncline.command(short_help="Print a query's result whenever it changes.")
-@click.argument("function", metavar="MODULE:FUNCTION")
-@click.argument("arguments", metavar="[JSON]", default="{}")
-@json_option
-@data_option
-def watch(function: str, arguments: str, as_json: bool, **flags: object) -> int:
-    """Print a query's result, and again whenever it changes, until Ctrl-C. It needs a running server.
-
-    \b
-    syncline watch messages:list '{"channel": "general"}'
-    """
-    from .watching import watch_function
-
-    return watch_function(settings_of(flags), function, arguments, as_json=as_json)
+for _command in CALLING:
+    syncline.add_command(_command)
 
 
 @syncline.command(short_help="Write types of the functions for clients.")
@@ -339,7 +307,7 @@ def env_remove(names: tuple[str, ...], **flags: object) -> int:
     return remove_variables(settings_of(flags), names)
 
 
-for _command in (*SCHEDULED, *USERS, *KEYS):
+for _command in (*SCHEDULED, *LOGINS, *USERS, *KEYS):
     syncline.add_command(_command)
 
 

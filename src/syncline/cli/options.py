@@ -25,6 +25,11 @@ def data_option(command: Command) -> Command:
     return click.option("--data", type=click.Path(path_type=Path), metavar="DIR", help=text)(command)
 
 
+def user_url_option(text: str) -> Callable[[Command], Command]:
+    """`--url` of a server that is called as the user who is signed in there."""
+    return click.option("--url", metavar="ORIGIN", help=text)
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for programs instead of text.")
 
 

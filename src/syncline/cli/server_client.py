@@ -1,16 +1,18 @@
-"""A small HTTP client of a running server: standard library, admin key."""
+"""A small HTTP client of a running server: standard library; with the admin key, or a user's token."""
 
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
 from syncline.kernel.errors import SetupError
+from syncline.kernel.local_address import unix_path
 
 _CALL_SECONDS = 660.0  # an action may take ten minutes
 _WATCH_SECONDS = 60.0  # a watch stream says something at least every ten seconds
@@ -18,6 +20,14 @@ _WATCH_SECONDS = 60.0  # a watch stream says something at least every ten second
 
 class Unreachable(Exception):
     """Nobody answers at the address."""
+
+
+class Refused(SetupError):
+    """The server refuses the request. `status`: 401 if it is the token that it does not take."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +57,53 @@ class _Envelope(msgspec.Struct, rename="camel"):
     error_data: msgspec.Raw = msgspec.Raw(b"")
 
 
-class _Refused(msgspec.Struct):
+class _Refusal(msgspec.Struct):
     code: str
     message: str
 
 
-class ServerClient:
-    """One server. `identity` is a user's attributes (JSON) to act as."""
+class _LocalConnection(HTTPConnection):
+    """Over a socket in the file system."""
 
-    def __init__(self, url: str, key: str, identity: bytes | None = None) -> None:
-        address = urlsplit(url)
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+class ServerClient:
+    """One server, at `http://...` or `unix:/path`. `identity` is a user's attributes (JSON) to act as."""
+
+    def __init__(
+        self, url: str, key: str, identity: bytes | None = None, *, token: str | None = None
+    ) -> None:
+        self._socket = unix_path(url)
+        address = urlsplit("http://localhost" if self._socket else url)
         self._host = address.hostname or "127.0.0.1"
         self._port = address.port
+        self._secure = address.scheme == "https"
+        self._is_admin = token is None
         acting = "" if identity is None else ":" + base64.b64encode(identity).decode()
-        self._headers = {"Authorization": f"Convex {key}{acting}"}
+        self._headers = {"Authorization": f"Convex {key}{acting}" if token is None else f"Bearer {token}"}
+
+    @classmethod
+    def of_user(cls, url: str, token: str) -> ServerClient:
+        """The same for a user, who may call public functions."""
+        return cls(url, "", token=token)
 
     def call(self, path: str, args: bytes) -> Answer:
-        """Call any function. Raises Unreachable; SetupError if the server refuses the request."""
-        body = b'{"path":%b,"args":%b,"format":"json"}' % (msgspec.json.encode(path), args)
-        response = self._request(
-            "POST", "/api/function", body, {"Content-Type": "application/json"}, _CALL_SECONDS
-        )
+        """Call a function. Raises Unreachable; Refused if the server refuses the request; SetupError."""
+        if self._is_admin:
+            target = "/api/function"
+            body = b'{"path":%b,"args":%b,"format":"json"}' % (msgspec.json.encode(path), args)
+        else:
+            target = f"/api/run/{quote(path.replace(':', '/'), safe='/')}"
+            body = b'{"args":%b,"format":"json"}' % args
+        response = self._request("POST", target, body, {"Content-Type": "application/json"}, _CALL_SECONDS)
         try:
             raw = response.read()
         except (OSError, HTTPException) as error:
@@ -131,7 +167,12 @@ class ServerClient:
     def _request(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], seconds: float
     ) -> HTTPResponse:
-        connection = HTTPConnection(self._host, self._port, timeout=seconds)
+        connection: HTTPConnection
+        if self._socket is not None:
+            connection = _LocalConnection(self._socket, seconds)
+        else:
+            kind = HTTPSConnection if self._secure else HTTPConnection
+            connection = kind(self._host, self._port, timeout=seconds)
         try:
             connection.request(method, target, body, {**self._headers, **headers})
             return connection.getresponse()
@@ -139,9 +180,9 @@ class ServerClient:
             raise Unreachable(str(error)) from None
 
 
-def _refused(status: int, raw: bytes) -> SetupError:
+def _refused(status: int, raw: bytes) -> Refused:
     try:
-        refused = msgspec.json.decode(raw, type=_Refused)
-        return SetupError(f"the server refused the call: {refused.message} ({refused.code})")
+        refusal = msgspec.json.decode(raw, type=_Refusal)
+        return Refused(f"the server refused the call: {refusal.message} ({refusal.code})", status)
     except msgspec.DecodeError:
-        return SetupError(f"the server answered with status {status}")
+        return Refused(f"the server answered with status {status}", status)

@@ -6,10 +6,12 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from syncline.kernel.errors import SetupError
 from syncline.server.admin_key import read_admin_key
 from syncline.server.endpoint import find_endpoint
 from syncline.server.settings import Settings
@@ -17,23 +19,47 @@ from syncline.server.settings import Settings
 from .calling import check_object, check_path, no_server
 from .failing import show_failure, styled
 from .output import show_value
-from .server_client import ServerClient, StreamEvent, Unreachable
+from .server_client import Refused, ServerClient, StreamEvent, Unreachable
 
 _RETRY_SECONDS = 0.5
 _GIVE_UP_SECONDS = 30.0
 
 
 def watch_function(settings: Settings, function: str, arguments: str, *, as_json: bool) -> int:
+    """Watch a query of the running server of the data folder, as the admin. Raises SetupError."""
+
+    def connect() -> ServerClient:
+        endpoint, key = find_endpoint(settings.data), read_admin_key(settings.data, os.environ)
+        if endpoint is None or key is None:
+            raise Unreachable
+        return ServerClient(endpoint.url, key)
+
+    def refuse(refused: Refused) -> None:
+        raise refused
+
+    return watch_server(connect, refuse, no_server(settings), function, arguments, as_json=as_json)
+
+
+def watch_server(
+    connect: Callable[[], ServerClient],
+    refused: Callable[[Refused], None],
+    gone: SetupError,
+    function: str,
+    arguments: str,
+    *,
+    as_json: bool,
+) -> int:
+    """Watch a query, over as many connections as it takes. `refused` raises what trying again would not help against.
+
+    Raises `gone` if there is no server, or none for long.
+    """
     path, args = check_path(function), check_object(arguments, "the arguments")
     last_id = ""
     heard = time.monotonic()
     connected = False
     while True:
-        endpoint, key = find_endpoint(settings.data), read_admin_key(settings.data, os.environ)
         try:
-            if endpoint is None or key is None:
-                raise Unreachable
-            for event in ServerClient(endpoint.url, key).watch(path, args, last_id):
+            for event in connect().watch(path, args, last_id):
                 never_watched = not connected
                 connected, heard, last_id = True, time.monotonic(), event.id
                 _show(event, as_json=as_json)
@@ -41,7 +67,9 @@ def watch_function(settings: Settings, function: str, arguments: str, *, as_json
                     return 1
         except Unreachable:
             if not connected or time.monotonic() - heard > _GIVE_UP_SECONDS:
-                raise no_server(settings) from None
+                raise gone from None
+        except Refused as refusal:
+            refused(refusal)
         except KeyboardInterrupt:
             return 0
         try:

@@ -17,6 +17,7 @@ from .errors import (
     ConnectionLostError,
     FunctionError,
 )
+from .logins import StoredLogin, stored_login
 from .subscription import Subscription, Update
 from .tokens import AdminKey, Token, TokenSource
 from .watches import State
@@ -33,10 +34,12 @@ __all__ = [
     "FunctionError",
     "LiveResult",
     "State",
+    "StoredLogin",
     "Subscription",
     "SyncClient",
     "Token",
     "TokenSource",
     "Update",
     "remote",
+    "stored_login",
 ]

@@ -270,7 +270,10 @@ class Client:
                 reason = await self._one_socket()
             except TimeoutError:
                 reason = "nobody answers"
-            except CONNECT_ERRORS as error:
+            except AuthenticationError as error:  # of the token's source: nobody is signed in
+                reason = str(error)
+                self._connection.stop(error)
+            except (*CONNECT_ERRORS, ClientError) as error:
                 reason = str(error) or type(error).__name__
             except Exception as error:
                 # The user's token source, or a mistake of ours: what waits shall not wait for a dead task.
@@ -281,6 +284,7 @@ class Client:
             if self._connection.error is not None:
                 if not self._closed:
                     log.error("%s: stopped: %s", self.url, self._connection.error)
+                self._news.set()  # who waits to enter
                 await self._until_resumed()
             else:
                 delay = self._backoff.next_delay(overloaded=reason.startswith(_OVERLOAD))

@@ -34,7 +34,8 @@ async def exchange(visit: Visit) -> Response:
     fields = visit.fields
     if fields.get("grant_type") == device_grants.GRANT_TYPE:
         return await _redeem_device_code(visit)
-    rates.refuse(await run(rates.take, core, ("code.ip", visit.visitor.address)))
+    what = "refresh.ip" if fields.get("grant_type") == "refresh_token" else "code.ip"
+    rates.refuse(await run(rates.take, core, (what, visit.visitor.address)))
     match fields.get("grant_type"):
         case "authorization_code":
             granted = await run(
