@@ -75,6 +75,7 @@ def test_every_dependency_is_imported_and_every_import_is_declared() -> None:
         "a2wsgi",
         "boto3",
         "botocore",
+        "disposable_email_domains",
         "numpy",
         "pydantic",
         "pytest",

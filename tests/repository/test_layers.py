@@ -50,6 +50,7 @@ OPTIONAL = {
     "a2wsgi",
     "boto3",
     "botocore",
+    "disposable_email_domains",
     "numpy",
     "usearch",
     "aiosmtplib",

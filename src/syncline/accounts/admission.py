@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import audit, organizations, users
+from . import audit, events, organizations, users
 from .core import AccountError, Core
+from .disposable import is_disposable
 from .emails import matches, normal_form
 from .mail.outbox import queue
 from .users import User
@@ -31,10 +32,11 @@ def check_address(core: Core, email: str) -> None:
     stored = core.file.rows("SELECT pattern, allowed FROM address_rules")
     blocked = [*accounts.blocked, *(pattern for pattern, allowed in stored if not allowed)]
     allowed = [*accounts.allowed, *(pattern for pattern, allowed in stored if allowed)]
-    if any(matches(normal, pattern) for pattern in blocked):
+    welcome = any(matches(normal, pattern) for pattern in allowed)
+    if any(matches(normal, pattern) for pattern in blocked) or (allowed and not welcome):
         raise AccountError("error.blocked", status=403)
-    if allowed and not any(matches(normal, pattern) for pattern in allowed):
-        raise AccountError("error.blocked", status=403)
+    if accounts.block_disposable and not welcome and is_disposable(normal):
+        raise AccountError("error.disposable", status=403)
 
 
 def may_sign_up(core: Core, email: str) -> bool:
@@ -86,15 +88,13 @@ def invite(
     if pending >= PENDING:
         raise AccountError("error.too_many", status=429, seconds=3600)
     normal, ticket = normal_form(email), core.new_secret()
-    core.file.change(
-        "UPDATE invitations SET revoked_at = ? WHERE normal = ? AND organization IS ? AND accepted_at IS NULL",
-        core.now(),
-        normal,
-        organization,
-    )
+    for earlier in open_invitations(core, email):
+        if earlier.organization == organization:
+            revoke_invitation(core, earlier.id, organization)
+    id = core.new_id("inv")
     core.file.change(
         "INSERT INTO invitations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)",
-        core.new_id("inv"),
+        id,
         normal,
         email,
         organization,
@@ -124,6 +124,7 @@ def invite(
         email=email,
         organization=organization,
     )
+    _tell(core, "created", id)
     return ticket
 
 
@@ -197,6 +198,7 @@ def accept(core: Core, invitation: Invitation, user: User) -> None:
     if invitation.organization is not None:
         organizations.join(core, invitation.organization, user.id, invitation.role or organizations.MEMBER)
     audit.record(core, "invitation.accepted", user.id, organization=invitation.organization)
+    _tell(core, "accepted", invitation.id)
 
 
 def accept_for_new(core: Core, user: User) -> None:
@@ -214,4 +216,19 @@ def revoke_invitation(core: Core, id: str, organization: str | None) -> bool:
         id,
         organization,
     )
+    if changed:
+        _tell(core, "revoked", id)
     return changed > 0
+
+
+def _tell(core: Core, status: str, id: str) -> None:
+    """`invitation.created` and so on; `organizationInvitation.created` for one to an organisation."""
+    email, organization, role = core.file.row(
+        "SELECT email, organization, role FROM invitations WHERE id = ?", id
+    ) or ("", None, None)
+    described = {"id": id, "email_address": email, "status": "pending" if status == "created" else status}
+    if organization is None:
+        events.emit(core, f"invitation.{status}", {"object": "invitation"} | described)
+        return
+    described |= {"object": "organization_invitation", "organization": organization, "role": role}
+    events.emit(core, f"organizationInvitation.{status}", described)

@@ -111,7 +111,7 @@ def begin_code(core: Core, email: str, visitor: Visitor, browser: str, target: s
         target=target,
     )
     if user is not None:
-        _send_code(core, "sign_in", email, visitor, begun)
+        _send_code(core, "sign_in", user.spelling(email), visitor, begun)
     elif core.settings.accounts.sign_up == "closed":
         queue(core, "closed", email, visitor.locale)
     else:
@@ -149,7 +149,7 @@ def begin_reset(core: Core, email: str, visitor: Visitor, browser: str, target: 
         target=target,
     )
     if user is not None:
-        _send_code(core, "reset", email, visitor, begun, minutes=RESET_SECONDS // 60)
+        _send_code(core, "reset", user.spelling(email), visitor, begun, minutes=RESET_SECONDS // 60)
     else:
         queue(core, "unknown", email, visitor.locale, url=f"{core.settings.issuer}/sign-up")
     return begun.flow

@@ -56,6 +56,12 @@ class User:
     def email_verified(self) -> bool:
         return any(address.verified for address in self.addresses if address.primary)
 
+    def spelling(self, email: str) -> str:
+        """The address as its owner wrote it when it was proved: to whom else `email`, which differs in case, belongs is
+        for the mail server to say."""
+        normal = normal_form(email)
+        return next((address.email for address in self.addresses if address.normal == normal), email)
+
     @property
     def usable(self) -> bool:
         """Whether this user may sign in."""

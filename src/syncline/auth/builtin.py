@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlsplit
@@ -220,6 +221,8 @@ class Accounts(BuiltIn):
       pages may call the sign-in API. The site's own always may.
     - `claims`: further claims of tokens, by name: the dotted name of what they show (`user.public_metadata.plan`).
     - `blocked`, `allowed`: addresses or domains (`@example.com`) that may not, or alone may, sign up.
+    - `block_disposable`: whether addresses of services that throw mailboxes away may not sign up. Needs
+      `pip install "syncline[disposable]"`. What `allowed` names may all the same.
     - `algorithm`: what tokens are signed with.
     - `texts`: other words for pages and mails, by language and name: `{"de": {"sign_in.title": "Willkommen"}}`.
     - `mail_templates`: a folder of templates for mails, `Path(__file__).parent / "mails"`; see the page on e-mail.
@@ -239,6 +242,7 @@ class Accounts(BuiltIn):
     claims: Mapping[str, str] = field(default_factory=dict[str, str])
     blocked: Sequence[str] = ()
     allowed: Sequence[str] = ()
+    block_disposable: bool = False
     algorithm: Literal["RS256", "ES256"] = "RS256"
     theme: Theme = Theme()
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Any])
@@ -268,6 +272,11 @@ class Accounts(BuiltIn):
             )
         if self.algorithm not in ("RS256", "ES256"):
             raise SetupError(f"Accounts(algorithm={self.algorithm!r})", "it is RS256 or ES256")
+        if self.block_disposable and find_spec("disposable_email_domains") is None:
+            raise SetupError(
+                "Accounts(block_disposable=True) needs a list that is not installed",
+                'pip install "syncline[disposable]"',
+            )
         templates = self.mail_templates
         if templates is not None and not (templates.is_absolute() and templates.is_dir()):
             raise SetupError(
