@@ -97,6 +97,8 @@ def test_a_verified_address_joins_accounts_and_an_unverified_one_does_not(
     again = built.visitor()
     come_back(again, service.agree(leave(again)))
     assert again.user()["id"] == owner.user()["id"]
+    told = built.mail("ann@example.com")
+    assert told.kind == "factor_changed" and "added or removed: acme" in told.text.lower()
     built.close()
 
 
@@ -142,6 +144,7 @@ def test_who_is_signed_in_connects_another_service_and_disconnects_it(
     visitor = built.sign_up("ann@example.com")
     come_back(visitor, service.agree(leave(visitor, page="/auth/account")))
     assert "ann@work.example" in visitor.last.text and "Saved." in visitor.last.text
+    assert built.mail("ann@example.com").kind == "factor_changed"
     other = built.sign_up("bob@example.com")
     taken = come_back(other, service.agree(leave(other, page="/auth/account")))
     assert taken.status_code == 409

@@ -126,3 +126,56 @@ def test_a_second_invitation_voids_the_first_and_a_withdrawn_one_is_over(house: 
     assert house.visitor().get(second).status_code == 410
     house.clock.advance(8 * 86400)
     assert house.do(admission.open_invitations, "bob@example.com") == []
+
+
+def told(house: House) -> list[str]:
+    """What receivers were told of since the last time, in order."""
+    rows = house.do(lambda core: core.file.rows("SELECT type FROM deliveries ORDER BY id"))
+    house.do(lambda core: core.file.change("DELETE FROM deliveries"))
+    return [type for (type,) in rows]
+
+
+def test_receivers_hear_of_all_that_happens_to_organisations(house: House) -> None:
+    ann, bob = house.sign_up("ann@example.com"), house.sign_up("bob@example.com")
+    house.accounts.webhooks.create("https://example.com/hook", ["*"])
+    organization = make(ann)
+    assert told(house) == ["organization.created", "organizationMembership.created"]
+    invite(ann, organization, "bob@example.com")
+    invite(ann, organization, "bob@example.com")
+    bob.get(house.link("bob@example.com"))
+    bob.submit("/auth/invitation")
+    invitation = "organizationInvitation"
+    assert told(house) == [
+        f"{invitation}.created",
+        f"{invitation}.revoked",
+        f"{invitation}.created",
+        "organizationMembership.created",
+        f"{invitation}.accepted",
+    ]
+    bob.get("/auth/organizations")
+    bob.submit("/auth/organizations", action="leave", organization=organization)
+    assert told(house) == ["organizationMembership.deleted"]
+
+
+@pytest.mark.parametrize("act", ["a changed password", "a ban", "sign out", "everywhere else"])
+def test_receivers_hear_of_every_session_that_ends(house: House, act: str) -> None:
+    ann, other = house.sign_up("ann@example.com"), house.visitor()
+    house.accounts.webhooks.create("https://example.com/hook", ["session.*"])
+    other.sign_in("ann@example.com")
+    assert told(house) == ["session.created"]
+    match act:
+        case "a changed password":
+            ann.get("/auth/account")
+            ann.submit("/auth/account/password", password="another long sentence")
+            expected = ["session.revoked"]
+        case "a ban":
+            house.accounts.users.ban("ann@example.com")
+            expected = ["session.revoked"] * 2
+        case "sign out":
+            other.post("/auth/sign-out")
+            expected = ["session.ended"]
+        case _:
+            ann.get("/auth/devices")
+            ann.submit("/auth/devices", action="others")
+            expected = ["session.revoked"]
+    assert told(house) == expected and other.session() is None

@@ -183,6 +183,8 @@ def test_a_new_primary_address_is_told_to_the_old_one(house: House) -> None:
     visitor.get("/auth/account")
     visitor.submit("/auth/account/emails", action="add", email="ann@new.example")
     visitor.submit("/auth/verify", code=house.code("ann@new.example"))
+    told = house.mail("ann@example.com")
+    assert told.kind == "factor_changed" and "ann@new.example" in told.text
     other = house.visitor()
     other.sign_in("ann@new.example")
     assert other.session() is not None

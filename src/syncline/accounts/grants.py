@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from . import audit, events, flows, sessions, signing_in, users
+from . import audit, flows, sessions, signing_in, users
 from .core import AccountError, Core, Visitor
 from .redirects import HOME, safe_redirect
 from .sessions import Session
@@ -99,7 +99,6 @@ def begin_session(
     audit.record(
         core, "sign_in", user.id, visitor, methods=session.methods, session=session.id, client=client
     )
-    events.emit(core, "session.created", {"id": session.id, "user_id": user.id, "status": "active"})
     return Granted(session, _new_refresh_token(core, session.id))
 
 

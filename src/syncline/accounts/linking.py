@@ -35,6 +35,7 @@ def sign_in(core: Core, profile: Profile, title: str, visitor: Visitor) -> User:
     if user is not None:
         # The address is proved by the service. If it was not here yet, what somebody else set up is taken away first.
         users.verify_address(core, email)
+        signing_in.notify(core, user, "factor_changed", what=title)
     else:
         user = _sign_up(core, profile, email, visitor)
     _connect(core, profile, user, visitor)
@@ -52,7 +53,9 @@ def connect(core: Core, profile: Profile, user_id: str, title: str, visitor: Vis
         return
     if owner is not None:
         raise AccountError("error.connection_taken", status=409, provider=title)
-    _connect(core, profile, users.require(core, user_id), visitor)
+    user = users.require(core, user_id)
+    signing_in.notify(core, user, "factor_changed", what=title)
+    _connect(core, profile, user, visitor)
 
 
 def disconnect(core: Core, user_id: str, provider: str, visitor: Visitor) -> None:

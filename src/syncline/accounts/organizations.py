@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .core import AccountError, Core, dumps, loads
+from .events import emit
 from .users import clean_name
 
 ADMIN = "admin"
@@ -69,6 +70,7 @@ def create(core: Core, name: str, user_id: str, slug: str = "") -> Membership:
         name,
         core.now(),
     )
+    _tell(core, "organization.created", id)
     join(core, id, user_id, ADMIN)
     return Membership(id, wanted, name, ADMIN)
 
@@ -80,9 +82,11 @@ def join(core: Core, organization: str, user_id: str, role: str) -> None:
     count: int = core.file.value("SELECT count(*) FROM memberships WHERE organization = ?", organization)
     if count >= MEMBERS:
         raise AccountError("error.too_many_members", limit=MEMBERS)
-    core.file.change(
+    joined = core.file.change(
         "INSERT OR IGNORE INTO memberships VALUES (?, ?, ?, ?)", organization, user_id, role, core.now()
     )
+    if joined:
+        _tell_of_member(core, "created", organization, user_id, role)
 
 
 def set_role(core: Core, organization: str, user_id: str, role: str) -> None:
@@ -94,12 +98,17 @@ def set_role(core: Core, organization: str, user_id: str, role: str) -> None:
     core.file.change(
         "UPDATE memberships SET role = ? WHERE organization = ? AND user_id = ?", role, organization, user_id
     )
+    _tell_of_member(core, "updated", organization, user_id, role)
 
 
 def leave(core: Core, organization: str, user_id: str) -> None:
     """Raises AccountError if that would leave nobody in charge. Sessions that acted for it no longer do."""
     _keep_an_admin(core, organization, user_id)
+    role = core.file.value(
+        "SELECT role FROM memberships WHERE organization = ? AND user_id = ?", organization, user_id
+    )
     core.file.change("DELETE FROM memberships WHERE organization = ? AND user_id = ?", organization, user_id)
+    _tell_of_member(core, "deleted", organization, user_id, role)
     core.file.change(
         "UPDATE sessions SET organization = NULL WHERE organization = ? AND user_id = ?",
         organization,
@@ -110,6 +119,7 @@ def leave(core: Core, organization: str, user_id: str) -> None:
 def delete(core: Core, organization: str) -> None:
     core.file.change("DELETE FROM organizations WHERE id = ?", organization)
     core.file.change("UPDATE sessions SET organization = NULL WHERE organization = ?", organization)
+    emit(core, "organization.deleted", {"id": organization, "object": "organization", "deleted": True})
 
 
 def find(core: Core, text: str) -> Organization | None:
@@ -154,6 +164,7 @@ def rename(core: Core, id: str, name: str) -> None:
     if not name:
         raise AccountError("error.name")
     core.file.change("UPDATE organizations SET name = ? WHERE id = ?", name, id)
+    _tell(core, "organization.updated", id)
 
 
 def set_slug(core: Core, id: str, slug: str) -> None:
@@ -162,6 +173,7 @@ def set_slug(core: Core, id: str, slug: str) -> None:
     if core.file.row("SELECT 1 FROM organizations WHERE slug = ? AND id <> ?", slug, id):
         raise AccountError("error.slug_taken", status=409)
     core.file.change("UPDATE organizations SET slug = ? WHERE id = ?", slug, id)
+    _tell(core, "organization.updated", id)
 
 
 def set_metadata(core: Core, id: str, kind: str, value: dict[str, Any]) -> None:
@@ -172,6 +184,7 @@ def set_metadata(core: Core, id: str, kind: str, value: dict[str, Any]) -> None:
     if len(text) > 8192:
         raise AccountError("error.metadata_size")
     core.file.change(f"UPDATE organizations SET {kind}_metadata = ? WHERE id = ?", text, id)  # noqa: S608 - checked above
+    _tell(core, "organization.updated", id)
 
 
 def memberships(core: Core, user_id: str) -> list[Membership]:
@@ -220,6 +233,30 @@ def members_page(core: Core, organization: str, *, after: str, limit: int) -> li
     )
     names = ("id", "name", "email", "role", "created_at")
     return [dict(zip(names, (*row[:4], row[4] * 1000), strict=True)) for row in rows]
+
+
+def _tell(core: Core, event: str, id: str) -> None:
+    found = require(core, id)
+    described = {
+        "id": id,
+        "object": "organization",
+        "slug": found.slug,
+        "name": found.name,
+        "public_metadata": found.public_metadata,
+        "private_metadata": found.private_metadata,
+        "created_at": found.created_at * 1000,
+    }
+    emit(core, event, described)
+
+
+def _tell_of_member(core: Core, what: str, organization: str, user_id: str, role: str) -> None:
+    described = {
+        "object": "organization_membership",
+        "organization": organization,
+        "user_id": user_id,
+        "role": role,
+    }
+    emit(core, f"organizationMembership.{what}", described)
 
 
 def _keep_an_admin(core: Core, organization: str, user_id: str) -> None:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from .core import AccountError, Core, Visitor
+from .events import emit
 from .users import User
 
 _COLUMNS = (
@@ -20,6 +21,9 @@ PER_USER = 100
 #: How long ended sessions stay in the file, for the list of devices and for tokens that are still out.
 _KEPT_SECONDS = 30 * _DAY
 _AGENT_LENGTH = 300
+
+#: Why a session ended that its holder ended; all other reasons revoke it.
+_SIGNED_OUT = "signed out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ def begin(
         end(core, old.id, "too many")
     session = get(core, id)
     assert session is not None
+    _tell(core, "session.created", id, user.id, "active")
     return session, secret
 
 
@@ -181,6 +186,9 @@ def end(core: Core, id: str, why: str) -> bool:
     )
     if ended:
         core.ended.append(id)
+        user_id = core.file.value("SELECT user_id FROM sessions WHERE id = ?", id)
+        status = "ended" if why == _SIGNED_OUT else "revoked"
+        _tell(core, f"session.{status}", id, user_id, status)
     return ended > 0
 
 
@@ -208,6 +216,10 @@ def trim(core: Core) -> None:
         limit,
         limit,
     )
+
+
+def _tell(core: Core, event: str, id: str, user_id: str, status: str) -> None:
+    emit(core, event, {"id": id, "object": "session", "user_id": user_id, "status": status})
 
 
 def _session(row: tuple[object, ...]) -> Session:

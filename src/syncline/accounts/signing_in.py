@@ -94,7 +94,6 @@ def first_step_done(
     tell_of_new_device(core, user, visitor)
     session, secret = sessions.begin(core, user, visitor, methods, second=second)
     audit.record(core, "sign_in", user.id, visitor, methods=methods, session=session.id)
-    events.emit(core, "session.created", {"id": session.id, "user_id": user.id, "status": "active"})
     return SignedIn(session, secret)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncline.accounts import admission, events
+from syncline.accounts import admission
 from syncline.accounts.organizations import MEMBER
 
 from .asking import Asked, Endpoint, missing, page, wrong
@@ -53,9 +53,6 @@ def _revoke(asked: Asked) -> Any:
     if found is None or not admission.revoke_invitation(asked.core, found.id, found.organization):
         raise missing()
     asked.record("invitation.revoked", None, email=found.email, organization=found.organization)
-    if found.organization is not None:
-        data = {"organization": found.organization, "user_id": ""}
-        events.emit(asked.core, "organizationInvitation.revoked", data)
     return {"id": found.id, "revoked": True}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncline.accounts import events, organizations
+from syncline.accounts import organizations
 from syncline.accounts.core import AccountError
 from syncline.accounts.organizations import MEMBER, Organization
 from syncline.accounts.users import User
@@ -33,7 +33,6 @@ def _create(asked: Asked) -> Any:
     found = organizations.require(asked.core, made.organization)
     _set_metadata(asked, found)
     asked.record("organization.created", user.id, organization=found.id)
-    events.emit(asked.core, "organization.created", {"id": found.id, "slug": found.slug, "name": found.name})
     return describe_organization(organizations.require(asked.core, found.id))
 
 
@@ -52,7 +51,6 @@ def _update(asked: Asked) -> Any:
     _set_metadata(asked, found)
     now = organizations.require(asked.core, found.id)
     asked.record("organization.updated", None, organization=found.id, fields=sorted(asked.given))
-    events.emit(asked.core, "organization.updated", {"id": now.id, "slug": now.slug, "name": now.name})
     return describe_organization(now)
 
 
@@ -69,7 +67,6 @@ def _delete(asked: Asked) -> Any:
     found = asked.organization()
     organizations.delete(asked.core, found.id)
     asked.record("organization.deleted", None, organization=found.id)
-    events.emit(asked.core, "organization.deleted", {"organization": found.id, "user_id": ""})
     return {"id": found.id, "deleted": True}
 
 
@@ -118,8 +115,6 @@ def _role_of(asked: Asked, organization: Organization, user: User) -> str | None
 def _told(asked: Asked, event: str, organization: Organization, user: User) -> Any:
     role = _role_of(asked, organization, user)
     asked.record(event, user.id, organization=organization.id, role=role)
-    data = {"organization": organization.id, "user_id": user.id}
-    events.emit(asked.core, event, data if role is None else {**data, "role": role})
     return {"id": user.id, "name": user.name, "email": user.email, "role": role}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncline.accounts import api_keys, events, sessions
+from syncline.accounts import api_keys, sessions
 from syncline.accounts.sessions import Session
 
 from .asking import Asked, Endpoint, missing, page
@@ -39,8 +39,6 @@ def _revoke_all(asked: Asked) -> Any:
 def _end(asked: Asked, session: Session) -> None:
     sessions.end(asked.core, session.id, "revoked")
     asked.record("session.revoked", session.user_id, session=session.id)
-    data = {"id": session.id, "user_id": session.user_id, "status": "revoked"}
-    events.emit(asked.core, "session.revoked", data)
 
 
 def _session(asked: Asked) -> Session:

@@ -131,6 +131,7 @@ def _change_address(visit: Visit, user: users.User, email: str, remove: bool) ->
     core, session = visit.core, visit.required()
     if remove:
         users.remove_address(core, user.id, email)
+        signing_in.notify(core, user, "factor_changed", what=email)
         audit.record(core, "email.removed", user.id, visit.visitor, email=email)
     else:
         before = users.make_primary(core, user.id, email)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import audit, events, sessions
+from syncline.accounts import audit, sessions
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.sessions import Session
 
@@ -43,7 +43,6 @@ def _revoke(visit: Visit, own: Session, id: str) -> None:
         raise AccountError("error.not_found", status=404)
     sessions.end(core, id, "revoked")
     audit.record(core, "session.revoked", own.user_id, visit.visitor, actor=own.actor, session=id)
-    events.emit(core, "session.revoked", {"id": id, "user_id": own.user_id, "status": "revoked"})
 
 
 def _revoke_all(visit: Visit, own: Session, but: str | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from syncline.accounts import admission, audit, events, organizations, rates, sessions, users
+from syncline.accounts import admission, audit, organizations, rates, sessions, users
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.emails import clean_email, normal_form
 from syncline.accounts.organizations import ADMIN, Membership
@@ -92,8 +92,6 @@ async def accept_invitation(visit: Visit) -> Response:
         admission.accept(core, found, users.require(core, session.user_id))
         if found.organization is not None:
             sessions.choose_organization(core, session.id, found.organization)
-            member = {"organization": found.organization, "user_id": session.user_id, "role": found.role}
-            events.emit(core, "organizationMembership.created", member)
         return found.organization
 
     organization = await visit.accounts.workers.run(work, visit.core)
@@ -139,7 +137,6 @@ def _manage(visit: Visit) -> None:
         case _:
             raise AccountError("error.body")
     audit.record(core, event, session.user_id, visit.visitor, organization=own.organization, member=member)
-    events.emit(core, event, {"organization": own.organization, "user_id": member})
 
 
 def _change(visit: Visit, session: str, user_id: str) -> None:
@@ -150,9 +147,6 @@ def _change(visit: Visit, session: str, user_id: str) -> None:
             made = organizations.create(core, visit.form.get("name", ""), user_id)
             sessions.choose_organization(core, session, made.organization)
             audit.record(core, "organization.created", user_id, visit.visitor, organization=made.organization)
-            events.emit(
-                core, "organization.created", {"id": made.organization, "slug": made.slug, "name": made.name}
-            )
         case "choose":
             chosen = organizations.membership(core, wanted, user_id).organization if wanted else None
             sessions.choose_organization(core, session, chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import events, passwords, rates, sessions, signing_in, users
+from syncline.accounts import passwords, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.emails import clean_email, normal_form
 from syncline.accounts.sessions import Session
@@ -88,7 +88,6 @@ async def submit_out(visit: Visit) -> Response:
 def end_session(core: Core, session: Session, visitor: Visitor) -> None:
     """Sign-out of one session."""
     sessions.end(core, session.id, "signed out")
-    events.emit(core, "session.ended", {"id": session.id, "user_id": session.user_id, "status": "ended"})
 
 
 def _page(visit: Visit, error: AccountError | None = None) -> Response:

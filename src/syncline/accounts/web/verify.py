@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import attempts, audit, events, flows, rates, sessions, signing_in, users
+from syncline.accounts import audit, events, flows, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.emails import normal_form
 from syncline.accounts.flows import Flow, Result
@@ -146,6 +146,8 @@ def _add_address(core: Core, flow: Flow, visitor: Visitor) -> None:
     if not flow.state["open"]:
         raise AccountError("error.code_over", status=410)
     existing = users.by_email(core, flow.address)
+    # Who has the account hears of it where nobody can have changed anything yet.
+    signing_in.notify(core, users.require(core, flow.user_id), "factor_changed", what=flow.address)
     if existing is not None and existing.id == flow.user_id:
         users.verify_address(core, flow.address)
     else:
