@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
-import subprocess
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from support.logins import MODULES, Owner
-from support.processes import SYNCLINE, environment, syncline
+from support.logins import MODULES, Owner, begun, code_of
+from support.processes import syncline
 from support.serving import Running, running
 from syncline.client.logins import Login, Logins
 from syncline.server.endpoint import forget_endpoint, publish_endpoint
@@ -36,34 +33,6 @@ def run(folder: Path, *arguments: str, **variables: str) -> tuple[int, str, str]
     """Exit code, stdout and stderr of a command, whose logins are in `folder`."""
     done = syncline(*arguments, folder=folder, variables={"XDG_CONFIG_HOME": str(folder), **variables})
     return done.returncode, done.stdout, done.stderr
-
-
-@contextmanager
-def begun(folder: Path, *arguments: str) -> Generator[subprocess.Popen[str]]:
-    """A command that goes on; it is ended in the end."""
-    process = subprocess.Popen(
-        [SYNCLINE, *arguments],
-        cwd=folder,
-        env=environment(XDG_CONFIG_HOME=str(folder)),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def code_of(process: subprocess.Popen[str]) -> str:
-    """The code that a login prints."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := re.search(r"Code +([A-Z]{4}-[A-Z]{4})", line):
-            return found[1]
-    raise AssertionError("no code")
 
 
 def test_a_login_from_its_code_to_its_end(server: Running, ann: Owner, tmp_path: Path) -> None:

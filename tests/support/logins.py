@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -11,6 +15,7 @@ from syncline.client.logins import Login, Logins
 from syncline.kernel.clock import SystemClock
 
 from .people import Person
+from .processes import SYNCLINE, environment
 from .serving import Running
 
 APP = """
@@ -87,3 +92,31 @@ class Owner(Person):
 
     def close(self) -> None:
         self.http.close()
+
+
+@contextmanager
+def begun(folder: Path, *arguments: str) -> Generator[subprocess.Popen[str]]:
+    """A command that goes on; it is ended in the end."""
+    process = subprocess.Popen(
+        [SYNCLINE, *arguments],
+        cwd=folder,
+        env=environment(XDG_CONFIG_HOME=str(folder)),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def code_of(process: subprocess.Popen[str]) -> str:
+    """The code that a login prints."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if found := re.search(r"Code +([A-Z]{4}-[A-Z]{4})", line):
+            return found[1]
+    raise AssertionError("no code")

@@ -38,7 +38,7 @@ def server_of(settings: Settings, given: str | None) -> str:
     if given is not None and settings.url is not None:
         return settings.url
     endpoint = find_endpoint(settings.data)
-    if endpoint is not None:
+    if endpoint is not None and endpoint.url.startswith("http"):  # no socket of administrators alone
         return endpoint.url
     if settings.url is not None:
         return settings.url

@@ -39,11 +39,12 @@ def accounts(tmp_path_factory: pytest.TempPathFactory, service: LoginService) ->
     )
     (backend / "reports.py").write_text(
         "from starlette.requests import Request\n"
-        "from starlette.responses import PlainTextResponse, Response\n"
+        "from starlette.responses import HTMLResponse, Response\n"
         "from syncline import ActionCtx, route\n\n"
         "@route('/report')\n"
         "async def report(ctx: ActionCtx, request: Request) -> Response:\n"
-        "    return PlainTextResponse(f'The report of {ctx.auth.require().email}')\n"
+        "    who = ctx.auth.require().email\n"
+        '    return HTMLResponse(f\'<!doctype html><link rel="icon" href="data:,"><p>The report of {who}</p>\')\n'
     )
     server = AccountsServer(folder, tmp_path_factory.mktemp("data"))
     server.start()
