@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import api_keys, audit, flows, sessions, users
+from syncline.accounts import api_keys, audit, flows, sessions, signing_in, users
 from syncline.accounts.admin.of_users import ANYWHERE, IMPERSONATION_SECONDS
 from syncline.accounts.core import AccountError, Core
 
@@ -13,6 +13,9 @@ from .completing import require_recent
 from .visits import Visit
 
 KEYS = "/auth/api-keys"
+#: After how many days a key may end, and what the page proposes.
+_DAYS = (7, 30, 90, 365)
+_DAYS_AT_FIRST = 90
 
 
 async def show(visit: Visit) -> Response:
@@ -29,9 +32,7 @@ async def submit(visit: Visit) -> Response:
                 api_keys.revoke, visit.core, session.user_id, visit.form.get("key", ""), visit.visitor
             )
             return visit.redirect(KEYS)
-        _, secret = await visit.accounts.workers.run(
-            api_keys.create, visit.core, session.user_id, visit.form.get("name", "")
-        )
+        secret = await visit.accounts.workers.run(_create, visit, session.user_id)
     except AccountError as error:
         if error.text == "error.reverify":
             return visit.redirect("/auth/reverify", redirect=KEYS)
@@ -73,8 +74,26 @@ async def impersonate(visit: Visit) -> Response:
     return visit.redirect("/")
 
 
+def _create(visit: Visit, user_id: str) -> str:
+    """A new key's secret. Its user is told: whoever holds it stays in when the sessions end."""
+    core, seconds = visit.core, _lifetime(visit.form.get("days", str(_DAYS_AT_FIRST)))
+    key, secret = api_keys.create(core, user_id, visit.form.get("name", ""), seconds=seconds)
+    signing_in.notify(core, users.require(core, user_id), "factor_changed", what=f"API key “{key.name}”")
+    return secret
+
+
+def _lifetime(days: str) -> int | None:
+    """The seconds of a choice on the page; None: the key does not end. Raises AccountError for what is none."""
+    if days == "":
+        return None
+    if days not in map(str, _DAYS):
+        raise AccountError("error.body")
+    return int(days) * 24 * 3600
+
+
 async def _page(visit: Visit, error: AccountError | None = None, secret: str = "") -> Response:
     if visit.session is None:
         return visit.redirect("/auth/sign-in", redirect=KEYS)
     found = await visit.accounts.workers.run(api_keys.listed, visit.core, visit.session.user_id)
-    return visit.page("api_keys.html", error.status if error else 200, error=error, keys=found, secret=secret)
+    values = {"keys": found, "secret": secret, "days": _DAYS, "days_at_first": _DAYS_AT_FIRST}
+    return visit.page("api_keys.html", error.status if error else 200, error=error, **values)

@@ -1,0 +1,78 @@
+"""API keys, as people make them on their page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from support.houses import House, Visitor
+from syncline.accounts import api_keys
+
+DAY = 24 * 3600
+
+
+def make(visitor: Visitor, **fields: str) -> str:
+    """A new key's secret, which the page shows once."""
+    visitor.get("/auth/api-keys")
+    found = re.search(
+        r"<code>(sk_[\w-]{43})</code>", visitor.submit("/auth/api-keys", action="create", **fields).text
+    )
+    assert found, visitor.alert
+    assert found[1] not in visitor.get("/auth/api-keys").text
+    return found[1]
+
+
+def works(house: House, secret: str) -> bool:
+    headers = {"authorization": f"Bearer {secret}"}
+    return house.visitor(agent="robot").request("POST", "/auth/token", json={}, headers=headers).is_success
+
+
+def test_people_choose_when_a_key_ends_and_see_it(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    secret = make(visitor, name="Robot", days="7")
+    assert re.search(r"Robot</strong>.*ends \d{4}-\d\d-\d\d \d\d:\d\d UTC", visitor.last.text)
+    house.clock.advance(7 * DAY - 60)
+    assert works(house, secret)
+    house.clock.advance(61)
+    assert not works(house, secret)
+    again = house.visitor()
+    again.sign_in("ann@example.com")
+    assert "Robot" not in again.get("/auth/api-keys").text
+
+
+def test_a_token_ends_with_its_key(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    secret = make(visitor, name="Robot", days="7")
+    house.clock.advance(7 * DAY - 10)
+    headers = {"authorization": f"Bearer {secret}"}
+    answer = house.visitor().request("POST", "/auth/token", json={}, headers=headers)
+    assert answer.json()["expires_in"] == 10
+
+
+def test_a_key_without_an_end_is_a_choice_and_not_what_happens_by_itself(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    make(visitor, name="Usual")
+    make(visitor, name="Endless", days="")
+    assert "does not end" in visitor.last.text
+    keys = {key.name: key.expires_at for key in house.do(api_keys.listed, visitor.user()["id"])}
+    assert keys == {"Usual": house.core.now() + 90 * DAY, "Endless": None}
+    assert '<option value="90" selected>' in visitor.last.text
+
+
+@pytest.mark.parametrize("days", ["-1", "0", "8", "x", "1e3", "3650000"])
+def test_other_ends_are_refused(house: House, days: str) -> None:
+    visitor = house.sign_up("ann@example.com")
+    visitor.get("/auth/api-keys")
+    assert visitor.submit("/auth/api-keys", action="create", name="Robot", days=days).status_code == 400
+    assert house.do(api_keys.listed, visitor.user()["id"]) == []
+
+
+def test_who_makes_a_key_is_told_by_mail(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    make(visitor, name="Robot")
+    mail = house.mail("ann@example.com")
+    assert mail.kind == "factor_changed" and "API key “Robot”" in mail.text
+    house.clock.advance(11 * 60)
+    visitor.get("/auth/api-keys")
+    assert "Is it still you?" in visitor.submit("/auth/api-keys", action="create", name="Thief").text
