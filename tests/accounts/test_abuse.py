@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from support.houses import CHEAP, PASSWORD, House, house
-from syncline.accounts import AccountError, IdentityFile, audit, rates
+from syncline.accounts import AccountError, IdentityFile, attempts, audit, rates
 from syncline.accounts.common_passwords import is_common
+from syncline.accounts.core import Visitor
 from syncline.accounts.passwords import Hasher, check_new
 from syncline.accounts.web.addresses import client_address
 from syncline.auth import EmailCode, Password
@@ -34,7 +35,7 @@ def test_ten_wrong_passwords_close_the_password_and_nothing_else(house: House) -
     house.sign_up("ann@example.com")
     for number in range(10):
         house.visitor(address=f"198.51.100.{number}").sign_in("ann@example.com", "a wrong password")
-    owner = house.visitor()
+    owner = house.visitor(address="192.0.2.9")
     owner.sign_in("ann@example.com")
     assert "Sign in another way, or try again in 15 minutes" in owner.alert
     assert "password.closed" in [entry["event"] for entry in house.do(audit.entries)]
@@ -59,8 +60,8 @@ def test_the_password_of_an_unknown_address_closes_alike(house: House) -> None:
 def test_a_closed_password_stays_closed_for_longer_each_time(house: House) -> None:
     def closed() -> int:
         for _ in range(10):
-            house.do(rates.note_failure, "ann@example.com")
-        return house.do(rates.password_closed, "ann@example.com") or 0
+            house.do(rates.note_failure, b"ann", b"ann")
+        return house.do(rates.closed_for, b"ann") or 0
 
     waits: list[int] = []
     for _ in range(3):
@@ -79,6 +80,22 @@ def test_three_mails_in_ten_minutes_and_ten_a_day(house: House) -> None:
         sent += visitor.submit("/auth/sign-in", email="ann@example.com", method="code").status_code == 200
         house.clock.advance(250)
     assert 8 <= sent <= 11
+
+
+def test_one_network_has_a_share_of_the_mails_and_of_the_wrong_passwords(house: House) -> None:
+    house.sign_up("ann@example.com")
+    house.clock.advance(86400)
+    for _ in range(60):
+        house.do(attempts.take_mail, "ann@example.com", Visitor("198.51.100.1"))
+        house.do(attempts.take_mail, "ann@example.com", Visitor("198.51.100.1"), reset=True)
+        by = house.do(attempts.source, "ann@example.com", Visitor("198.51.100.1"))
+        house.do(attempts.note_failure, by)
+        house.clock.advance(50)
+    assert house.do(attempts.password_closed, by) is not None
+    elsewhere = Visitor("198.51.100.2")
+    assert house.do(attempts.take_mail, "ann@example.com", elsewhere, reset=True) is None
+    by = house.do(attempts.source, "ann@example.com", elsewhere)
+    assert house.do(attempts.password_closed, by) is None
 
 
 def test_counts_survive_a_restart_and_networks_count_as_one(house: House) -> None:

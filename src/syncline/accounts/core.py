@@ -38,11 +38,13 @@ class AccountError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Where a request came from. `locale` is the language of its answer."""
+    """Where a request came from. `locale` is the language of its answer, `device` the secret of its cookie of known
+    devices."""
 
     address: str = ""
     agent: str = ""
     locale: str = "en"
+    device: str = field(default="", repr=False)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audit, device_grants, flows, rates, sessions
+from . import audit, device_grants, flows, known_devices, rates, sessions
 from .core import Core
 from .mail import outbox
 
@@ -11,6 +11,7 @@ def trim(core: Core) -> None:
     """One round, in one transaction."""
     flows.trim(core)
     device_grants.trim(core)
+    known_devices.trim(core)
     rates.trim(core)
     sessions.trim(core)
     audit.trim(core)

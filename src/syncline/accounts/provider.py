@@ -71,6 +71,7 @@ class IdentityProvider:
         prefix = "__Host-" if settings.secure else ""
         self.session_cookie = f"{prefix}syncline_session"
         self.browser_cookie = f"{prefix}syncline_browser"
+        self.device_cookie = f"{prefix}syncline_device"
         if transport is None and settings.mail_url:
             transport = smtp_transport(settings.mail_url, settings.mail_from, settings.production)
         self.outgoing = Outgoing(settings.limits.outgoing_requests)

@@ -20,16 +20,30 @@ class Rate:
     seconds: float
 
 
-#: By what is tried. Those that end in `.ip` count per network address, the others per account or e-mail address.
+#: By what is tried. Those that end in `.ip` count per network address, in `.device` per known device of a user, in `.place`
+#: and `.home` per account or e-mail address and network, the others per account or e-mail address: see `attempts`.
 RATES: dict[str, tuple[Rate, ...]] = {
     "password": (Rate(5, 60), Rate(20, HOUR)),
     "password.ip": (Rate(30, 60), Rate(300, HOUR)),
+    "password.device": (Rate(5, 60), Rate(20, HOUR)),
+    # How many of the wrong passwords of one network count for everybody: fewer than close the password.
+    "failure.place": (Rate(4, HOUR),),
     "send": (Rate(3, 600), Rate(10, DAY)),
+    "send.place": (Rate(2, 600), Rate(6, DAY)),
+    "send.home": (Rate(3, 600), Rate(10, DAY)),
     "send.ip": (Rate(20, 600), Rate(200, DAY)),
+    "send.device": (Rate(3, 600), Rate(10, DAY)),
     "reset": (Rate(3, HOUR),),
+    "reset.place": (Rate(2, HOUR),),
+    "reset.home": (Rate(3, HOUR),),
+    "reset.device": (Rate(3, HOUR),),
     "sign_up.ip": (Rate(10, HOUR),),
     "code.ip": (Rate(30, 60), Rate(200, HOUR)),
+    "code.device": (Rate(30, 60), Rate(200, HOUR)),
     "second": (Rate(10, 300),),
+    "second.place": (Rate(6, 300),),
+    "second.home": (Rate(10, 300),),
+    "second.device": (Rate(10, 300),),
     "oauth.ip": (Rate(60, 60),),
     # Too long to be guessed: a bound for programs that run wild, and none for the many behind one address.
     "refresh.ip": (Rate(300, 60),),
@@ -43,7 +57,8 @@ RATES: dict[str, tuple[Rate, ...]] = {
     "export": (Rate(5, HOUR),),
 }
 
-#: Failures within an hour before the password of an account is closed, and for how long the first time (seconds).
+#: Failures within an hour before the password of an account is closed to whom they came from, and for how long the first
+#: time (seconds).
 FAILURES = 10
 CLOSED_SECONDS = 15 * 60
 _MOST_DOUBLINGS = 6
@@ -62,7 +77,7 @@ def take(core: Core, *attempts: tuple[str, str]) -> float | None:
             continue
         who = subscriber_of(subject) if name.endswith(".ip") else subject
         for rate in RATES[name]:
-            key = core.digest("rate", name, str(rate.seconds), who)
+            key = _key(core, name, rate, who)
             free_at = max(now, core.file.value("SELECT free_at FROM rates WHERE key = ?", key) or now)
             free_at += rate.seconds / rate.count
             wait = max(wait, free_at - now - rate.seconds)
@@ -80,17 +95,22 @@ def refuse(wait: float | None) -> None:
         raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, round(wait)))
 
 
-def password_closed(core: Core, normal: str) -> int | None:
-    """Seconds for which the password of this address is not asked for; None: it is. Other ways in stay open."""
-    until = core.file.value(
-        "SELECT closed_until FROM failures WHERE key = ?", core.digest("failures", normal)
-    )
+def forget_mails(core: Core, normal: str) -> None:
+    """Let strangers ask for mails to this address as if nobody had lately."""
+    for name in ("send", "reset"):
+        for rate in RATES[name]:
+            core.file.change("DELETE FROM rates WHERE key = ?", _key(core, name, rate, normal))
+
+
+def closed_for(core: Core, key: bytes) -> int | None:
+    """Seconds for which a password is not asked for where failures are counted with this key; None: it is."""
+    until = core.file.value("SELECT closed_until FROM failures WHERE key = ?", key)
     return until - core.now() if until is not None and until > core.now() else None
 
 
-def note_failure(core: Core, normal: str) -> bool:
-    """Count a wrong password, also for addresses that nobody has. True: this one closed the password."""
-    key, now = core.digest("failures", normal), core.now()
+def note_failure(core: Core, key: bytes, about: bytes) -> bool:
+    """Count a wrong password with this key. `about`: a digest of the address. True: this one closed the password."""
+    now = core.now()
     row = core.file.row("SELECT count, since, closings FROM failures WHERE key = ?", key)
     count, since, closings = row or (0, now, 0)
     if since < now - HOUR:
@@ -101,13 +121,26 @@ def note_failure(core: Core, normal: str) -> bool:
         closed_until = now + CLOSED_SECONDS * 2 ** min(closings, _MOST_DOUBLINGS)
         count, closings = 0, closings + 1
     core.file.change(
-        "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?)", key, count, since, closed_until, closings
+        "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?, ?, ?)",
+        key,
+        count,
+        since,
+        closed_until,
+        closings,
+        about,
     )
     return closed_until > 0
 
 
+def forget_closing(core: Core, key: bytes) -> None:
+    core.file.change("DELETE FROM failures WHERE key = ?", key)
+
+
 def forget_failures(core: Core, normal: str) -> None:
-    core.file.change("DELETE FROM failures WHERE key = ?", core.digest("failures", normal))
+    """Open the password of an address everywhere."""
+    about = core.digest("failures", normal)
+    core.file.change("DELETE FROM failures WHERE key = ?", about)
+    core.file.change("DELETE FROM failures WHERE about = ?", about)
 
 
 def trim(core: Core) -> None:
@@ -124,3 +157,7 @@ def trim(core: Core) -> None:
                 f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} ORDER BY {column} LIMIT ?)",  # noqa: S608 - as above
                 excess,
             )
+
+
+def _key(core: Core, name: str, rate: Rate, who: str) -> bytes:
+    return core.digest("rate", name, str(rate.seconds), who)

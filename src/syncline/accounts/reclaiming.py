@@ -6,7 +6,16 @@ from . import audit
 from .core import Core
 
 #: Ways to sign in or to act as the user, and what has been begun. Whoever set these up had proved nothing.
-_SET_UP = ("passwords", "totps", "backup_codes", "passkeys", "connections", "api_keys", "flows")
+_SET_UP = (
+    "passwords",
+    "totps",
+    "backup_codes",
+    "passkeys",
+    "connections",
+    "api_keys",
+    "flows",
+    "known_devices",
+)
 
 
 def reclaim(core: Core, user_id: str) -> None:

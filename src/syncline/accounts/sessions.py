@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from . import known_devices
 from .core import AccountError, Core, Visitor
 from .events import emit
 from .users import User
@@ -21,6 +22,8 @@ PER_USER = 100
 #: How long ended sessions stay in the file, for the list of devices and for tokens that are still out.
 _KEPT_SECONDS = 30 * _DAY
 _AGENT_LENGTH = 300
+#: Why sessions end whose device stays known: neither its loss nor a stranger is behind it.
+_KEEPS_DEVICE = ("signed out", "too many")
 
 #: Why a session ended that its holder ended; all other reasons revoke it.
 _SIGNED_OUT = "signed out"
@@ -177,7 +180,10 @@ def choose_organization(core: Core, id: str, organization: str | None) -> None:
 
 
 def end(core: Core, id: str, why: str) -> bool:
-    """End a session; its tokens are refused from the commit on. False: it had ended."""
+    """End a session; its tokens are refused from the commit on. False: it had ended.
+
+    The device is known no more, unless it ended in the course of things.
+    """
     ended = core.file.change(
         "UPDATE sessions SET ended_at = ?, ended_why = ? WHERE id = ? AND ended_at IS NULL",
         core.now(),
@@ -189,11 +195,14 @@ def end(core: Core, id: str, why: str) -> bool:
         user_id = core.file.value("SELECT user_id FROM sessions WHERE id = ?", id)
         status = "ended" if why == _SIGNED_OUT else "revoked"
         _tell(core, f"session.{status}", id, user_id, status)
+        if why not in _KEEPS_DEVICE:
+            known_devices.forget(core, id)
     return ended > 0
 
 
 def end_all(core: Core, user_id: str, why: str, *, but: str | None = None) -> int:
-    """End all of a user's sessions, but one. How many."""
+    """End all of a user's sessions, but one, and forget the devices of all but that. How many."""
+    known_devices.forget_all(core, user_id, but=but)
     rows = core.file.rows(
         "SELECT id FROM sessions WHERE user_id = ? AND ended_at IS NULL AND id IS NOT ?", user_id, but
     )

@@ -5,14 +5,27 @@ What these say to the browser is the same whether an address has an account or n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from syncline.kernel.proxies import subscriber_of
 
-from . import admission, audit, events, flows, passkeys, passwords, rates, second_factor, sessions, users
+from . import (
+    admission,
+    attempts,
+    audit,
+    events,
+    flows,
+    known_devices,
+    passkeys,
+    passwords,
+    rates,
+    second_factor,
+    sessions,
+    users,
+)
+from .attempts import Source
 from .core import AccountError, Core, Visitor
-from .emails import normal_form
 from .flows import Flow
 from .mail.outbox import queue
 from .sessions import Session
@@ -27,7 +40,9 @@ class SignedIn:
     """Somebody has a session now."""
 
     session: Session
-    secret: str
+    secret: str = field(repr=False)
+    #: For the cookie of known devices.
+    device: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +61,28 @@ class Candidate:
     #: Somebody's hash that came from elsewhere: such a check is made for everybody while there is one.
     foreign_hash: str | None
     closed_seconds: int | None
+    by: Source
 
 
-def candidate(core: Core, email: str) -> Candidate:
+def candidate(core: Core, email: str, visitor: Visitor, session: Session | None = None) -> Candidate:
     user = users.by_email(core, email)
-    closed = rates.password_closed(core, normal_form(email))
+    by = attempts.source(core, email, visitor, session)
+    closed = attempts.password_closed(core, by)
     stored = passwords.get(core, user.id) if user else None
-    return Candidate(user.id if user else None, stored, passwords.foreign(core), closed)
+    return Candidate(user.id if user else None, stored, passwords.foreign(core), closed, by)
 
 
 def password_checked(
     core: Core, email: str, found: Candidate, good: bool, new_hash: str | None, visitor: Visitor
 ) -> User | None:
     """What follows the check of a password: the user, or None with the failure counted."""
-    normal = normal_form(email)
     if not good or found.user_id is None or found.hash is None:
-        if rates.note_failure(core, normal):
-            audit.record(core, "password.closed", found.user_id, visitor, email=email)
+        closed_for = attempts.note_failure(core, found.by)
+        if closed_for is not None:
+            audit.record(core, "password.closed", found.user_id, visitor, email=email, to=closed_for)
         audit.record(core, "sign_in.failed", found.user_id, visitor, method="password")
         return None
-    rates.forget_failures(core, normal)
+    attempts.forget_failures(core, found.by)
     if new_hash is not None:
         passwords.renew(core, found.user_id, found.hash, new_hash)
     return users.get(core, found.user_id)
@@ -94,7 +111,7 @@ def first_step_done(
     tell_of_new_device(core, user, visitor)
     session, secret = sessions.begin(core, user, visitor, methods, second=second)
     audit.record(core, "sign_in", user.id, visitor, methods=methods, session=session.id)
-    return SignedIn(session, secret)
+    return SignedIn(session, secret, known_devices.renew(core, user.id, session.id, visitor))
 
 
 def begin_code(core: Core, email: str, visitor: Visitor, browser: str, target: str) -> Flow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 3
+FORMAT = 4
 
 SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -131,8 +131,22 @@ CREATE INDEX device_requests_by_expiry ON device_requests(expires_at);
 CREATE INDEX device_requests_by_user ON device_requests(user_id);
 """
 
+#: Since format 4: browsers in which somebody signed in before, and which address wrong passwords were for.
+KNOWN_DEVICES = """
+CREATE TABLE known_devices(
+    id TEXT PRIMARY KEY, secret_hash BLOB NOT NULL, user_id TEXT NOT NULL REFERENCES users ON DELETE CASCADE,
+    session_id TEXT NOT NULL, network_hash BLOB NOT NULL, created_at INTEGER NOT NULL, seen_at INTEGER NOT NULL,
+    UNIQUE(secret_hash, user_id)) WITHOUT ROWID;
+CREATE INDEX known_devices_by_user ON known_devices(user_id, network_hash);
+CREATE INDEX known_devices_by_session ON known_devices(session_id);
+CREATE INDEX known_devices_by_time ON known_devices(seen_at);
+ALTER TABLE failures ADD COLUMN about BLOB;
+CREATE INDEX failures_by_address ON failures(about);
+"""
+
 #: What a file of an older format lacks, by that format.
 UPGRADES = {
     1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users"),
     2: (DEVICE_REQUESTS,),
+    3: (KNOWN_DEVICES,),
 }

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from syncline.accounts import (
+    attempts,
     audit,
     deletion,
     events,
@@ -20,7 +21,7 @@ from syncline.accounts import (
     users,
 )
 from syncline.accounts.core import AccountError, Core
-from syncline.accounts.emails import clean_email, normal_form
+from syncline.accounts.emails import clean_email
 
 from .completing import require_recent
 from .visits import Visit
@@ -84,12 +85,8 @@ async def emails(visit: Visit) -> Response:
         action, text = visit.form.get("action"), visit.form.get("email", "")
         email = clean_email(text)
         if action == "add":
-            attempts = (
-                ("add_email", user.id),
-                ("send", normal_form(email)),
-                ("send.ip", visit.visitor.address),
-            )
-            rates.refuse(await run(rates.take, core, *attempts))
+            also = ("add_email", user.id)
+            rates.refuse(await run(attempts.take_mail, core, email, visit.visitor, also))
             flow = await run(
                 signing_in.begin_address, core, user, email, visit.visitor, visit.browser, ACCOUNT
             )

@@ -38,6 +38,7 @@ async def complete_url(
     if isinstance(step, NeedsSecond):
         return f"/auth/mfa?flow={step.flow.id}"
     visit.set_session(step.secret)
+    visit.set_device(step.device)
     if visit.core.settings.accounts.require_second_factor and step.session.second_at is None:
         # Without a second step there are no tokens: the way to one comes first.
         return "/auth/account/totp"

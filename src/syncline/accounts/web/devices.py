@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import audit, sessions
+from syncline.accounts import audit, known_devices, sessions
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.sessions import Session
 
@@ -47,6 +47,7 @@ def _revoke(visit: Visit, own: Session, id: str) -> None:
 
 def _revoke_all(visit: Visit, own: Session, but: str | None) -> None:
     core: Core = visit.core
+    known_devices.forget_all(core, own.user_id, but=but)
     for each in sessions.listed(core, own.user_id):
         if each.id != but:
             _revoke(visit, own, each.id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import flows, passwords, rates, signing_in, users
+from syncline.accounts import attempts, flows, passwords, rates, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
-from syncline.accounts.emails import clean_email, normal_form
+from syncline.accounts.emails import clean_email
 from syncline.accounts.flows import Flow
 
 from .completing import complete
@@ -22,12 +22,7 @@ async def submit(visit: Visit) -> Response:
     core, run = visit.core, visit.accounts.workers.run
     try:
         email = clean_email(visit.form.get("email", ""))
-        attempts = (
-            ("reset", normal_form(email)),
-            ("send", normal_form(email)),
-            ("send.ip", visit.visitor.address),
-        )
-        rates.refuse(await run(rates.take, core, *attempts))
+        rates.refuse(await run(attempts.take_mail, core, email, visit.visitor, reset=True))
         flow = await run(signing_in.begin_reset, core, email, visit.visitor, visit.browser, visit.target)
     except AccountError as error:
         return _page(visit, error)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import audit, flows, passwords, rates, second_factor, sessions, signing_in, users
+from syncline.accounts import (
+    attempts,
+    audit,
+    flows,
+    passwords,
+    rates,
+    second_factor,
+    sessions,
+    signing_in,
+    users,
+)
 from syncline.accounts.core import AccountError, Core, Visitor
-from syncline.accounts.emails import normal_form
 from syncline.accounts.flows import Flow
 from syncline.accounts.passkeys import listed as passkeys_of
 
@@ -25,7 +34,7 @@ async def submit(visit: Visit) -> Response:
     flow = await open_flow(visit, visit.form.get("flow", ""), "second")
     assert flow.user_id is not None
     run = visit.accounts.workers.run
-    rates.refuse(await run(rates.take, visit.core, ("second", flow.user_id)))
+    rates.refuse(await run(attempts.take_second, visit.core, flow.user_id, visit.visitor))
     used = await run(_check, visit.core, flow, visit.form.get("code", "")[:60], visit.visitor)
     if used is None:
         error = AccountError("error.code")
@@ -45,14 +54,13 @@ async def submit_again(visit: Visit) -> Response:
     user = await run(users.require, core, session.user_id)
     try:
         if visit.form.get("method") == "email" and user.email:
-            attempts = (("send", normal_form(user.email)), ("send.ip", visit.visitor.address))
-            rates.refuse(await run(rates.take, core, *attempts))
+            rates.refuse(await run(attempts.take_mail, core, user.email, visit.visitor, session=session))
             flow = await run(
                 signing_in.begin_reverify, core, user, session, visit.visitor, visit.browser, visit.target
             )
             return visit.redirect("/auth/verify", flow=flow.id)
         if visit.form.get("method") == "totp":
-            rates.refuse(await run(rates.take, core, ("second", user.id)))
+            rates.refuse(await run(attempts.take_second, core, user.id, visit.visitor, session))
             if await run(second_factor.check, core, user.id, visit.form.get("code", "")[:60]) is None:
                 raise AccountError("error.code")
             await run(sessions.confirm, core, session.id, second=True)

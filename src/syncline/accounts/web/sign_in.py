@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import passwords, rates, sessions, signing_in, users
+from syncline.accounts import attempts, passwords, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
-from syncline.accounts.emails import clean_email, normal_form
+from syncline.accounts.emails import clean_email
 from syncline.accounts.sessions import Session
-from syncline.kernel.proxies import subscriber_of
 
 from .completing import complete
 from .visits import Visit
@@ -33,8 +32,7 @@ async def submit(visit: Visit) -> Response:
 async def send_code(visit: Visit, email: str) -> Response:
     """Send a code and ask for it."""
     core, run = visit.core, visit.accounts.workers.run
-    attempts = (("send", normal_form(email)), ("send.ip", visit.visitor.address))
-    rates.refuse(await run(rates.take, core, *attempts))
+    rates.refuse(await run(attempts.take_mail, core, email, visit.visitor))
     flow = await run(signing_in.begin_code, core, email, visit.visitor, visit.browser, visit.target)
     return visit.redirect("/auth/verify", flow=flow.id)
 
@@ -51,11 +49,8 @@ async def check_password(visit: Visit, email: str, password: str) -> users.User 
     core, accounts, run = visit.core, visit.accounts, visit.accounts.workers.run
     if accounts.hasher is None:
         return None
-    normal, address = normal_form(email), visit.visitor.address
-    # Per address and account, and per address: nobody uses up the tries of somebody elsewhere.
-    attempts = (("password", f"{normal}\0{subscriber_of(address)}"), ("password.ip", address))
-    rates.refuse(await run(rates.take, core, *attempts))
-    found = await run(signing_in.candidate, core, email)
+    rates.refuse(await run(attempts.take_password, core, email, visit.visitor, visit.session))
+    found = await run(signing_in.candidate, core, email, visit.visitor, visit.session)
     if found.closed_seconds is not None:
         raise AccountError(
             "error.password_closed",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import passwords, rates, signing_in
+from syncline.accounts import attempts, passwords, rates, signing_in
 from syncline.accounts.core import AccountError
-from syncline.accounts.emails import clean_email, normal_form
+from syncline.accounts.emails import clean_email
 from syncline.accounts.users import clean_name
 
 from .visits import Visit
@@ -30,12 +30,8 @@ async def submit(visit: Visit) -> Response:
         if core.settings.password is not None and accounts.hasher is not None:
             related = (email, core.settings.name, *name.split())
             passwords.check_new(password, core.settings.password, related=related)
-        attempts = (
-            ("sign_up.ip", visit.visitor.address),
-            ("send", normal_form(email)),
-            ("send.ip", visit.visitor.address),
-        )
-        rates.refuse(await accounts.workers.run(rates.take, core, *attempts))
+        also = ("sign_up.ip", visit.visitor.address)
+        rates.refuse(await accounts.workers.run(attempts.take_mail, core, email, visit.visitor, also))
         if core.settings.password is not None and accounts.hasher is not None:
             hashed = await accounts.workers.hash(accounts.hasher.hash, password)
         flow = await accounts.workers.run(

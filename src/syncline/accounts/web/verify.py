@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import audit, events, flows, rates, sessions, signing_in, users
+from syncline.accounts import attempts, audit, events, flows, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
-from syncline.accounts.emails import normal_form
 from syncline.accounts.flows import Flow, Result
 
 from .completing import complete
@@ -27,7 +26,7 @@ async def submit(visit: Visit) -> Response:
     core, run = visit.core, visit.accounts.workers.run
     flow = await open_flow(visit, visit.form.get("flow", ""), *PURPOSES)
     try:
-        rates.refuse(await run(rates.take, core, ("code.ip", visit.visitor.address)))
+        rates.refuse(await run(attempts.take_code, core, flow.user_id, visit.visitor))
         result = await run(flows.try_code, core, flow, visit.form.get("code", "")[:40])
         _require_right(result)
         return await _go_on(visit, flow)
@@ -42,8 +41,7 @@ async def again(visit: Visit) -> Response:
     core, run = visit.core, visit.accounts.workers.run
     flow = await open_flow(visit, visit.form.get("flow", ""), *AGAIN)
     try:
-        attempts = (("send", normal_form(flow.address or "")), ("send.ip", visit.visitor.address))
-        rates.refuse(await run(rates.take, core, *attempts))
+        rates.refuse(await run(attempts.take_mail, core, flow.address or "", visit.visitor))
         begun = await run(_begin_again, core, flow, visit.visitor, visit.browser)
     except AccountError as error:
         return _page(visit, flow, error)

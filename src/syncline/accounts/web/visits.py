@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from syncline.accounts import sessions
+from syncline.accounts import known_devices, sessions
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.redirects import allows_origin, is_own_origin, safe_redirect
 from syncline.accounts.sessions import Session
@@ -113,6 +113,10 @@ class Visit:
         )
         self.renew_browser()
 
+    def set_device(self, secret: str) -> None:
+        """Know this browser again. It stays when sessions end, and lets nobody in."""
+        self._cookies.append((self.accounts.device_cookie, secret, known_devices.SECONDS))
+
     def clear_session(self) -> None:
         self._cookies.append((self.accounts.session_cookie, "", 0))
         self.renew_browser()
@@ -153,10 +157,12 @@ def csrf_token(core: Core, browser: str) -> str:
 async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
     """Read a request. Raises AccountError for one that another site made, or that cannot be read."""
     core = accounts.core
+    device = request.cookies.get(accounts.device_cookie, "")
     visitor = Visitor(
         client_address(request.scope, core.settings.trusted_proxies),
         request.headers.get("user-agent", "")[:1000],
         request_locale(accounts, request),
+        device if len(device) == known_devices.SECRET_LENGTH else "",
     )
     browser = request.cookies.get(accounts.browser_cookie, "")
     secret = request.cookies.get(accounts.session_cookie, "")
