@@ -15,9 +15,10 @@ from joserfc.jwk import RSAKey
 from support.houses import CHEAP, House, Visitor, house
 from support.login_service import CLIENT, LoginService, login_service
 from syncline.accounts import users
+from syncline.accounts.credentials import missing
 from syncline.accounts.oauth.endpoints import trusts_email
 from syncline.accounts.outgoing import OutgoingError, send
-from syncline.auth import Accounts, Apple, EmailCode, External, GitHub, Microsoft, OpenIDSignIn
+from syncline.auth import Accounts, Apple, EmailCode, External, GitHub, Google, Microsoft, OpenIDSignIn
 
 ANN = {
     "sub": "a-1",
@@ -281,14 +282,14 @@ def test_apple_answers_by_a_form_from_its_own_site(service: LoginService, tmp_pa
     built.close()
 
 
-def test_a_service_without_a_client_id_says_so_in_the_log(
+def test_a_service_that_is_not_set_up_is_not_offered_and_the_log_says_why(
     service: LoginService, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with house(tmp_path, CHEAP, OpenIDSignIn(name="acme", issuer=service.url)) as built:
         visitor = built.visitor()
-        visitor.get("/auth/sign-in")
-        assert visitor.submit("/auth/oauth/acme/start").status_code == 502
-        assert "there is no ACME_CLIENT_ID" in caplog.text
+        assert "Acme" not in visitor.get("/auth/sign-in").text
+        assert visitor.submit("/auth/oauth/acme/start").status_code == 404
+        assert "nobody can sign in with Acme: ACME_CLIENT_ID is not set" in caplog.text
     (tmp_path / "2").mkdir()
     environment = {"ACME_CLIENT_ID": CLIENT[0], "ACME_CLIENT_SECRET": CLIENT[1]}
     with house(
@@ -312,3 +313,23 @@ def test_what_others_name_is_not_asked_everywhere(url: str) -> None:
 def test_receivers_in_our_own_network_are_not_asked_in_production(host: str) -> None:
     with pytest.raises(OutgoingError):
         send("POST", f"https://{host}/", production=True, public_only=True)
+
+
+@pytest.mark.parametrize(
+    ("service", "names"),
+    [
+        (GitHub(), ["GITHUB_CLIENT_ID", "GITHUB_CLIENT_SECRET"]),
+        (Google(client_id="x"), ["GOOGLE_CLIENT_SECRET"]),
+        (Apple(client_id="x", team_id="t"), ["APPLE_KEY_ID", "APPLE_PRIVATE_KEY"]),
+        (Apple(client_id="x", client_secret="y"), []),
+        (OpenIDSignIn(name="my-acme", issuer="https://id.example.com"), ["MY_ACME_CLIENT_ID"]),
+    ],
+)
+def test_what_a_service_lacks_is_named(service: External, names: list[str]) -> None:
+    assert missing(service, {}) == names
+    assert missing(service, dict.fromkeys(names, "z")) == []
+
+
+def test_a_page_without_any_way_to_sign_in_says_so(tmp_path: Path) -> None:
+    with house(tmp_path, GitHub(), Accounts(algorithm="ES256")) as built:
+        assert "no service is set up" in built.visitor().get("/auth/sign-in").text

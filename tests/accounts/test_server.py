@@ -19,7 +19,9 @@ from support.processes import serving
 from support.serving import running
 from support.sockets import SyncSocket
 from syncline.accounts import FILE, IdentityFile
+from syncline.auth import Accounts, EmailCode, GitHub, Passkey, Password
 from syncline.client import AccountsClient, AccountsError
+from syncline.functions import App
 from syncline.kernel.clock import SystemEntropy
 from syncline.kernel.errors import SetupError
 from syncline.server.accounts import account_settings
@@ -188,6 +190,34 @@ def test_production_needs_an_address_of_its_own(
             None,
             {"SYNCLINE_TRUSTED_PROXIES": "nonsense"},
         )
+
+
+def test_production_does_not_start_without_the_mails_that_its_sign_in_needs(tmp_path: Path) -> None:
+    settings = Settings(backend=tmp_path, data=tmp_path)
+    for providers, complaint in (
+        ([Password()], r"Password\(\) needs mails, and no mail server is set"),
+        (
+            [GitHub(), Passkey(), EmailCode(), Password()],
+            r"Password\(\), EmailCode\(\) and Passkey\(\) need mails",
+        ),
+    ):
+        with pytest.raises(SetupError, match=complaint) as raised:
+            account_settings(settings, Mode.START, App(auth=providers), {})
+        assert "set SYNCLINE_MAIL_URL" in str(raised.value)
+        assert account_settings(settings, Mode.DEV, App(auth=providers), {}).mail_url is None
+        on_purpose = {"SYNCLINE_MAIL_URL": "none"}
+        assert account_settings(settings, Mode.START, App(auth=providers), on_purpose).mail_url is None
+    account_settings(settings, Mode.START, App(auth=[GitHub()]), {})
+    some = {"SYNCLINE_MAIL_URL": "smtps://mail.example.com"}
+    assert (
+        account_settings(settings, Mode.START, App(auth=[Password()]), some).mail_url
+        == "smtps://mail.example.com"
+    )
+
+
+def test_an_application_of_settings_alone_has_no_way_to_sign_in() -> None:
+    with pytest.raises(SetupError, match="lists no way to sign in"):
+        App(auth=[Accounts(name="Acme")])
 
 
 def test_what_the_log_of_the_server_says_holds_no_secret(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from syncline.kernel.secrets import SecretBox
 from . import housekeeping, profiles, sessions, signing_keys, webhooks
 from .admin import Administrator, Asked, Endpoint
 from .core import AccountError, Core, Visitor
+from .credentials import missing
 from .identity_file import FILE, IdentityFile
 from .mail import outbox
 from .mail.sender import Mailer, Transport, smtp_transport
@@ -241,6 +242,16 @@ class IdentityProvider:
 
     def _make_clients(self) -> dict[str, ProviderClient]:
         settings = self.core.settings
+        environment = settings.environment()
+        for service in settings.external.values():
+            names = missing(service, environment)
+            if names:
+                logger.warning(
+                    "nobody can sign in with %s: %s %s not set. Its button is hidden until then.",
+                    service.title,
+                    " and ".join(names),
+                    "is" if len(names) == 1 else "are",
+                )
         return {
             key: ProviderClient(provider, settings, self.core.clock)
             for key, provider in settings.external.items()

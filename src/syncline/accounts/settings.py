@@ -13,6 +13,8 @@ from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
 from syncline.kernel.proxies import Network
 
+from .credentials import missing
+
 P = TypeVar("P", bound=Provider)
 
 #: The audience of our own tokens: what the official clients' configuration calls the application id.
@@ -76,6 +78,18 @@ class AccountSettings:
     @cached_property
     def external(self) -> dict[str, External]:
         return {provider.key: provider for provider in self.providers if isinstance(provider, External)}
+
+    @property
+    def offered(self) -> list[External]:
+        """Services that people can sign in at now: those that know this application."""
+        environment = self.environment()
+        return [each for each in self.external.values() if not missing(each, environment)]
+
+    @property
+    def needing_mail(self) -> list[str]:
+        """Declared ways to sign in that are of no use without mails."""
+        declared = (self.password, self.email_code, self.passkey)
+        return [f"{type(each).__name__}()" for each in declared if each is not None]
 
     @cached_property
     def name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from syncline.auth import Provider
+from syncline.auth import Accounts, Provider
 from syncline.kernel.errors import SetupError
 
 from .collecting import collect
@@ -36,6 +36,12 @@ class App:
                     f"App(auth=[...]) holds {provider!r}, which is no way to sign in",
                     "list providers from syncline.auth, with parentheses: App(auth=[Password()])",
                 )
+        own = [provider for provider in self.auth if provider.built_in]
+        if own and all(isinstance(provider, Accounts) for provider in own):
+            raise SetupError(
+                "App(auth=[Accounts(...)]) lists no way to sign in",
+                "Accounts(...) has the settings of all of them: list one too, for example Password()",
+            )
         self.mounts: dict[str, Any] = {}
         for path, application in (mounts or {}).items():
             where = f"App(mounts={{{path!r}: ...}})"

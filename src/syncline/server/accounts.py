@@ -34,6 +34,8 @@ FindGrant = Callable[[str, str | None], AdminGrant | None]
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
+#: In place of a mail server, by somebody who wants none.
+NO_MAIL = "none"
 BREACHED = "SYNCLINE_BREACHED_PASSWORDS"
 
 PREFIX = "/auth"
@@ -208,11 +210,12 @@ def account_settings(
             f"the address of this server is {url}: over http anybody on the way can take over sessions",
             "put a proxy with a certificate in front, and set url (SYNCLINE_URL) to https://...",
         )
-    return AccountSettings(
+    mail_url = environment.get(MAIL_URL, "")
+    wanted = AccountSettings(
         () if app is None else app.auth,
         url,
         production,
-        mail_url=environment.get(MAIL_URL) or None,
+        mail_url=None if mail_url in ("", NO_MAIL) else mail_url,
         mail_from=environment.get(MAIL_FROM, ""),
         breached_passwords=_breached_passwords(environment),
         trusted_proxies=trusted_proxies(environment),
@@ -221,9 +224,17 @@ def account_settings(
         hash_threads=max(1, min(4, (os.cpu_count() or 1) - 1)),
         limits=settings.make_limits(),
     )
+    if production and not mail_url and wanted.needing_mail:
+        *some, last = wanted.needing_mail
+        ways = f"{', '.join(some)} and {last} need" if some else f"{last} needs"
+        raise SetupError(
+            f"{ways} mails, and no mail server is set: nobody could create an account or get back into one",
+            f"set {MAIL_URL} in the environment (smtps://user:password@mail.example.com:465) and {MAIL_FROM}; with "
+            f"{MAIL_URL}={NO_MAIL} the server starts all the same, and mails go nowhere",
+        )
+    return wanted
 
 
-def _breached_passwords(environment: Mapping[str, str]) -> Path | None:
 def check_mails(app: App | None) -> None:
     """Try the application's templates of mails. Raises SetupError, naming file and line. Reads files."""
     if app is None or not uses_accounts(app.auth):
@@ -233,6 +244,7 @@ def check_mails(app: App | None) -> None:
         accounts.check_templates(settings)
 
 
+def _breached_passwords(environment: Mapping[str, str]) -> Path | None:
     path = environment.get(BREACHED)
     if not path:
         return None

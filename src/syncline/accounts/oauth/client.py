@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
+from syncline.accounts.credentials import AppleKey, Credentials, credentials
 from syncline.accounts.outgoing import Answer, OutgoingError, send
 from syncline.accounts.settings import AccountSettings
 from syncline.auth import Apple, External, GitHub
@@ -29,12 +29,6 @@ from .profile import Profile, from_claims, from_github
 _KEPT_SECONDS = 600.0
 _LEEWAY = 60
 _ALGORITHMS = ["RS256", "PS256", "ES256", "ES384", "EdDSA", "Ed25519"]
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    id: str
-    secret: str
 
 
 class ProviderClient:
@@ -184,31 +178,27 @@ class ProviderClient:
         return send(method, url, production=self._settings.production, headers=headers, body=body)
 
     def _credentials(self) -> Credentials:
-        provider, prefix = self.provider, self.provider.key.upper().replace("-", "_")
-        environment = self._settings.environment()
-        id = provider.client_id or environment.get(f"{prefix}_CLIENT_ID", "")
-        secret = provider.client_secret or environment.get(f"{prefix}_CLIENT_SECRET", "")
-        if not id:
-            raise OutgoingError(f"{provider.title} is not set up: there is no {prefix}_CLIENT_ID")
-        if isinstance(provider, Apple) and not secret:
-            secret = self._apple_secret(provider, id, environment)
-        return Credentials(id, secret)
+        """With the secret made, if it is one that is. Raises OutgoingError."""
+        found = credentials(self.provider, self._settings.environment())
+        if not found.id:
+            raise OutgoingError(f"{self.provider.title} is not set up: its client id is missing")
+        if found.key is not None and not found.secret:
+            return Credentials(found.id, _apple_secret(found.key, issuer_of(self.provider), found.id))
+        return found
 
-    def _apple_secret(self, provider: Apple, client_id: str, environment: Mapping[str, str]) -> str:
-        """Apple wants a token that is signed with a key of one's own in place of a secret."""
-        from joserfc import jwt
-        from joserfc.jwk import ECKey
 
-        team = provider.team_id or environment.get("APPLE_TEAM_ID", "")
-        key_id = provider.key_id or environment.get("APPLE_KEY_ID", "")
-        text = provider.private_key or environment.get("APPLE_PRIVATE_KEY", "")
-        try:
-            key = ECKey.import_key(text.replace("\\n", "\n"))
-        except ValueError:
-            raise OutgoingError("Apple is not set up: APPLE_PRIVATE_KEY is no key") from None
-        now = int(time.time())
-        claims = {"iss": team, "iat": now, "exp": now + 300, "aud": issuer_of(provider), "sub": client_id}
-        return jwt.encode({"alg": "ES256", "kid": key_id}, claims, key)
+def _apple_secret(given: AppleKey, issuer: str, client_id: str) -> str:
+    """Apple wants a token that is signed with a key of one's own in place of a secret."""
+    from joserfc import jwt
+    from joserfc.jwk import ECKey
+
+    try:
+        key = ECKey.import_key(given.text.replace("\\n", "\n"))
+    except ValueError:
+        raise OutgoingError("Apple is not set up: APPLE_PRIVATE_KEY is no key") from None
+    now = int(time.time())
+    claims = {"iss": given.team, "iat": now, "exp": now + 300, "aud": issuer, "sub": client_id}
+    return jwt.encode({"alg": "ES256", "kid": given.id}, claims, key)
 
 
 def _is_number(value: object) -> bool:

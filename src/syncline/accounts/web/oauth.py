@@ -119,7 +119,7 @@ async def _connect(visit: Visit, client: ProviderClient, profile: Profile, user_
 
 def _client(visit: Visit) -> ProviderClient:
     client = visit.accounts.clients.get(visit.request.path_params["provider"])
-    if client is None:
+    if client is None or client.provider not in visit.core.settings.offered:
         raise AccountError("notice.not_found", status=404)
     return client
 
