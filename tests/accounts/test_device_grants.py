@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 from support.houses import CHEAP, House, Visitor, house
 from syncline.accounts import audit, device_grants, sessions, users
 from syncline.accounts.core import Visitor as Place
+from syncline.accounts.identity_file import FILE, IdentityFile
+from syncline.accounts.tables import PROFILE_CHANGES, SCHEMA
 from syncline.auth import Accounts, EmailCode
 
 NAME = "syncline on pear"
@@ -395,6 +399,16 @@ def test_what_is_stored_is_no_code(house: House) -> None:
     stored = b"".join(path.read_bytes() for path in house.folder.iterdir())
     for secret in (program.asked["device_code"], program.code, program.code.replace("-", "")):
         assert secret.encode() not in stored
+
+
+def test_a_file_from_before_there_were_such_requests_is_brought_up(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(
+            f"{SCHEMA}{PROFILE_CHANGES} PRAGMA application_id = 0x53594E49; PRAGMA user_version = 2;"
+        )
+    file = IdentityFile(tmp_path / FILE)
+    assert file.value("SELECT count(*) FROM device_requests") == 0
+    file.close()
 
 
 def test_requests_are_forgotten_when_there_are_too_many(house: House) -> None:

@@ -73,6 +73,25 @@ def test_a_login_from_its_code_to_its_end(server: Running, ann: Owner, tmp_path:
     assert run(tmp_path, "logout", "--url", url) == (0, "", f"nobody is signed in at {url}\n")
 
 
+def test_the_browser_is_opened_with_the_code_if_there_is_one(server: Running, tmp_path: Path) -> None:
+    program, opened = tmp_path / "browser", tmp_path / "opened"
+    program.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    program.chmod(0o755)
+    here = {"BROWSER": str(program), "CI": "", "SSH_CONNECTION": ""}
+    with begun(tmp_path, "login", "--url", server.url, **here) as login:
+        code = code_of(login)
+        assert login.stderr is not None
+        assert "The browser is open" in login.stderr.readline() + login.stderr.readline()
+        assert opened.read_text().endswith(f"/auth/device?code={code}\n")
+        opened.unlink()
+    for variables, option in ((here, "--no-browser"), ({**here, "SSH_CONNECTION": "x"}, "--data=.")):
+        with begun(tmp_path, "login", option, "--url", server.url, **variables) as login:
+            code_of(login)
+            assert login.stderr is not None
+            assert "Open the address" in login.stderr.readline() + login.stderr.readline()
+    assert not opened.exists()
+
+
 @pytest.mark.parametrize("command", [("run", "notes:mine"), ("watch", "notes:mine")])
 def test_who_is_not_signed_in_is_told_how(server: Running, tmp_path: Path, command: tuple[str, ...]) -> None:
     code, out, said = run(tmp_path, command[0], "--url", server.url, *command[1:])

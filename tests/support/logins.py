@@ -95,12 +95,12 @@ class Owner(Person):
 
 
 @contextmanager
-def begun(folder: Path, *arguments: str) -> Generator[subprocess.Popen[str]]:
+def begun(folder: Path, *arguments: str, **variables: str) -> Generator[subprocess.Popen[str]]:
     """A command that goes on; it is ended in the end."""
     process = subprocess.Popen(
         [SYNCLINE, *arguments],
         cwd=folder,
-        env=environment(XDG_CONFIG_HOME=str(folder)),
+        env=environment(XDG_CONFIG_HOME=str(folder), **variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

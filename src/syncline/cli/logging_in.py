@@ -149,7 +149,7 @@ def _open(address: str) -> bool:
     """Open the user's browser, if there is one beside this terminal: one that took the terminal would not help."""
     local = not (os.environ.get("SSH_CONNECTION") or os.environ.get("CI"))
     graphical = sys.platform in ("darwin", "win32") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     )
     try:
         return local and graphical and webbrowser.open(address)

@@ -31,7 +31,12 @@ def login(no_browser: bool, url: str | None, **flags: object) -> int:
 @user_url_option("The server to sign out at.")
 @data_option
 def logout(url: str | None, **flags: object) -> int:
-    """End the login at a server, there and here."""
+    """End the login at a server, there and here. Tokens of it are refused from that moment.
+
+    \b
+    syncline logout
+    syncline logout --url https://app.example.com
+    """
     from .logging_in import log_out, server_of
 
     return log_out(server_of(settings_of({**flags, "url": url}), url))
@@ -42,7 +47,12 @@ def logout(url: str | None, **flags: object) -> int:
 @json_option
 @data_option
 def whoami(url: str | None, as_json: bool, **flags: object) -> int:
-    """Print who is signed in at a server, after asking it."""
+    """Print who is signed in at a server, after asking it: a login may have been ended in the browser.
+
+    \b
+    syncline whoami
+    syncline whoami --url https://app.example.com --json
+    """
     from .logging_in import server_of, who_am_i
 
     return who_am_i(server_of(settings_of({**flags, "url": url}), url), as_json=as_json)
