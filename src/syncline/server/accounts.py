@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
@@ -68,6 +69,8 @@ class DeploymentAccounts:
         self._keys_changed: Callable[[], None] = _nobody
         self._put_profiles: Put | None = None
         self.provider: IdentityProvider | None = None
+        self._opening = threading.Lock()
+        self._started = False
         self._asking: set[asyncio.Task[None]] = set()
 
     def use(self, app: App | None) -> None:
@@ -77,19 +80,33 @@ class DeploymentAccounts:
         if not self._active:
             return
         wanted = account_settings(self._settings, self._mode, app, self._environment)
-        if self.provider is None:
-            self.provider = accounts.IdentityProvider.open(
+        self.open(app)
+        provider = self.provider
+        assert provider is not None
+        if self._loop is not None and not self._started:
+            self._start(provider)
+        if wanted != provider.settings:
+            provider.configure(wanted)
+        else:
+            provider.reread_templates()
+
+    def open(self, app: App | None) -> None:
+        """Open what `use` needs, if it is not open. Waits for the disk, and for the first signing key: a running server
+        does this on another thread than the event loop's. Raises SetupError."""
+        with self._opening:
+            if not self.must_open(app):
+                return
+            wanted = account_settings(self._settings, self._mode, app, self._environment)
+            provider = accounts.IdentityProvider.open(
                 self._settings.data, wanted, self._clock, self._box, self._data_key
             )
-            self.provider.find_administrator = self._find_administrator
-            self.provider.set_listeners(on_ended=self._ended, on_keys=self._keys)
-            if self._loop is not None:
-                self._start(self.provider)
-        elif wanted != self.provider.settings:
-            self.provider.configure(wanted)
+            provider.find_administrator = self._find_administrator
+            provider.set_listeners(on_ended=self._ended, on_keys=self._keys)
+            self.provider = provider
 
-        else:
-            self.provider.reread_templates()
+    def must_open(self, app: App | None) -> bool:
+        return self.provider is None and app is not None and uses_accounts(app.auth)
+
     def check(self, app: App | None) -> None:
         """Raises SetupError if `use` would."""
         if app is not None and uses_accounts(app.auth):
@@ -177,6 +194,7 @@ class DeploymentAccounts:
         return accounts.Administrator("admin" if id is None else f"key:{id}", grant.caller.read_only)
 
     def _start(self, provider: IdentityProvider) -> None:
+        self._started = True
         provider.profiles.put = self._put_profiles
         provider.start()
         for session in provider.ended_lately():

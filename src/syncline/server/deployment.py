@@ -302,7 +302,8 @@ class Deployment:
         except SetupError as error:
             done(error)
             return
-        prepare(release, switch)
+        opening = partial(self.accounts.open, release.app) if self.accounts.must_open(release.app) else None
+        prepare(release, switch, opening)
 
     def close(self) -> None:
         """Finish what is queued, and close the store. The event loop may have ended."""

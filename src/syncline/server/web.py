@@ -85,16 +85,25 @@ class Web:
         self._mounts.close()
 
 
-def prepare(release: Release, then: Callable[[Prepared | Exception], None]) -> None:
-    """Prepare a release without holding up this thread; `then` is called here or on another one."""
+def prepare(
+    release: Release, then: Callable[[Prepared | Exception], None], first: Callable[[], None] | None = None
+) -> None:
+    """Prepare a release without holding up this thread; `then` is called here or on another one.
+
+    `first` is something else to do before, that takes a while.
+    """
 
     def work() -> None:
         try:
-            then(Prepared.of(release))
+            if first is not None:
+                first()
+            prepared = Prepared.of(release)
         except Exception as error:
             then(error)
+        else:
+            then(prepared)
 
-    if release.app is not None and release.app.mounts:
+    if first is not None or (release.app is not None and release.app.mounts):
         threading.Thread(target=work, name="syncline-mounting", daemon=True).start()
     else:
         work()
