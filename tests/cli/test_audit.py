@@ -259,3 +259,63 @@ def test_documents_of_syncline_are_not_for_the_application_to_put_in_order(tmp_p
     write_application(tmp_path, app=SIGNED_IN, things=source)
     found = audited(tmp_path)
     assert [rule for rule, _ in found] == ["no-index"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('owned_by("user_id")', 1),
+        ('public_read(owner="user_id")', 1),
+        ('members("team", via=by_user, field="team")', 0),
+        ("private", 0),
+    ],
+)
+def test_memberships_that_anybody_may_write_for_himself_are_found(
+    tmp_path: Path, rule: str, said: int
+) -> None:
+    schema = f"""
+        from syncline import Document, Index, members, owned_by, private, public_read
+
+        class Seat(Document):
+            user_id: str
+            team: str
+            by_user = Index("user_id")
+            by_team = Index("team")
+            access = {rule}
+
+        class Task(Document):
+            team: str
+            by_team = Index("team")
+            access = members("team", via=Seat.by_user, field="team")
+    """
+    write_application(tmp_path, schema=schema)
+    done = syncline("audit", "--json", folder=tmp_path)
+    found = [each for each in json.loads(done.stdout)["findings"] if each["rule"] == "open-membership"]
+    assert [each["what"] for each in found] == ["any caller can insert Seat rows that open tasks"] * said
+    assert all(each["severity"] == "warning" and each["file"].endswith("schema.py") for each in found)
+
+
+def test_a_public_function_that_schedules_a_public_one_is_told_that_no_rules_hold_there(
+    tmp_path: Path,
+) -> None:
+    source = """
+        from syncline import Id, MutationCtx, mutation
+        from .schema import Note
+
+        @mutation
+        def remove(ctx: MutationCtx, id: Id[Note]) -> None:
+            ctx.db.delete(id)
+
+        @mutation(internal=True)
+        def sweep(ctx: MutationCtx) -> None:
+            ctx.scheduler.after(60, remove, id=ctx.db.query(Note).all()[0].id)
+
+        @mutation
+        def remove_later(ctx: MutationCtx, id: Id[Note]) -> None:
+            ctx.scheduler.after(60, remove, id=id)
+            ctx.scheduler.after(60, sweep)
+    """
+    write_application(tmp_path, schema=SCHEMA, things=source)
+    done = syncline("audit", "--json", "--hints", folder=tmp_path)
+    found = [each["what"] for each in json.loads(done.stdout)["findings"] if each["rule"] == "scheduled"]
+    assert found == ["things:remove_later schedules things:remove, which will run without rules"]

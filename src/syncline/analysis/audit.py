@@ -21,6 +21,7 @@ from syncline.schema import (
 from syncline.system import SYSTEM_TABLES
 
 from .advice import serving_index
+from .exposure import memberships_for_the_taking, scheduled_in_the_open
 from .facts import Facts, FieldSet
 from .findings import Finding, Severity
 from .usage import QueryUse, Usage
@@ -57,6 +58,8 @@ class Audit:
         yield from self._functions_without_identity()
         yield from self._unrestricted()
         yield from self._unique_without_owner()
+        yield from memberships_for_the_taking(self._release, self._usage)
+        yield from scheduled_in_the_open(self._release, self._usage)
         yield from self._queries_without_index()
         yield from self._unused_indexes()
         yield from self._unique_candidates()

@@ -48,6 +48,10 @@ class Usage:
     named: set[Index] = field(default_factory=set[Index])
     #: Where `unrestricted` is used, and in which function of the wire.
     unrestricted: list[tuple[Place, str | None]] = field(default_factory=list[tuple[Place, str | None]])
+    #: Where something is scheduled, in which function of the wire, and what.
+    scheduled: list[tuple[Place, str | None, FunctionDefinition | None]] = field(
+        default_factory=list[tuple[Place, str | None, FunctionDefinition | None]]
+    )
     #: Where the `def` of each wire function is.
     places: dict[str, Place] = field(default_factory=dict[str, Place])
     #: By id of the Python function.
@@ -138,7 +142,24 @@ class _Uses(Walk):
         ):
             for argument in node.args[:1]:
                 self._end(argument, "iteration", self.source.place_of(argument))
+        self._scheduling(node)
         super().visit_Call(node)
+
+    def _scheduling(self, node: ast.Call) -> None:
+        """`ctx.scheduler.after(delay, function, ...)`, and `at`."""
+        match node.func:
+            case ast.Attribute(attr="after" | "at", value=ast.Attribute(attr="scheduler")) if (
+                len(node.args) > 1
+            ):
+                found = self.inference.kind(node.args[1], self.scope)
+                value = found.value if isinstance(found, Object) else None
+                if isinstance(value, Function):
+                    function = cast("Function[..., Any]", value)
+                    self._usage.scheduled.append(
+                        (self.source.place_of(node.args[1]), self._path(), function.definition)
+                    )
+            case _:
+                pass
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         inference = self.inference
