@@ -31,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[Running]:
 
 
 @pytest.mark.parametrize(
-    "path", ["token", "session", "sign-out", "organizations/active", "exchange", "revoke"]
+    "path", ["token", "session", "sessions/revoke", "sign-out", "organizations/active", "exchange", "revoke"]
 )
 def test_named_origins_may_call_with_cookies(server: Running, path: str) -> None:
     for origin in ALLOWED:

@@ -1,7 +1,7 @@
 import { CodeSource, exclusively, type Keeping } from "./code.js";
 import { decodeClaims } from "./jwt.js";
 import { CookieSource, NOBODY, pageUrl, type Loaded, type Source } from "./sources.js";
-import { SignedOutError, type AuthState, type Claims, type Token } from "./types.js";
+import { SignedOutError, type AuthState, type Claims, type ListedSession, type Token } from "./types.js";
 
 export interface AuthClientOptions {
   /** The origin of the Syncline server as the browser reaches it. Default: the page's own. */
@@ -109,10 +109,20 @@ export class AuthClient {
     return (this.leaving ??= this.leave().finally(() => (this.leaving = null)));
   }
 
+  /** The user's sessions on all devices, newest first. Throws SignedOutError if nobody is signed in. */
+  async listSessions(): Promise<ListedSession[]> {
+    return await this.cookies("sessions are listed").listSessions();
+  }
+
+  /** End one of the user's sessions: that device is signed out at once. This browser's own is signed out as by `signOut`. */
+  async revokeSession(id: string): Promise<void> {
+    if (id === this.current.session?.id) return await this.signOut();
+    await this.cookies("sessions are ended").revokeSession(id);
+  }
+
   /** Make an organisation the active one (null: none); the next token says so. */
   async setOrganization(id: string | null): Promise<void> {
-    if (!(this.source instanceof CookieSource)) throw new Error("organisations are switched on the server's own pages");
-    await this.source.setOrganization(id);
+    await this.cookies("organisations are switched").setOrganization(id);
     this.token = null;
     this.tell({ kind: "changed" });
     await this.load();
@@ -147,6 +157,12 @@ export class AuthClient {
   }
 
   // Inside
+
+  /** What needs the cookie of the server's own site. */
+  private cookies(what: string): CookieSource {
+    if (this.source instanceof CookieSource) return this.source;
+    throw new Error(`with mode "code" ${what} on the server's own pages: see pageUrl("devices"), pageUrl("organizations")`);
+  }
 
   private async leave(): Promise<void> {
     await this.source.signOut().catch((error: unknown) => {

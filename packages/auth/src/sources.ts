@@ -1,5 +1,5 @@
 import { request } from "./requests.js";
-import type { AuthState, Token } from "./types.js";
+import type { AuthState, ListedSession, Token } from "./types.js";
 
 export type Loaded = Omit<AuthState, "isLoaded">;
 
@@ -36,6 +36,15 @@ export class CookieSource implements Source {
 
   async setOrganization(id: string | null): Promise<void> {
     await this.post("organizations/active", { organization: id });
+  }
+
+  async listSessions(): Promise<ListedSession[]> {
+    const answer = await request(`${this.url}/auth/sessions`, { credentials: "include", cache: "no-store" });
+    return (answer as { sessions: ListedSession[] }).sessions;
+  }
+
+  async revokeSession(id: string): Promise<void> {
+    await this.post("sessions/revoke", { session: id });
   }
 
   async signInUrl(screen: "sign-in" | "sign-up", returnTo: string): Promise<string> {

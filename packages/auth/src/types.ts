@@ -22,6 +22,22 @@ export interface Session {
   actor: string | null;
 }
 
+/** One of the signed-in user's sessions, wherever it is. Times are milliseconds since the epoch. */
+export interface ListedSession {
+  id: string;
+  /** What people call the device: `Firefox, Linux`, or what a program calls itself. */
+  device: string;
+  /** The network address that it began at. */
+  address: string | null;
+  created_at: number;
+  last_seen_at: number;
+  expires_at: number;
+  /** The administrator who acts as the user in it. */
+  actor: string | null;
+  /** Whether it is this browser's. */
+  current: boolean;
+}
+
 export interface Organization {
   id: string;
   slug: string;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 
-import { createAuthClient, decodeClaims, TokenVerifier } from "../dist/index.js";
+import { createAuthClient, decodeClaims, SignedOutError, TokenVerifier } from "../dist/index.js";
 import { AuthServer, makeKey, sign } from "./server.mjs";
 
 let server;
@@ -140,4 +140,21 @@ test("unknown keys are looked up, but not without end", async () => {
     assert.equal(await verifier.verify(await server.token({}, { kid: `bogus-${number}` })), null);
   }
   assert.ok(server.count("/auth/.well-known/jwks.json") <= 2);
+});
+
+test("sessions are listed and ended, and ending one's own is signing out", async () => {
+  const client = await loaded();
+  assert.deepEqual((await client.listSessions()).map((each) => [each.id, each.current]), [["sess_1", true], ["sess_2", false]]);
+  await client.revokeSession("sess_2");
+  assert.deepEqual(JSON.parse(server.asked.at(-1).body), { session: "sess_2" });
+  assert.ok(client.state.session);
+  await client.revokeSession("sess_1");
+  assert.equal(server.asked.at(-1).path, "/auth/sign-out");
+  assert.equal(client.state.session, null);
+  await assert.rejects(() => client.listSessions(), SignedOutError);
+});
+
+test("without the cookie of the server's site sessions are for its own pages", async () => {
+  const client = createAuthClient({ url: server.url, mode: "code" });
+  await assert.rejects(() => client.listSessions(), /on the server's own pages/);
 });

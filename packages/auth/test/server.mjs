@@ -80,6 +80,11 @@ export class AuthServer {
       if (!this.session) return say(401, { error: "signed_out" });
       return say(200, { token: await this.token(), expires_in: this.seconds });
     }
+    if (path === "/auth/sessions") {
+      const sessions = [{ id: "sess_1", current: true }, { id: "sess_2", current: false }];
+      return this.session ? say(200, { sessions }) : say(401, { error: "signed_out" });
+    }
+    if (path === "/auth/sessions/revoke") return this.session ? say(200, {}) : say(401, { error: "signed_out" });
     if (path === "/auth/sign-out") {
       this.session = null;
       return say(200, {}, { "set-cookie": ["syncline_session=; Max-Age=0", "other=1"] });

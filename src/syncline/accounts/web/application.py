@@ -81,6 +81,8 @@ ENTRIES = (
     Entry("/account/export", account.export),
     Entry("/account/delete", None, account.delete),
     Entry("/devices", devices.show, devices.submit),
+    Entry("/sessions", devices.describe),
+    Entry("/sessions/revoke", None, None, devices.revoke),
     Entry("/device", device.show, free=device.ask),
     Entry("/device/code", None, device.submit),
     Entry("/device/decision", None, device.decide),

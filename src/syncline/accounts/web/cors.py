@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 #: What scripts call. Forms are of this origin alone, and need no preflight.
 _PATHS: Final = frozenset(
-    f"/auth/{path}" for path in ("token", "session", "sign-out", "organizations/active", "exchange", "revoke")
+    f"/auth/{path}"
+    for path in (
+        "token",
+        "session",
+        "sessions",
+        "sessions/revoke",
+        "sign-out",
+        "organizations/active",
+        "exchange",
+        "revoke",
+    )
 )
 
 

@@ -37,17 +37,46 @@ async def submit(visit: Visit) -> Response:
     return visit.redirect("/auth/devices")
 
 
+async def describe(visit: Visit) -> Response:
+    """`GET /auth/sessions`: the same list for scripts; times in milliseconds since the epoch."""
+    own = visit.required()
+    found = await visit.accounts.workers.run(sessions.listed, visit.core, own.user_id)
+    described = [
+        {
+            "id": each.id,
+            "device": visit.core.pages.device(each.agent),
+            "address": each.address or None,
+            "created_at": each.created_at * 1000,
+            "last_seen_at": each.seen_at * 1000,
+            "expires_at": each.ends_at * 1000,
+            "actor": each.actor,
+            "current": each.id == own.id,
+        }
+        for each in found
+    ]
+    return visit.answer({"sessions": described})
+
+
+async def revoke(visit: Visit) -> Response:
+    """`POST /auth/sessions/revoke` with `{"session": id}`: ends one of the caller's own sessions."""
+    own, id = visit.required(), visit.fields.get("session", "")[:100]
+    await visit.accounts.workers.run(_revoke, visit, own, id)
+    if id == own.id:
+        visit.clear_session()
+    return visit.answer({})
+
+
 def _revoke(visit: Visit, own: Session, id: str) -> None:
     core: Core = visit.core
     if all(each.id != id for each in sessions.listed(core, own.user_id)):
         raise AccountError("error.not_found", status=404)
-    sessions.end(core, id, "revoked")
+    sessions.end(core, id, "revoked", keeps_device=id == own.id)
     audit.record(core, "session.revoked", own.user_id, visit.visitor, actor=own.actor, session=id)
 
 
 def _revoke_all(visit: Visit, own: Session, but: str | None) -> None:
     core: Core = visit.core
-    known_devices.forget_all(core, own.user_id, but=but)
+    known_devices.forget_all(core, own.user_id, but=own.id, device=visit.visitor.device)
     for each in sessions.listed(core, own.user_id):
         if each.id != but:
             _revoke(visit, own, each.id)
