@@ -269,3 +269,18 @@ class Auth:
                 "this needs a recent proof of who you are: go to /auth/reverify?redirect=..., and try again"
             )
         return identity
+
+    def require_scope(self, scope: str) -> Identity:
+        """The signed-in caller, if a program that came with an API key has a key of this scope; ForbiddenError otherwise.
+
+        People who signed in themselves have no scopes, and pass. A key without any scope passes nowhere. Tokens of other
+        issuers count as keys if they have the claim `scp`: a list, or words with spaces between them.
+        """
+        identity = self.require()
+        granted = identity.claims.get("scp")
+        if granted is None:
+            return identity
+        scopes = granted.split() if isinstance(granted, str) else granted
+        if not isinstance(scopes, list | tuple) or scope not in scopes:
+            raise ForbiddenError(f"this needs an API key of the scope {scope!r}, which yours does not have")
+        return identity
