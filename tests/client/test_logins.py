@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -25,7 +29,9 @@ from syncline.client import (
     StoredLogin,
     SyncClient,
 )
+from syncline.client.login_server import LoginServer
 from syncline.client.logins import Login, Logins, config_folder
+from syncline.kernel.clock import SystemClock
 
 NUMBERS = count()
 
@@ -145,6 +151,16 @@ def test_a_login_is_kept_while_its_server_is_away(folder: Path) -> None:
     assert logins.get(url) == Login("r")
 
 
+def test_a_login_is_kept_when_something_else_refuses(odd: LoginServer) -> None:
+    Odd.answers += [(401, '{"error": "proxy"}'), (503, '{"error": "busy"}'), (401, '{"error": "grant"}')]
+    for _ in range(2):
+        with pytest.raises(ClientError) as raised:
+            odd.refresh("r")
+        assert not isinstance(raised.value, AuthenticationError)
+    with pytest.raises(AuthenticationError):
+        odd.refresh("r")
+
+
 def test_only_its_owner_can_read_the_file_and_it_is_replaced_as_a_whole(folder: Path) -> None:
     logins = Logins(folder)
     folder.mkdir(mode=0o755)
@@ -206,3 +222,89 @@ def test_the_folder_is_where_programs_of_the_user_keep_such_things(monkeypatch: 
     assert config_folder() == Path("/somewhere/syncline")
     monkeypatch.setenv("XDG_CONFIG_HOME", "relative")  # The specification says to ignore it.
     assert config_folder() == Path(os.environ["HOME"]) / ".config" / "syncline"
+
+
+class Odd(BaseHTTPRequestHandler):
+    """Says what the test wants it to say."""
+
+    answers: ClassVar[list[tuple[int, str]]] = []
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        status, text = self.answers.pop(0)
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[LoginServer]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Odd)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield LoginServer(f"http://127.0.0.1:{server.server_address[1]}", SystemClock())
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+CODES = {
+    "device_code": "d",
+    "user_code": "BCDF-GHJK",
+    "verification_uri": "https://x/auth/device",
+    "expires_in": 600,
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "complaint"),
+    [
+        (200, "<html>", "does not answer as a Syncline server does"),
+        (200, "[]", "does not answer as a Syncline server does"),
+        (200, '{"device_code": 1}', "does not answer as a Syncline server does"),
+        (200, json.dumps({**CODES, "user_code": "\x1b[2J"}), "does not answer as a Syncline server does"),
+        (200, json.dumps({**CODES, "verification_uri": "file:///etc/passwd"}), "does not answer as"),
+        (
+            200,
+            json.dumps({**CODES, "verification_uri_complete": "javascript:alert(1)"}),
+            "does not answer as",
+        ),
+        (200, json.dumps({**CODES, "expires_in": float("nan")}), "does not answer as"),
+        (200, "[" * 100_000, "does not answer as"),
+        (404, "", "has no sign-in of its own"),
+        (429, '{"error": "too_many", "message": "wait\\u001b[2J"}', r"refused: wait\[2J"),
+        (500, "{}", "refused: status 500"),
+    ],
+)
+def test_a_server_that_answers_oddly_is_not_believed(
+    odd: LoginServer, status: int, answer: str, complaint: str
+) -> None:
+    Odd.answers.append((status, answer))
+    with pytest.raises(ClientError, match=complaint):
+        odd.ask("a test")
+
+
+def test_a_server_cannot_let_a_program_wait_for_ever_or_ask_without_end(odd: LoginServer) -> None:
+    Odd.answers += [
+        (200, json.dumps({**CODES, "expires_in": 1e300, "interval": 1e300})),
+        (200, json.dumps({**CODES, "interval": -5})),
+    ]
+    long, short = odd.ask("a test"), odd.ask("a test")
+    assert (long.seconds, long.interval, short.interval) == (3600, 60, 1)
+    assert long.page_with_code == CODES["verification_uri"]
+
+
+def test_what_a_poll_says_is_a_word_of_the_standard_or_a_failure(odd: LoginServer) -> None:
+    Odd.answers.append((200, json.dumps(CODES)))
+    asked = odd.ask("a test")
+    for error in ("authorization_pending", "slow_down", "access_denied", "expired_token", "invalid_grant"):
+        Odd.answers.append((400, json.dumps({"error": error})))
+        assert odd.poll(asked) == error
+    Odd.answers.append((429, '{"error": "too_many"}'))
+    assert odd.poll(asked) == "slow_down"
+    Odd.answers.append((400, '{"error": "server_error", "message": "no"}'))
+    with pytest.raises(ClientError, match="refused: no"):
+        odd.poll(asked)

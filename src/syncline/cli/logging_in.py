@@ -120,7 +120,7 @@ def claims_of(token: str) -> dict[str, Any]:
 
 def _wait(server: LoginServer, asked: Asked) -> Tokens:
     """Ask as often as the server allows until there is an answer. Raises SetupError."""
-    interval, deadline = max(asked.interval, 1.0), time.monotonic() + asked.seconds
+    interval, deadline = asked.interval, time.monotonic() + asked.seconds
     while time.monotonic() < deadline:
         time.sleep(interval)
         try:

@@ -5,13 +5,14 @@ On `http.client`, so that a command that needs one token starts in a moment.
 
 from __future__ import annotations
 
-import json
 import re
 import ssl
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
+
+import msgspec
 
 from syncline import __version__
 from syncline.kernel.clock import Clock
@@ -24,6 +25,13 @@ _MOST_BYTES: Final = 256 * 1024
 #: What the other side says is shown on terminals and opened in browsers: nothing else than this.
 _CODE: Final = re.compile(r"[A-Za-z0-9-]{4,32}").fullmatch
 _ADDRESS: Final = re.compile(r"https?://[!-~]{1,1000}").fullmatch
+
+#: How a server says that there is no such refresh token any more.
+_OVER: Final = ("grant", "invalid_grant")
+_LONGEST_WAIT: Final = 3600.0
+_LONGEST_INTERVAL: Final = 60.0
+
+T = TypeVar("T")
 
 #: Answers of RFC 8628 that are no failure of the conversation.
 PENDING: Final = ("authorization_pending", "slow_down")
@@ -48,6 +56,21 @@ class Tokens:
     token: str = field(repr=False)
     expires_at: float
     refresh_token: str | None = field(repr=False)
+
+
+class _Codes(msgspec.Struct):
+    device_code: str
+    user_code: str
+    verification_uri: str
+    expires_in: float
+    verification_uri_complete: str = ""
+    interval: float = 5.0
+
+
+class _Granted(msgspec.Struct):
+    access_token: str
+    expires_in: float
+    refresh_token: str | None = None
 
 
 class LoginServer:
@@ -75,18 +98,16 @@ class LoginServer:
             )
         if status != 200:
             raise self._refused(status, answer)
-        code, page = str(answer.get("user_code")), str(answer.get("verification_uri"))
-        complete = str(answer.get("verification_uri_complete", page))
-        if not (_CODE(code) and _ADDRESS(page) and _ADDRESS(complete)):
-            raise ClientError(f"the server at {self._url} gave no code to enter")
-        return Asked(
-            str(answer["device_code"]),
-            code,
-            page,
-            complete,
-            float(answer["expires_in"]),
-            float(answer.get("interval", 5)),
+        codes = self._understood(answer, _Codes)
+        page, complete = (
+            codes.verification_uri,
+            codes.verification_uri_complete or codes.verification_uri,
         )
+        if not (_CODE(codes.user_code) and _ADDRESS(page) and _ADDRESS(complete)):
+            raise self._strange()
+        seconds = min(codes.expires_in, _LONGEST_WAIT)
+        interval = min(max(codes.interval, 1.0), _LONGEST_INTERVAL)
+        return Asked(codes.device_code, codes.user_code, page, complete, seconds, interval)
 
     def poll(self, asked: Asked) -> Tokens | str:
         """The tokens; or what there is instead, of RFC 8628: `authorization_pending`, `slow_down`, `access_denied`,
@@ -106,7 +127,7 @@ class LoginServer:
         status, answer = self._post("/auth/exchange", grant_type="refresh_token", refresh_token=refresh_token)
         if status == 200:
             return self._tokens(answer)
-        if status == 401 or answer.get("error") == "invalid_grant":
+        if answer.get("error") in _OVER:  # and nothing less: what is in between may refuse, too
             raise AuthenticationError(str(answer.get("message")))
         raise self._refused(status, answer)
 
@@ -117,11 +138,22 @@ class LoginServer:
             raise self._refused(status, answer)
 
     def _tokens(self, answer: dict[str, Any]) -> Tokens:
-        expires_at = self._clock.wall_ns() / 1e9 + float(answer["expires_in"])
-        return Tokens(str(answer["access_token"]), expires_at, answer.get("refresh_token"))
+        granted = self._understood(answer, _Granted)
+        expires_at = self._clock.wall_ns() / 1e9 + granted.expires_in
+        return Tokens(granted.access_token, expires_at, granted.refresh_token)
+
+    def _understood(self, answer: dict[str, Any], kind: type[T]) -> T:
+        try:
+            return msgspec.convert(answer, kind)
+        except msgspec.ValidationError:
+            raise self._strange() from None
+
+    def _strange(self) -> ClientError:
+        return ClientError(f"{self._url} does not answer as a Syncline server does")
 
     def _refused(self, status: int, answer: dict[str, Any]) -> ClientError:
-        said = str(answer.get("message", "")) or f"status {status}"
+        text = str(answer.get("message", ""))[:500]
+        said = "".join(char for char in text if char.isprintable()) or f"status {status}"
         return ClientError(f"the sign-in of {self._url} refused: {said}")
 
     def _post(self, path: str, **fields: str) -> tuple[int, dict[str, Any]]:
@@ -141,15 +173,13 @@ class LoginServer:
         finally:
             connection.close()
         try:
-            answer: object = json.loads(content)
-        except ValueError:
+            answer: object = msgspec.json.decode(content)
+        except (ValueError, RecursionError):
             answer = None
         if not isinstance(answer, dict):
             if response.status in (404, 405):  # of a server's site, whose paths take nothing but GET
                 return 404, {}
-            raise ClientError(
-                f"{self._url} answers with status {response.status}, and not as a Syncline server does"
-            )
+            raise self._strange()
         return response.status, cast("dict[str, Any]", answer)
 
     def _connection(self) -> HTTPConnection:
