@@ -11,6 +11,7 @@ import msgspec
 from syncline.analysis import Finding, Severity, in_order, source_files, without_waived
 from syncline.analysis.audit import Audit, unique_candidates
 from syncline.analysis.facts import Distinct, Facts, FieldSet, ServerFacts, distinct_values
+from syncline.analysis.subjects import callers_by_subject
 from syncline.analysis.usage import Usage, usage_of
 from syncline.database.inspection import inspect
 from syncline.functions import Release, load_application
@@ -40,7 +41,8 @@ def audit_application(settings: Settings, *, strict: bool, hints: bool, as_json:
         *(["server"] if server is not None else []),
     ]
     audit = Audit(release, usage, Facts(distinct, server), settings.make_limits())
-    findings = in_order(without_waived(audit.all(), sources))
+    found = [*audit.all(), *callers_by_subject(release, sources)]
+    findings = in_order(without_waived(found, sources))
     if as_json:
         click.echo(
             json.dumps(
