@@ -81,7 +81,7 @@ LOOPS_ALLOWED = {
     "functions/action_http.py", "functions/checked_network.py", "functions/action_loop.py", "functions/action_run.py", "functions/storage_actions.py",
     "functions/streams.py", "functions/contexts.py",  # the type of ctx.http
     "client/blocking.py", "client/client.py", "client/link.py", "client/subscription.py",
-    "client/accounts/transport.py",
+    "client/accounts/client.py", "client/accounts/transport.py",
     "client/login_server.py", "client/logins.py",
 }  # fmt: skip
 

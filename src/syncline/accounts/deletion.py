@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import api_keys, audit, events, organizations, passkeys, second_factor, sessions, users
+from . import (
+    api_keys,
+    audit,
+    events,
+    known_devices,
+    merging,
+    organizations,
+    passkeys,
+    second_factor,
+    sessions,
+    users,
+)
 from .core import Core, Visitor
 from .mail.outbox import queue
 
@@ -27,7 +38,8 @@ def delete_user(
     core.file.change("DELETE FROM flows WHERE user_id = ?", user_id)
     core.file.change("DELETE FROM users WHERE id = ?", user_id)
     # What the log says of somebody who is gone is that something happened, not from where.
-    core.file.change("UPDATE audit SET address = '', agent = '', data = '{}' WHERE user_id = ?", user_id)
+    for id in (user_id, *merging.former_ids(core, user_id)):
+        core.file.change("UPDATE audit SET address = '', agent = '', data = '{}' WHERE user_id = ?", id)
     audit.record(core, "user.deleted", user_id, visitor, actor=actor)
     events.emit(core, "user.deleted", {"id": user_id, "object": "user", "deleted": True})
     if user.email:
@@ -66,11 +78,19 @@ def export_user(core: Core, user_id: str) -> dict[str, Any]:
             )
             for row in ended
         ],
+        "known_devices": [
+            {"created_at": created, "signed_in_at": seen}
+            for created, seen in known_devices.listed(core, user_id)
+        ],
         "organizations": [
             {"id": each.organization, "slug": each.slug, "name": each.name, "role": each.role}
             for each in organizations.memberships(core, user_id)
         ],
-        "events": [_shown(entry) for entry in audit.entries(core, user_id=user_id, limit=100_000)],
+        "events": [
+            _shown(entry)
+            for id in (*merging.former_ids(core, user_id), user_id)
+            for entry in audit.entries(core, user_id=id, limit=100_000)
+        ],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import audit, device_grants, flows, known_devices, rates, sessions
+from . import audit, device_grants, flows, known_devices, merging, rates, sessions
 from .core import Core
 from .mail import outbox
 
@@ -16,6 +16,7 @@ def trim(core: Core) -> None:
     sessions.trim(core)
     audit.trim(core)
     outbox.trim(core)
+    merging.trim(core)
     core.file.change(
         "DELETE FROM deliveries WHERE next_at IS NULL AND created_at < ?", core.now() - 30 * 24 * 3600
     )

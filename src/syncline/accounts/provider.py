@@ -23,6 +23,7 @@ from .identity_file import FILE, IdentityFile
 from .mail import outbox
 from .mail.sender import Mailer, Transport, smtp_transport
 from .mail.writing import check_templates
+from .merge_moving import DocumentMover
 from .oauth import ProviderClient
 from .outgoing import Outgoing
 from .passwords import Hasher, check_new
@@ -30,6 +31,7 @@ from .rendering import Renderer
 from .settings import AccountSettings
 from .token_rates import TokenRates
 from .web import PageSessions, make_application, make_routes
+from .web.addresses import UnknownProxies
 from .web.assets import ASSETS, read_asset
 from .webhooks import WebhookSender
 from .workers import Workers
@@ -67,6 +69,7 @@ class IdentityProvider:
         self._on_keys: Callable[[], None] = _ignore_keys
         self._revoked: dict[str, int] = {}
         self._token_rates = TokenRates(clock)
+        self.unknown_proxies = UnknownProxies()
         self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         prefix = "__Host-" if settings.secure else ""
@@ -79,7 +82,8 @@ class IdentityProvider:
         self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
         self.mailer = Mailer(self.core, self.workers, transport)
         self.profiles = profiles.ProfileSender(self.core, self.workers)
-        self._outboxes = (self.mailer.loop, self.webhooks.loop, self.profiles.loop)
+        self.documents = DocumentMover(self.core, self.workers)
+        self._outboxes = (self.mailer.loop, self.webhooks.loop, self.profiles.loop, self.documents.loop)
         #: Whose admin key a text is, and which address sent it. Nobody's, until somebody says so.
         self.find_administrator: FindAdministrator = _nobody
         #: The JSON Web Key Set that our tokens are verified with, as it is now.

@@ -89,6 +89,19 @@ def turn_off(core: Core, user_id: str) -> None:
     core.file.change("DELETE FROM backup_codes WHERE user_id = ?", user_id)
 
 
+def move(core: Core, source: str, target: str) -> None:
+    """Give one user's app to another who has none. Backup codes are made for one user, and stay behind."""
+    secret = _secret(core, source) if is_on(core, source) and not is_on(core, target) else None
+    if secret is None:
+        return
+    core.file.change(
+        "INSERT OR REPLACE INTO totps SELECT ?, ?, confirmed_at, last_step FROM totps WHERE user_id = ?",
+        target,
+        core.box.seal(secret, f"identity:totp:{target}"),
+        source,
+    )
+
+
 def _check_totp(core: Core, user_id: str, code: str) -> bool:
     """A code of the step now, or of the one before or after it, that is later than any that was accepted."""
     secret = _secret(core, user_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 4
+FORMAT = 5
 
 SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -144,9 +144,19 @@ ALTER TABLE failures ADD COLUMN about BLOB;
 CREATE INDEX failures_by_address ON failures(about);
 """
 
+#: Since format 5: users that became one with others. Documents of the application follow while `next_at` is a time.
+MERGES = """
+CREATE TABLE merges(
+    source TEXT PRIMARY KEY, target TEXT NOT NULL, at INTEGER NOT NULL, actor TEXT, progress TEXT NOT NULL,
+    next_at INTEGER, tries INTEGER NOT NULL, error TEXT, done_at INTEGER) WITHOUT ROWID;
+CREATE INDEX merges_by_target ON merges(target);
+CREATE INDEX merges_due ON merges(next_at) WHERE next_at IS NOT NULL;
+"""
+
 #: What a file of an older format lacks, by that format.
 UPGRADES = {
     1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users"),
     2: (DEVICE_REQUESTS,),
     3: (KNOWN_DEVICES,),
+    4: (MERGES,),
 }

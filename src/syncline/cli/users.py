@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -125,6 +126,41 @@ def delete(user: str, **flags: object) -> int:
     """Delete USER with all that belongs to the account."""
     with open_client(settings_of(flags)) as accounts:
         click.echo(f"deleted {accounts.users.delete(user)}")
+    return 0
+
+
+@users.command(short_help="Make one user of two.")
+@click.argument("user")
+@click.option("--into", required=True, metavar="USER", help="Who the two are from now on.")
+@click.option(
+    "--wait",
+    type=click.IntRange(0),
+    default=60,
+    metavar="S",
+    help="Seconds to wait for documents (default: 60).",
+)
+@json_option
+@data_option
+def merge(user: str, into: str, wait: int, as_json: bool, **flags: object) -> int:
+    """Give all that USER has to another user, and delete USER. It cannot be undone.
+
+    Documents of the application follow in batches, by the running server, or the next one that runs.
+    """
+    with open_client(settings_of(flags)) as accounts:
+        made = accounts.users.merge(user, into=into)
+        if not as_json:
+            click.echo(f"merged {made.source} into {made.target}")
+        if _has_server(settings_of(flags)):
+            made = accounts.merges.wait(made.source, seconds=wait)
+    if as_json:
+        click.echo(json.dumps(asdict(made), default=str))
+        return 0
+    if made.done_at is None:
+        click.echo("documents of the application follow" + (f": {made.error}" if made.error else ""))
+    else:
+        click.echo(f"{made.moved:,} documents of the application moved, {made.stayed:,} stayed")
+    for each in made.documents:
+        click.echo(f"stayed: {each.table} {each.id}: {each.why}", err=True)
     return 0
 
 
@@ -251,6 +287,13 @@ def open_client(settings: Settings) -> Generator[AccountsClient]:
         raise SetupError(f"the request was refused: {error.message} ({error.code})") from None
     except ConnectionLostError as error:
         raise SetupError(str(error)) from None
+
+
+def _has_server(settings: Settings) -> bool:
+    from syncline.server.endpoint import find_endpoint
+
+    endpoint = find_endpoint(settings.data)
+    return endpoint is not None and _answers(endpoint.url)
 
 
 def _answers(url: str) -> bool:

@@ -29,6 +29,7 @@ from .settings import Mode, Settings
 
 if TYPE_CHECKING:
     from syncline.accounts import Administrator, IdentityProvider
+    from syncline.accounts.merge_moving import Move
     from syncline.accounts.profiles import Put
 
 FindGrant = Callable[[str, str | None], AdminGrant | None]
@@ -68,6 +69,7 @@ class DeploymentAccounts:
         self._revoke: Callable[[str, str], None] = _nothing
         self._keys_changed: Callable[[], None] = _nobody
         self._put_profiles: Put | None = None
+        self._move_documents: Move | None = None
         self.provider: IdentityProvider | None = None
         self._opening = threading.Lock()
         self._started = False
@@ -127,13 +129,18 @@ class DeploymentAccounts:
         return [Issuer(provider.issuer, keys, algorithms, frozenset({AUDIENCE}), strict=True)]
 
     def start(
-        self, revoke: Callable[[str, str], None], keys_changed: Callable[[], None], put_profiles: Put
+        self,
+        revoke: Callable[[str, str], None],
+        keys_changed: Callable[[], None],
+        put_profiles: Put,
+        move_documents: Move,
     ) -> None:
         """On the event loop's thread. `revoke(issuer, session)` is told what ended, `keys_changed` when keys did.
 
-        `put_profiles` is given what functions may know of users, whenever it changes.
+        `put_profiles` is given what functions may know of users, whenever it changes; `move_documents` is
+        asked to give the documents of merged users to those they are now.
         """
-        self._put_profiles = put_profiles
+        self._put_profiles, self._move_documents = put_profiles, move_documents
         self._loop = asyncio.get_running_loop()
         self._revoke, self._keys_changed = revoke, keys_changed
         if self.provider is not None:
@@ -196,6 +203,7 @@ class DeploymentAccounts:
     def _start(self, provider: IdentityProvider) -> None:
         self._started = True
         provider.profiles.put = self._put_profiles
+        provider.documents.move = self._move_documents
         provider.start()
         for session in provider.ended_lately():
             self._revoke(provider.issuer, session)

@@ -54,6 +54,7 @@ from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
 from .file_vault import FILES
 from .key_ring import KeyRing
+from .merges import move_documents
 from .metrics import Metrics
 from .observer import ObservedEngine, Observer
 from .profiles import put_profiles
@@ -244,6 +245,7 @@ class Deployment:
             self.verification.revocations.revoke_session,
             lambda: self._accept_tokens(self.release.app),
             partial(put_profiles, self.engine),
+            partial(move_documents, self.engine),
         )
         self.jobs.begin()
         self.engine.actions.warm()

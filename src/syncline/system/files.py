@@ -46,6 +46,7 @@ class StoredBlob(Document, table="_storage_blobs"):
     by_key = Index("key", unique=True)
     by_blob = Index("blob")
     by_end = Index("temporary_until")
+    by_owner = Index("owner")
 
 
 class DeletedBlob(Document, table="_storage_deleted"):

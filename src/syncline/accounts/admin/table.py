@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.routing import compile_path
 
-from . import of_addresses, of_admission, of_organizations, of_server, of_sessions, of_users
+from . import of_addresses, of_admission, of_merges, of_organizations, of_server, of_sessions, of_users
 from .asking import Endpoint
 
 PREFIX = "/auth/v1"
@@ -13,6 +13,7 @@ PREFIX = "/auth/v1"
 ENDPOINTS: tuple[Endpoint, ...] = (
     *of_users.ENDPOINTS,
     *of_addresses.ENDPOINTS,
+    *of_merges.ENDPOINTS,
     *of_sessions.ENDPOINTS,
     *of_organizations.ENDPOINTS,
     *of_admission.ENDPOINTS,

@@ -11,6 +11,7 @@ from typing import Any, Self
 from syncline.client.errors import ClientError
 from syncline.client.tokens import AdminKey
 
+from .merges import Merges
 from .organizations import Invitations, Organizations, Rules
 from .pages import Requests
 from .server import Audit, SigningKeys, Webhooks
@@ -62,6 +63,7 @@ class AccountsClient:
         self._transport = transport
         self._requests = requests = Requests(transport)
         self.users = Users(requests)
+        self.merges = Merges(requests)
         self.sessions = Sessions(requests)
         self.api_keys = ApiKeys(requests)
         self.organizations = Organizations(requests)

@@ -84,6 +84,33 @@ class ImportReport:
 
 
 @dataclass(frozen=True, slots=True)
+class StayedDocument:
+    """A document of a merged user that could not be given to the other one."""
+
+    table: str
+    id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """`source` is the id of the user that is no more. `done_at`: when the last of its documents was moved; None: not yet.
+
+    `moved` and `stayed` count documents; `documents` names the first of those that stayed. `error`: why it waits.
+    """
+
+    source: str
+    target: str
+    actor: str | None
+    merged_at: datetime
+    done_at: datetime | None
+    moved: int
+    stayed: int
+    documents: list[StayedDocument]
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """`methods` are those of RFC 8176. `organization`: for which it acts. `actor`: the administrator who acts as the user."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .pages import UNSET, Pages, Requests, Unset, part
-from .records import Address, ImportReport, User, UserDetails
+from .records import Address, ImportReport, Merge, User, UserDetails
 
 Metadata = Mapping[str, Any]
 
@@ -115,6 +115,13 @@ class Users:
         """An address that makes a session of 15 minutes as the user, once, within ten minutes. The log tells of it."""
         path = f"/users/{part(user)}/impersonate"
         return str(self._requests.raw("POST", path, None, {"reason": reason})["url"])
+
+    def merge(self, user: str, *, into: str) -> Merge:
+        """Make one user of two: `user` is no more, and all of it belongs to `into`.
+
+        Accounts are one when this returns; documents follow. `accounts.merges.wait(merge.source)` waits for them.
+        """
+        return self._requests.send(Merge, "POST", f"/users/{part(user)}/merge", into=into)
 
     def reset_second_step(self, user: str) -> UserDetails:
         """For who lost device and backup codes: turns the second step off, and ends all sessions."""

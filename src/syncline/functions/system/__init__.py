@@ -10,6 +10,7 @@ from . import (
     documents,
     environment,
     jobs,
+    merges,
     migrations,
     official,
     progress,
@@ -21,7 +22,19 @@ from . import (
 )
 from .specification import specification_query
 
-_MODULES = (environment, jobs, transfers, progress, streams, workflows, storage, migrations, documents, users)
+_MODULES = (
+    environment,
+    jobs,
+    transfers,
+    progress,
+    streams,
+    workflows,
+    storage,
+    migrations,
+    documents,
+    users,
+    merges,
+)
 
 
 @cache
