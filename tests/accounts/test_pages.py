@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
-from support.houses import PASSWORD, House, Visitor
+import pytest
+
+from support.houses import CHEAP, PASSWORD, House, Visitor, house
 from syncline.accounts.texts import Texts
+from syncline.kernel.proxies import read_networks
 
 
 def switch(visitor: Visitor) -> dict[str, str]:
@@ -108,3 +112,23 @@ def test_a_ticket_that_is_over_is_refused_before_anybody_presses_a_button(house:
     assert "Begin" in house.visitor().get(url).text
     assert house.visitor().get(url[:-1] + ("a" if url[-1] != "a" else "b")).status_code == 410
     assert house.visitor().get("/auth/impersonate").status_code == 410
+
+
+def test_a_hop_that_speaks_for_others_without_being_trusted_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def visit(built: House, address: str, **headers: str) -> None:
+        built.visitor(address=address).get("/auth/sign-in", **headers)
+
+    proxies = read_networks("10.0.0.0/8")
+    with house(
+        tmp_path, CHEAP, url="https://a.example.com", production=True, trusted_proxies=proxies
+    ) as built:
+        visit(built, "10.0.0.5", **{"x-forwarded-for": "192.0.2.1"})
+        visit(built, "192.0.2.2")
+        assert "X-Forwarded-For" not in caplog.text
+        for _ in range(3):
+            for host in range(20):
+                visit(built, f"172.16.0.{host}", **{"x-forwarded-for": "192.0.2.1"})
+        assert caplog.text.count("If it is your proxy or your Next.js server") == 3
+        assert "set SYNCLINE_TRUSTED_PROXIES=172.16.0.0\n" in caplog.text

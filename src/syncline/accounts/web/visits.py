@@ -157,6 +157,8 @@ def csrf_token(core: Core, browser: str) -> str:
 async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
     """Read a request. Raises AccountError for one that another site made, or that cannot be read."""
     core = accounts.core
+    if core.settings.production:
+        accounts.unknown_proxies.look(request.scope, core.settings.trusted_proxies)
     device = request.cookies.get(accounts.device_cookie, "")
     visitor = Visitor(
         client_address(request.scope, core.settings.trusted_proxies),
