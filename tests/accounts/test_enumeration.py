@@ -170,6 +170,24 @@ def test_an_address_with_an_account_makes_as_much_work_as_one_without(
     assert known[1]["INSERT INTO mails"] == mails
 
 
+@pytest.mark.parametrize("kind", ["password", "code", "reset"])
+@pytest.mark.parametrize("address", ["203.0.113.7", "198.51.100.1"])
+def test_a_device_that_somebody_else_is_known_on_tells_nothing_of_an_address(
+    house: House, work: Work, kind: str, address: str
+) -> None:
+    """In a network from which its user has signed in, and elsewhere."""
+    done: list[Any] = []
+    device = house.sign_up("carol@example.com").cookies["syncline_device"]
+    house.clock.advance(3600)
+    for email in ("ann@example.com", "bob@example.com"):
+        visitor = house.visitor(address=address)
+        visitor.cookies.set("syncline_device", device, domain="localhost.local", path="/")
+        answer = attempt(visitor, kind, email, work.clear)
+        done.append((answer, Counter(work.hashes), work.writes))
+    assert done[0] == done[1]
+    assert visitor.cookies["syncline_device"] == device
+
+
 def test_an_invitation_looks_the_same_whether_the_invited_has_an_account(house: House, work: Work) -> None:
     pages: list[str] = []
     done: list[Counter[str]] = []

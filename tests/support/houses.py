@@ -143,6 +143,8 @@ class Visitor:
             "user-agent": headers.get("agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"),
             "accept-language": headers.get("language", "en"),
         }
+        if "forwarded" in headers:
+            self._headers["x-forwarded-for"] = headers["forwarded"]
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One request, no more."""

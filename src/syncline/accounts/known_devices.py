@@ -75,9 +75,17 @@ def forget(core: Core, session_id: str) -> None:
     core.file.change("DELETE FROM known_devices WHERE session_id = ?", session_id)
 
 
-def forget_all(core: Core, user_id: str, *, but: str | None = None) -> None:
-    """Forget all devices of a user, but that of one session."""
-    core.file.change("DELETE FROM known_devices WHERE user_id = ? AND session_id IS NOT ?", user_id, but)
+def forget_all(core: Core, user_id: str, *, but: str | None = None, device: str = "") -> None:
+    """Forget all devices of a user, but that of one session, and the one with this secret.
+
+    The device at hand is kept: who ends everything because of an attack must not become a stranger to his account by it.
+    """
+    core.file.change(
+        "DELETE FROM known_devices WHERE user_id = ? AND session_id IS NOT ? AND secret_hash <> ?",
+        user_id,
+        but,
+        core.digest("known_device", device),
+    )
 
 
 def listed(core: Core, user_id: str) -> list[tuple[int, int]]:
@@ -91,7 +99,7 @@ def listed(core: Core, user_id: str) -> list[tuple[int, int]]:
 
 
 def trim(core: Core) -> None:
-    core.file.change("DELETE FROM known_devices WHERE seen_at < ?", core.now() - SECONDS)
+    core.file.change("DELETE FROM known_devices WHERE seen_at <= ?", core.now() - SECONDS)
 
 
 def _network(core: Core, address: str) -> bytes:

@@ -22,8 +22,8 @@ PER_USER = 100
 #: How long ended sessions stay in the file, for the list of devices and for tokens that are still out.
 _KEPT_SECONDS = 30 * _DAY
 _AGENT_LENGTH = 300
-#: Why sessions end whose device stays known: neither its loss nor a stranger is behind it.
-_KEEPS_DEVICE = ("signed out", "too many")
+#: Why a session ended that somebody ended from elsewhere.
+_REVOKED = "revoked"
 
 #: Why a session ended that its holder ended; all other reasons revoke it.
 _SIGNED_OUT = "signed out"
@@ -179,10 +179,10 @@ def choose_organization(core: Core, id: str, organization: str | None) -> None:
     core.file.change("UPDATE sessions SET organization = ? WHERE id = ?", organization, id)
 
 
-def end(core: Core, id: str, why: str) -> bool:
+def end(core: Core, id: str, why: str, *, keeps_device: bool = False) -> bool:
     """End a session; its tokens are refused from the commit on. False: it had ended.
 
-    The device is known no more, unless it ended in the course of things.
+    The device of one that is revoked may be lost: it is known no more, unless it is the one at hand (`keeps_device`).
     """
     ended = core.file.change(
         "UPDATE sessions SET ended_at = ?, ended_why = ? WHERE id = ? AND ended_at IS NULL",
@@ -195,14 +195,14 @@ def end(core: Core, id: str, why: str) -> bool:
         user_id = core.file.value("SELECT user_id FROM sessions WHERE id = ?", id)
         status = "ended" if why == _SIGNED_OUT else "revoked"
         _tell(core, f"session.{status}", id, user_id, status)
-        if why not in _KEEPS_DEVICE:
+        if why == _REVOKED and not keeps_device:
             known_devices.forget(core, id)
     return ended > 0
 
 
-def end_all(core: Core, user_id: str, why: str, *, but: str | None = None) -> int:
-    """End all of a user's sessions, but one, and forget the devices of all but that. How many."""
-    known_devices.forget_all(core, user_id, but=but)
+def end_all(core: Core, user_id: str, why: str, *, but: str | None = None, device: str = "") -> int:
+    """End all of a user's sessions, but one, and forget all devices but its own, or the one with this secret. How many."""
+    known_devices.forget_all(core, user_id, but=but, device=device)
     rows = core.file.rows(
         "SELECT id FROM sessions WHERE user_id = ? AND ended_at IS NULL AND id IS NOT ?", user_id, but
     )

@@ -229,12 +229,13 @@ def signed_up(core: Core, flow: Flow, visitor: Visitor) -> User:
 
 
 def change_password(core: Core, user_id: str, hashed: str, visitor: Visitor, *, keep: str | None) -> None:
-    """A new password. All sessions end but `keep`."""
+    """A new password. All sessions end but `keep`, and what was begun with the old one."""
     passwords.put(core, user_id, hashed)
     user = users.require(core, user_id)
     for address in user.addresses:
         rates.forget_failures(core, address.normal)
-    sessions.end_all(core, user_id, "password changed", but=keep)
+    sessions.end_all(core, user_id, "password changed", but=keep, device=visitor.device)
+    core.file.change("DELETE FROM flows WHERE user_id = ? AND purpose IN ('second', 'new_password')", user_id)
     audit.record(core, "password.changed", user_id, visitor)
     notify(core, user, "password_changed")
 

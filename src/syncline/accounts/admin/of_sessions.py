@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncline.accounts import api_keys, sessions
+from syncline.accounts import api_keys, known_devices, sessions
 from syncline.accounts.sessions import Session
 
 from .asking import Asked, Endpoint, missing, page
@@ -30,9 +30,11 @@ def _revoke(asked: Asked) -> Any:
 
 
 def _revoke_all(asked: Asked) -> Any:
-    found = sessions.listed(asked.core, asked.user_of().id)
+    user = asked.user_of()
+    found = sessions.listed(asked.core, user.id)
     for session in found:
         _end(asked, session)
+    known_devices.forget_all(asked.core, user.id)
     return {"revoked": len(found)}
 
 

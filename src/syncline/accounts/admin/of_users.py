@@ -115,6 +115,7 @@ def _let_in(asked: Asked, column: str, event: str) -> Any:
     asked.core.file.change(f"UPDATE users SET {column} = NULL WHERE id = ?", user.id)  # noqa: S608 - columns from below
     for address in user.addresses:
         rates.forget_failures(asked.core, address.normal)
+        rates.forget_mails(asked.core, address.normal)
     users.touch(asked.core, user.id)
     return _updated(asked, user, event)
 
@@ -183,7 +184,12 @@ ENDPOINTS = (
     Endpoint("POST", "/users/{user}/ban", _ban, "keeps one out, and ends all sessions"),
     Endpoint("POST", "/users/{user}/unban", _unban, "lets one in again"),
     Endpoint("POST", "/users/{user}/lock", _lock, "as a ban, for the time being"),
-    Endpoint("POST", "/users/{user}/unlock", _unlock, "lets one in again, also who tried too many passwords"),
+    Endpoint(
+        "POST",
+        "/users/{user}/unlock",
+        _unlock,
+        "lets one in again, also where too many passwords were tried or mails asked for",
+    ),
     Endpoint(
         "POST",
         "/users/{user}/impersonate",
