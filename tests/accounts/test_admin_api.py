@@ -24,6 +24,10 @@ READER = {"authorization": "Convex admin|reading"}
 NOBODY = "nobody@example.com"
 
 
+#: A JSON object of many levels.
+DEEP: dict[str, Any] = json.loads('{"x":' * 300 + "7" + "}" * 300)
+
+
 def ask(house: House, method: str, path: str, headers: dict[str, str] = ADMIN, **more: Any) -> httpx.Response:
     return house.visitor().request(method, f"/auth/v1{path}", headers=headers, **more)
 
@@ -124,6 +128,7 @@ def test_what_is_not_there_is_404_and_another_method_405(house: House) -> None:
         ("POST", "/users", {"email": "a@example.com", "password_hash": "md5:1"}, "password_hash"),
         ("PATCH", "/users/ann@example.com", {"public_metadata": []}, "public_metadata"),
         ("PATCH", "/users/ann@example.com", {"private_metadata": {"x": "y" * 9000}}, "private_metadata"),
+        ("PATCH", "/users/ann@example.com", {"unsafe_metadata": DEEP}, "unsafe_metadata"),
         ("PATCH", "/users/ann@example.com", {"external_id": ""}, "external_id"),
         ("PATCH", "/users/ann@example.com", {"name": None}, "name"),
         ("POST", "/users/ann@example.com/addresses", {"email": "@"}, "email"),
@@ -177,7 +182,16 @@ def test_what_is_taken_is_409(house: House) -> None:
 
 def test_what_cannot_be_read_is_refused_as_such(house: House) -> None:
     kind = {"content-type": "application/json"}
-    for content in (b"{", b"[]", b"7", b"\xff", b"[" * 100_000):
+    broken = (
+        b"{",
+        b"[]",
+        b"7",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"public_metadata": {"x": NaN}}',
+        b'{"name": "\\ud800"}',
+    )
+    for content in broken:
         assert ask(house, "POST", "/users", {**ADMIN, **kind}, content=content).status_code == 400
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert ask(house, "POST", "/users", {**ADMIN, **form}, content=b"email=a").status_code == 415

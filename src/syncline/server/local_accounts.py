@@ -38,7 +38,7 @@ class LocalAccounts:
             endpoint, places = found
             given = msgspec.json.decode(body, type=dict[str, object]) if body else query
             answer = self._provider.administer(endpoint, places, given, _ACTOR)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return self._refused(accounts.AccountError("error.body"))
         except accounts.AccountError as error:
             return self._refused(error)

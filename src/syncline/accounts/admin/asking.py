@@ -18,6 +18,7 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 PAGE = 100
 MOST = 1000
 _TEXT_LENGTH = 10_000
+_LEVELS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,9 @@ class Asked:
         return [str(each) for each in found]
 
     def mapping(self, name: str) -> dict[str, Any]:
-        value = self.given.get(name)
-        if not isinstance(value, dict):
-            raise wrong(name, "a JSON object")
+        value: object = self.given.get(name)
+        if _depth(value, _LEVELS) > _LEVELS or not isinstance(value, dict):
+            raise wrong(name, f"a JSON object of at most {_LEVELS} levels")
         return cast("dict[str, Any]", value)
 
     def rows(self, name: str) -> Sequence[object]:
@@ -177,6 +178,14 @@ def page(found: Sequence[dict[str, Any]], limit: int, key: str = "id") -> dict[s
     more = len(found) > limit
     shown = list(found[:limit])
     return {"data": shown, "next": shown[-1][key] if more else None}
+
+
+def _depth(value: object, most: int) -> int:
+    """How many levels a JSON value has, counted up to one more than `most`."""
+    if most < 0 or not isinstance(value, dict | list):
+        return 0
+    inner = cast("Sequence[object]", value.values() if isinstance(value, dict) else value)
+    return 1 + max((_depth(each, most - 1) for each in inner), default=0)
 
 
 def missing() -> AccountError:
