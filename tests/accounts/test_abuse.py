@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from support.houses import CHEAP, PASSWORD, House, house
-from syncline.accounts import AccountError, IdentityFile, attempts, audit, rates
+from syncline.accounts import AccountError, AccountSettings, IdentityFile, attempts, audit, rates
 from syncline.accounts.common_passwords import is_common
 from syncline.accounts.core import Visitor
 from syncline.accounts.passwords import Hasher, check_new
 from syncline.accounts.web.addresses import client_address
-from syncline.auth import EmailCode, Password
+from syncline.auth import Accounts, EmailCode, GitHub, Password, Provider
 from syncline.kernel.limits import Limits
 
 
@@ -158,6 +158,25 @@ def test_passwords_that_attackers_try_are_refused(password: str) -> None:
 )
 def test_other_passwords_are_accepted(password: str) -> None:
     check_new(password, Password(), related=("ann@example.com", "acme"))
+
+
+@pytest.mark.parametrize(
+    ("others", "shortest"),
+    [
+        ([], 15),
+        ([Accounts(name="Acme")], 15),
+        ([Accounts(require_second_factor=True)], 8),
+        ([EmailCode()], 8),
+        ([GitHub()], 8),
+    ],
+)
+def test_a_password_that_is_all_that_there_is_is_longer(others: list[Provider], shortest: int) -> None:
+    def length(password: Password) -> int | None:
+        declared = AccountSettings((password, *others), "https://a.example.com", True).password
+        return None if declared is None else declared.min_length
+
+    assert length(Password(memory_kib=8192)) == shortest
+    assert length(Password(min_length=10)) == 10
 
 
 def test_a_password_is_the_same_however_it_is_typed() -> None:

@@ -14,6 +14,7 @@ from syncline.auth import Password
 from .breached_passwords import is_breached
 from .common_passwords import is_common
 from .core import AccountError, Core
+from .settings import SHORTEST
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -86,8 +87,9 @@ def canonical(password: str) -> str:
 def check_new(password: str, settings: Password, *, related: Iterable[str] = ()) -> None:
     """Raise AccountError for a password that is too short, too long, known to everybody, or contains one of `related`."""
     text = canonical(password)
-    if len(text) < settings.min_length:
-        raise AccountError("error.password_short", length=settings.min_length)
+    shortest = settings.min_length or SHORTEST
+    if len(text) < shortest:
+        raise AccountError("error.password_short", length=shortest)
     if len(text) > LONGEST:
         raise AccountError("error.password_long", length=LONGEST)
     folded = text.casefold()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,8 @@ P = TypeVar("P", bound=Provider)
 
 #: The audience of our own tokens: what the official clients' configuration calls the application id.
 AUDIENCE = "convex"
+#: Characters of a password, and of one that is all that stands between an account and strangers.
+SHORTEST, ALONE = 8, 15
 
 
 def _no_variables() -> Mapping[str, str]:
@@ -65,7 +67,13 @@ class AccountSettings:
 
     @cached_property
     def password(self) -> Password | None:
-        return self._find(Password)
+        """With the length that is meant where none is said."""
+        found = self._find(Password)
+        if found is None or found.min_length is not None:
+            return found
+        others = any(not isinstance(each, Password | Accounts) for each in self.providers if each.built_in)
+        alone = not others and not self.accounts.require_second_factor
+        return replace(found, min_length=ALONE if alone else SHORTEST)
 
     @cached_property
     def email_code(self) -> EmailCode | None:

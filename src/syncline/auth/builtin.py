@@ -44,17 +44,18 @@ class Password(BuiltIn):
     """E-mail address and password.
 
     Passwords have `min_length` to 256 characters and no rules of composition; those that are known to everybody are
-    refused. `memory_kib`, `passes` and `lanes` are the cost of their hashes (argon2id); a changed cost is applied
+    refused. Unless it is said, `min_length` is 8, and 15 where a password is all that there is: no other way to sign in
+    is listed, and no second step is required (as NIST SP 800-63B has it). `memory_kib`, `passes` and `lanes` are the cost of their hashes (argon2id); a changed cost is applied
     as people sign in.
     """
 
-    min_length: int = 8
+    min_length: int | None = None
     memory_kib: int = 19 * 1024
     passes: int = 2
     lanes: int = 1
 
     def __post_init__(self) -> None:
-        if not 8 <= self.min_length <= 64:
+        if self.min_length is not None and not 8 <= self.min_length <= 64:
             raise SetupError(f"Password(min_length={self.min_length!r})", "it is between 8 and 64")
         if self.memory_kib < 8 * 1024 or not 1 <= self.passes <= 20 or not 1 <= self.lanes <= 16:
             raise SetupError(
