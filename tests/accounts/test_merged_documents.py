@@ -13,7 +13,7 @@ import pytest
 from support.applications import write_application
 from support.people import Person
 from support.restartable import ADMIN_KEY, RestartableServer
-from support.serving import running
+from support.serving import Running, running
 from support.sockets import SyncSocket
 from syncline.client import AccountsClient, AdminKey, SyncClient
 from syncline.functions import load_application
@@ -39,6 +39,7 @@ NOTES = """
     class Note(Document):
         user_id: str = ""
         text: str
+        more: str = ""
 
         by_user = Index("user_id", "text")
         per_user = Aggregate(by=("user_id",))
@@ -82,9 +83,9 @@ NOTES = """
         ctx.db.insert(Note(text=text))
 
     @mutation(internal=True)
-    def fill(ctx: MutationCtx, user: str, count: int) -> None:
+    def fill(ctx: MutationCtx, user: str, count: int, text: str = "") -> None:
         for number in range(count):
-            ctx.db.insert(Note(user_id=user, text=f"{number:05}"))
+            ctx.db.insert(Note(user_id=user, text=f"{number:05}", more=text))
 
     @mutation
     def call_me(ctx: MutationCtx, handle: str) -> None:
@@ -136,7 +137,7 @@ NOTES = """
     @query(internal=True)
     def owners(ctx: QueryCtx) -> dict[str, int]:
         found: dict[str, int] = {}
-        for note in ctx.db.query(Note):
+        for note in ctx.db.query(Note).take(10_000):
             found[note.user_id] = found.get(note.user_id, 0) + 1
         return found
 
@@ -199,17 +200,17 @@ def test_rows_files_and_memberships_go_along(world: World) -> None:
         ann.mutation(notes.add, text=f"a{number}")
     bob.mutation(notes.add, text="b")
     eve.mutation(notes.add, text="e")
-    for person in (ann, eve):
-        person.mutation(notes.post, text="hello")
+    for number in range(30):
+        (ann, eve)[number % 2].mutation(notes.post, text="hello")
     backend.mutation(notes.join, person="ann", team="red", role="admin")
     file = ann.action(notes.store)
     assert not bob.query(notes.file, file=file)
 
-    result = move(backend, "ann", "bob", limit=3)
-    assert result["moved"] == 7 + 1 + 1 + 1 and result["stayed"] == [] and result["batches"] >= 6
+    result = move(backend, "ann", "bob", limit=2)
+    assert result["moved"] == 7 + 15 + 1 + 1 and result["stayed"] == [] and result["batches"] >= 6
     assert bob.query(notes.texts) == [*(f"a{number}" for number in range(7)), "b"]
     assert ann.query(notes.texts) == [] and eve.query(notes.texts) == ["e"]
-    assert sorted(ann.query(notes.authors)) == ["bob", "eve"]
+    assert sorted(ann.query(notes.authors)) == ["bob"] * 15 + ["eve"] * 15
     assert (bob.query(notes.tasks), ann.query(notes.tasks)) == (1, 0)
     assert bob.query(notes.file, file=file) and not ann.query(notes.file, file=file)
     assert move(backend, "ann", "bob")["moved"] == 0
@@ -267,26 +268,43 @@ def test_nobody_but_the_backend_moves_documents(world: World) -> None:
     assert bob.query(notes.count) == 0
 
 
-def test_live_queries_of_the_other_user_see_what_arrives(tmp_path: Path) -> None:
-    with running(tmp_path, {"app": APP, "notes": NOTES}) as server:
-        url = f"http://127.0.0.1:{server.port}"
-        bob = Person(server, "bob@example.com")
-        bob.sign_up()
-        with AccountsClient(url, server.admin_key) as accounts, SyncSocket(server.port) as sync:
-            ann = accounts.users.create(email="ann@example.com").id
-            target = accounts.users.get("bob@example.com").id
-            with SyncClient(url, token=AdminKey(server.admin_key)) as client:
-                client.mutation("notes:fill", user=ann, count=230)
-                client.mutation("notes:fill", user="user_of_nobody", count=5)
-            sync.connect()
-            sync.send(type="Authenticate", baseVersion=0, tokenType="User", value=bob.token())
-            sync.subscribe(0, "notes:count")
-            assert sync.value(0) == 0
-            made = accounts.users.merge(ann, into=target)
-            while sync.value(0) != 230:
-                pass
-            done = accounts.merges.wait(made.source)
-            assert (done.moved, done.stayed, done.error) == (230, 0, None) and done.done_at is not None
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("app"), {"app": APP, "notes": NOTES}) as server:
+        yield server
+
+
+def test_live_queries_of_the_other_user_see_what_arrives(server: Running) -> None:
+    bob = Person(server, "bob@example.com")
+    bob.sign_up()
+    with AccountsClient(server.url, server.admin_key) as accounts, SyncSocket(server.port) as sync:
+        ann = accounts.users.create(email="ann@example.com").id
+        target = accounts.users.get("bob@example.com").id
+        with SyncClient(server.url, token=AdminKey(server.admin_key)) as client:
+            client.mutation("notes:fill", user=ann, count=230)
+            client.mutation("notes:fill", user="user_of_nobody", count=5)
+        sync.connect()
+        sync.send(type="Authenticate", baseVersion=0, tokenType="User", value=bob.token())
+        sync.subscribe(0, "notes:count")
+        assert sync.value(0) == 0
+        made = accounts.users.merge(ann, into=target)
+        while sync.value(0) != 230:
+            pass
+        done = accounts.merges.wait(made.source)
+        assert (done.moved, done.stayed, done.error) == (230, 0, None) and done.done_at is not None
+
+
+def test_documents_that_are_too_large_for_one_transaction_go_in_several(server: Running) -> None:
+    with (
+        AccountsClient(server.url, server.admin_key) as accounts,
+        SyncClient(server.url, token=AdminKey(server.admin_key)) as client,
+    ):
+        old, new = (accounts.users.create(email=f"{name}@example.com").id for name in ("old", "new"))
+        for _ in range(3):
+            client.mutation("notes:fill", user=old, count=9, text="x" * 900_000)
+        accounts.users.merge(old, into=new)
+        done = accounts.merges.wait(old)
+        assert (done.moved, done.stayed, done.error) == (27, 0, None) and done.done_at is not None
 
 
 def test_a_server_that_is_killed_in_between_goes_on_after_its_restart(tmp_path: Path) -> None:

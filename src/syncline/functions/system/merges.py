@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from syncline.database import SystemWriter
+from syncline.database import Query, SystemWriter
 from syncline.database.catalog import Catalog, TableBinding
 from syncline.functions.contexts import MutationCtx
 from syncline.functions.decorators import mutation
@@ -18,9 +18,15 @@ from syncline.kernel.identity import Identity
 from syncline.schema import Aggregate, Document, Members, OwnedBy, PaginationOptions, PublicRead
 from syncline.system import StoredBlob, WorkflowRun
 
+#: So many times the documents of a batch are looked at where no index says which are to be moved.
+_LOOKED_AT = 10
+
 
 class _Place(msgspec.Struct):
-    """Where a batch begins: in a table, among documents whose `field` names the merged user in one of two ways."""
+    """Where a batch begins: in a table, among documents whose `field` names the merged user in one of two ways.
+
+    Without an index on the field all documents are looked at, once for both ways.
+    """
 
     table: str
     field: str
@@ -62,6 +68,13 @@ class _Owner:
     field: str
     group: str | None
 
+    @property
+    def indexed(self) -> bool:
+        return any(
+            binding.fields[0] == self.field and not isinstance(binding.index, Aggregate)
+            for binding in self.table.indexes
+        )
+
 
 @mutation(internal=True)
 def move(ctx: MutationCtx, issuer: str, source: str, target: str, place: str | None, limit: float) -> str:
@@ -83,7 +96,11 @@ class _Mover:
 
     def run(self, begin: _Place | None, limit: int) -> _Moved:
         """One batch: of the first place from `begin` on that has anything."""
-        steps = sorted(_Step(*key, way) for key in self._owners for way in range(len(self._ways)))
+        steps = sorted(
+            _Step(*key, way)
+            for key, owner in self._owners.items()
+            for way in range(len(self._ways) if owner.indexed else 1)
+        )
         first = None if begin is None else _Step(begin.table, begin.field, begin.way)
         for step in steps:
             if first is not None and step < first:
@@ -96,22 +113,22 @@ class _Mover:
         return _Moved(None, 0, [])
 
     def _is_empty(self, owner: _Owner, way: int) -> bool:
+        return self._query(owner, way).first() is None
+
+    def _query(self, owner: _Owner, way: int) -> Query[Document]:
         query = self._db.query(owner.table.cls)
-        if _has_index(owner.table, owner.field):
-            query = query.where(**{owner.field: self._ways[way][0]})
-        return query.first() is None
+        return query.where(**{owner.field: self._ways[way][0]}) if owner.indexed else query
 
     def _batch(self, owner: _Owner, step: _Step, cursor: str | None, limit: int) -> _Moved:
-        old, new = self._ways[step.way]
-        query = self._db.query(owner.table.cls)
-        if _has_index(owner.table, owner.field):
-            query = query.where(**{owner.field: old})
-        page = query.paginate(PaginationOptions(limit, cursor))
+        names = dict(self._ways)
+        most = limit if owner.indexed else limit * _LOOKED_AT
+        page = self._query(owner, step.way).paginate(PaginationOptions(most, cursor))
         moved, stayed = 0, list[_Stayed]()
         for document in page.items:
-            if getattr(document, owner.field) != old:
+            name = names.get(getattr(document, owner.field))
+            if name is None:
                 continue
-            why = self._give(owner, document, new)
+            why = self._give(owner, document, name)
             if why is None:
                 moved += 1
             else:
@@ -158,12 +175,6 @@ def _owners(catalog: Catalog) -> Iterator[_Owner]:
                 pass
     yield _Owner(catalog.of(StoredBlob), "owner", None)
     yield _Owner(catalog.of(WorkflowRun), "owner", None)
-
-
-def _has_index(table: TableBinding, field: str) -> bool:
-    return any(
-        binding.fields[0] == field and not isinstance(binding.index, Aggregate) for binding in table.indexes
-    )
 
 
 FUNCTIONS: tuple[Any, ...] = (move,)
