@@ -85,6 +85,7 @@ def test_three_mails_in_ten_minutes_and_ten_a_day(house: House) -> None:
 def test_one_network_has_a_share_of_the_mails_and_of_the_wrong_passwords(house: House) -> None:
     house.sign_up("ann@example.com")
     house.clock.advance(86400)
+    by = house.do(attempts.source, "ann@example.com", Visitor("198.51.100.1"))
     for _ in range(60):
         house.do(attempts.take_mail, "ann@example.com", Visitor("198.51.100.1"))
         house.do(attempts.take_mail, "ann@example.com", Visitor("198.51.100.1"), reset=True)

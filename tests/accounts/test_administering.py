@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ import bcrypt
 import pytest
 
 from support.houses import PASSWORD, House
+from support.houses import house as houses
 from syncline.accounts import audit, deletion, users
 from syncline.accounts.importing import read_export
 from syncline.client import AccountsError
@@ -212,3 +214,37 @@ def test_the_command_line_works_without_a_server(tmp_path: Path) -> None:
     assert unknown.returncode == 1 and "There is no such user" in unknown.stderr
     assert "user.banned" in syncline("audit").stdout
     assert "signs from" in syncline("rotate-keys").stdout
+
+
+def test_a_restart_remembers_whose_tokens_are_refused(tmp_path: Path) -> None:
+    with houses(tmp_path) as first:
+        ann = first.sign_up("ann@example.com")
+        token = ann.token()
+        ended = [
+            first.accounts.api_keys.create("ann@example.com", f"robot {number}").id for number in range(2)
+        ]
+        first.accounts.api_keys.revoke(ended[0])
+        ended.append(next(iter(first.accounts.sessions.list())).id)
+        # Nothing else is left of who is gone.
+        first.accounts.users.delete("ann@example.com")
+    with houses(tmp_path) as second:
+        assert token and set(second.provider.ended_lately()) == set(ended)
+        second.clock.advance(3700)
+        second.do(lambda core: second.provider._round())  # pyright: ignore[reportPrivateUsage] - what the loop does now and then
+    with houses(tmp_path) as third:
+        third.clock.advance(3700)
+        assert third.do(lambda core: core.file.value("SELECT count(*) FROM revoked")) == 0
+
+
+def test_a_key_works_again_once_its_user_is_let_in(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    key = house.accounts.api_keys.create(visitor.user()["id"], "robot")
+    headers = {"authorization": f"Bearer {key.secret}"}
+    program = house.visitor(agent="robot")
+    for keep_out, let_in in (("ban", "unban"), ("lock", "unlock")):
+        getattr(house.accounts.users, keep_out)("ann@example.com")
+        assert program.request("POST", "/auth/token", json={}, headers=headers).status_code == 401
+        getattr(house.accounts.users, let_in)("ann@example.com")
+        token = program.request("POST", "/auth/token", json={}, headers=headers).json()["token"]
+        sid = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))["sid"]
+        assert not house.provider.is_revoked(sid)

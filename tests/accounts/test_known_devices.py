@@ -18,7 +18,7 @@ from syncline.accounts import IdentityFile, attempts, deletion, housekeeping, kn
 from syncline.accounts.core import Core
 from syncline.accounts.core import Visitor as Somebody
 from syncline.accounts.identity_file import FILE
-from syncline.accounts.tables import DEVICE_REQUESTS, PROFILE_CHANGES, SCHEMA
+from syncline.accounts.tables import DEVICE_REQUESTS, KNOWN_DEVICES, MERGES, PROFILE_CHANGES, SCHEMA
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 COOKIE = "syncline_device"
@@ -147,6 +147,34 @@ def test_a_new_device_in_a_network_of_the_owner_is_not_shut_out(house: House, ow
     private = house.visitor()
     private.sign_in(ANN)
     assert private.session() is not None
+
+
+def test_a_device_that_travels_leaves_its_networks_known(house: House, owner: Visitor) -> None:
+    """The last five: who attacks from one that was left long ago is a stranger."""
+    places = [f"203.0.113.{number}" for number in range(100, 100 + known_devices.NETWORKS)]
+    for address in places[:-1]:
+        house.clock.advance(3600)
+        travelling(house, owner, address)
+    house.clock.advance(86400)
+    attack(house)
+    for address in ("203.0.113.7", *places[:-1]):
+        assert ask(house.visitor(address=address))
+    assert not ask(house.visitor(address=places[-1]))
+    travelling(house, owner, places[-1])
+    assert ask(house.visitor(address=places[-1]))
+    assert not ask(house.visitor(address="203.0.113.7"), reset=True)
+    house.clock.advance(known_devices.SECONDS)
+    house.do(housekeeping.trim)
+    assert house.do(lambda core: core.file.value("SELECT count(*) FROM known_networks")) == 0
+
+
+def travelling(house: House, device: Visitor, address: str) -> None:
+    """Sign in on a device in another network, and out again."""
+    there = planted(house, device.cookies[COOKIE], address)
+    there.sign_in(ANN)
+    assert there.session() is not None
+    sign_out(there)
+    device.cookies.set(COOKIE, there.cookies[COOKIE], domain="localhost.local", path="/")
 
 
 def test_ten_wrong_passwords_on_a_known_device_close_the_password_there_only(
@@ -476,6 +504,21 @@ def test_a_file_of_the_third_format_is_brought_up(tmp_path: Path) -> None:
     file = IdentityFile(tmp_path / FILE)
     assert file.rows("SELECT * FROM failures") == [(b"\0", 3, 1, 0, 0, None)]
     assert file.rows("SELECT * FROM known_devices") == []
+    file.close()
+
+
+def test_a_file_of_the_fifth_format_keeps_its_devices(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(
+            SCHEMA + PROFILE_CHANGES + DEVICE_REQUESTS + KNOWN_DEVICES + MERGES + "INSERT INTO "
+            "users(id, created_at, updated_at) VALUES ('user_1', 1, 1); INSERT INTO known_devices VALUES ('known_1', "
+            "x'01', 'user_1', 'sess_1', x'02', 3, 4); PRAGMA application_id = 0x53594E49; PRAGMA user_version = 5;"
+        )
+    file = IdentityFile(tmp_path / FILE)
+    assert file.rows("SELECT * FROM known_devices") == [("known_1", b"\1", "user_1", "sess_1", 3, 4)]
+    assert file.rows("SELECT * FROM known_networks") == [("known_1", b"\2", 4)]
+    file.change("DELETE FROM users")
+    assert file.rows("SELECT * FROM known_networks") == []
     file.close()
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,11 +13,13 @@ from pyotp.totp import TOTP
 
 from support.houses import PASSWORD, House
 from support.houses import house as houses
-from syncline.accounts import Core, audit, linking, passwords, second_factor, users
+from syncline.accounts import FILE, Core, audit, linking, passwords, second_factor, users
 from syncline.accounts.core import Visitor
 from syncline.accounts.merge_moving import Batch, Moved, MoveError
 from syncline.accounts.oauth.profile import Profile
+from syncline.accounts.tables import DEVICE_REQUESTS, KNOWN_DEVICES, PROFILE_CHANGES, SCHEMA
 from syncline.client import AccountsError
+from syncline.kernel.clock import FakeClock
 
 
 def connect(core: Core, user_id: str, provider: str, subject: str) -> None:
@@ -276,12 +280,19 @@ def test_a_target_that_is_merged_itself_takes_along_what_was_on_its_way(house: H
     assert all(not entry["address"] for entry in house.do(audit.entries) if entry["user_id"] in (ann, bob, eve) and entry["event"] != "user.deleted")  # fmt: skip
 
 
-def test_an_older_file_learns_of_merges(tmp_path: Path) -> None:
-    with houses(tmp_path) as first:
-        first.do(lambda core: core.file.change("DROP TABLE merges"))
-        first.core.file._connection.pragma("user_version", 4)  # pyright: ignore[reportPrivateUsage] - as it was
-    with houses(tmp_path) as second:
-        assert list(second.accounts.merges.list()) == []
+def test_an_older_file_learns_of_merges_and_of_what_ended(tmp_path: Path) -> None:
+    older = SCHEMA + PROFILE_CHANGES + DEVICE_REQUESTS + KNOWN_DEVICES
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        connection.executescript(f"{older} PRAGMA application_id = 0x53594E49; PRAGMA user_version = 4;")
+        connection.execute("INSERT INTO users(id, created_at, updated_at) VALUES ('user_1', 1, 1)")
+        connection.execute(
+            "INSERT INTO sessions VALUES ('sess_1', x'00', 'user_1', 'c', 1, 1, 1, 1, '', '', '[]', 1, NULL, NULL, NULL, "
+            f"{FakeClock().wall_ns() // 10**9}, 'signed out')"
+        )
+        connection.commit()
+    with houses(tmp_path) as house:
+        assert list(house.accounts.merges.list()) == []
+        assert house.provider.ended_lately() == ["sess_1"]
 
 
 def totp(secret: str, house: House, later: int = 0) -> str:

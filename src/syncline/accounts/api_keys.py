@@ -119,6 +119,14 @@ def revoke(
     return changed > 0
 
 
+def give(core: Core, key: ApiKey, user_id: str) -> None:
+    """Let a key act as this user from now on. It gets another id: tokens of before name the old one, and are refused."""
+    core.file.change(
+        "UPDATE api_keys SET id = ?, user_id = ? WHERE id = ?", core.new_id("key"), user_id, key.id
+    )
+    core.ended.append(key.id)
+
+
 def _get(core: Core, id: str) -> ApiKey:
     row = core.file.row(
         "SELECT id, user_id, name, scopes, created_at, expires_at, used_at FROM api_keys WHERE id = ?", id

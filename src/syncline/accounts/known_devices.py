@@ -12,9 +12,10 @@ from .core import Core, Visitor
 
 #: How long after the last sign-in there a device is known (seconds).
 SECONDS = 180 * 24 * 3600
-#: Known devices of one user, and users of one browser; those least lately signed in are forgotten.
+#: Known devices of one user, users of one browser, and networks of one device; those least lately used are forgotten.
 PER_USER = 20
 PER_BROWSER = 10
+NETWORKS = 5
 SECRET_LENGTH = 43
 
 
@@ -30,9 +31,10 @@ def find(core: Core, secret: str, user_id: str) -> str | None:
 
 
 def is_network_of(core: Core, address: str, user_id: str) -> bool:
-    """Whether the last sign-in on some known device of the user came from this network."""
+    """Whether the user has signed in from this network, on a device that is known."""
     found = core.file.row(
-        "SELECT 1 FROM known_devices WHERE user_id = ? AND network_hash = ? AND seen_at > ?",
+        "SELECT 1 FROM known_devices JOIN known_networks ON device = id WHERE user_id = ? AND network_hash = ? "
+        "AND known_networks.seen_at > ?",
         user_id,
         _network(core, address),
         core.now() - SECONDS,
@@ -49,16 +51,16 @@ def renew(core: Core, user_id: str, session_id: str, visitor: Visitor) -> str:
     new = core.digest("known_device", secret)
     core.file.change("UPDATE known_devices SET secret_hash = ? WHERE secret_hash = ?", new, old)
     core.file.change(
-        "INSERT INTO known_devices VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT(secret_hash, user_id) DO UPDATE "
-        "SET session_id = excluded.session_id, network_hash = excluded.network_hash, seen_at = excluded.seen_at",
+        "INSERT INTO known_devices VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT(secret_hash, user_id) DO UPDATE "
+        "SET session_id = excluded.session_id, seen_at = excluded.seen_at",
         core.new_id("known"),
         new,
         user_id,
         session_id,
-        _network(core, visitor.address),
         core.now(),
         core.now(),
     )
+    _add_network(core, user_id, new, visitor.address)
     for column, value, most in (("user_id", user_id, PER_USER), ("secret_hash", new, PER_BROWSER)):
         core.file.change(
             f"DELETE FROM known_devices WHERE id IN (SELECT id FROM known_devices WHERE {column} = ? "  # noqa: S608 - columns from here
@@ -99,7 +101,25 @@ def listed(core: Core, user_id: str) -> list[tuple[int, int]]:
 
 
 def trim(core: Core) -> None:
-    core.file.change("DELETE FROM known_devices WHERE seen_at <= ?", core.now() - SECONDS)
+    for table in ("known_devices", "known_networks"):
+        core.file.change(f"DELETE FROM {table} WHERE seen_at <= ?", core.now() - SECONDS)  # noqa: S608 - names from here
+
+
+def _add_network(core: Core, user_id: str, secret_hash: bytes, address: str) -> None:
+    device = core.file.value(
+        "SELECT id FROM known_devices WHERE secret_hash = ? AND user_id = ?", secret_hash, user_id
+    )
+    core.file.change(
+        "INSERT OR REPLACE INTO known_networks VALUES (?, ?, ?)", device, _network(core, address), core.now()
+    )
+    core.file.change(
+        "DELETE FROM known_networks WHERE device = ? AND network_hash IN (SELECT network_hash FROM known_networks "
+        "WHERE device = ? ORDER BY seen_at DESC, network_hash = ? DESC LIMIT -1 OFFSET ?)",
+        device,
+        device,
+        _network(core, address),
+        NETWORKS,
+    )
 
 
 def _network(core: Core, address: str) -> bytes:

@@ -72,7 +72,8 @@ def merge(core: Core, source: User, target: User, *, actor: str, visitor: Visito
     sessions.end_all(core, source.id, "merged")
     _move_addresses(core, source, target)
     _move_ways_in(core, source, target)
-    _move_api_keys(core, source, target)
+    for key in api_keys.listed(core, source.id):
+        api_keys.give(core, key, target.id)
     _move_memberships(core, source, target)
     for table, column in (("sessions", "user_id"), ("invitations", "invited_by")):
         core.file.change(f"UPDATE {table} SET {column} = ? WHERE {column} = ?", target.id, source.id)  # noqa: S608 - names from here
@@ -205,15 +206,6 @@ def _move_ways_in(core: Core, source: User, target: User) -> None:
         core.file.change(f"UPDATE {table} SET user_id = ? WHERE user_id = ?", target.id, source.id)  # noqa: S608 - names from here
     core.file.change("UPDATE OR IGNORE passwords SET user_id = ? WHERE user_id = ?", target.id, source.id)
     second_factor.move(core, source.id, target.id)
-
-
-def _move_api_keys(core: Core, source: User, target: User) -> None:
-    """Keys go on to work. Tokens that were made with them name the source: they are refused, so the keys get other ids."""
-    for key in api_keys.listed(core, source.id):
-        core.file.change(
-            "UPDATE api_keys SET id = ?, user_id = ? WHERE id = ?", core.new_id("key"), target.id, key.id
-        )
-        core.ended.append(key.id)
 
 
 def _move_memberships(core: Core, source: User, target: User) -> None:

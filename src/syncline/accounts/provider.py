@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
-from . import housekeeping, profiles, sessions, signing_keys, webhooks
+from . import housekeeping, profiles, signing_keys, webhooks
 from .admin import Administrator, Asked, Endpoint
 from .core import AccountError, Core, Visitor
 from .credentials import missing
@@ -232,7 +232,8 @@ class IdentityProvider:
     def _load(self) -> None:
         self._follow_settings()
         now = self.core.now()
-        self._revoked = dict(sessions.ended_since(self.core, now - REMEMBERED_SECONDS))
+        since = now - REMEMBERED_SECONDS
+        self._revoked = dict(self.core.file.rows("SELECT id, at FROM revoked WHERE at >= ?", since))
 
     def _follow_settings(self) -> None:
         profiles.follow_settings(self.core)
@@ -292,6 +293,7 @@ class IdentityProvider:
 
     def _round(self) -> None:
         housekeeping.trim(self.core)
+        self.core.file.change("DELETE FROM revoked WHERE at < ?", self.core.now() - REMEMBERED_SECONDS)
         self.refresh_keys()
 
 

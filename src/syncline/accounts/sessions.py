@@ -209,13 +209,6 @@ def end_all(core: Core, user_id: str, why: str, *, but: str | None = None, devic
     return sum(end(core, id, why) for (id,) in rows)
 
 
-def ended_since(core: Core, time: int) -> list[tuple[str, int]]:
-    """Sessions that ended at or after `time`, with when."""
-    return [
-        (id, at) for id, at in core.file.rows("SELECT id, ended_at FROM sessions WHERE ended_at >= ?", time)
-    ]
-
-
 def trim(core: Core) -> None:
     """Forget sessions that ended long ago."""
     limit = core.now() - _KEPT_SECONDS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 5
+FORMAT = 7
 
 SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -153,10 +153,26 @@ CREATE INDEX merges_by_target ON merges(target);
 CREATE INDEX merges_due ON merges(next_at) WHERE next_at IS NOT NULL;
 """
 
+#: Since format 6: a device is carried from one network to another, and each of them is its user's.
+KNOWN_NETWORKS = """
+CREATE TABLE known_networks(
+    device TEXT NOT NULL REFERENCES known_devices ON DELETE CASCADE, network_hash BLOB NOT NULL, seen_at INTEGER NOT NULL,
+    PRIMARY KEY(device, network_hash)) WITHOUT ROWID;
+INSERT INTO known_networks SELECT id, network_hash, seen_at FROM known_devices;
+DROP INDEX known_devices_by_user;
+ALTER TABLE known_devices DROP COLUMN network_hash;
+CREATE INDEX known_devices_by_user ON known_devices(user_id);
+"""
+
+#: Since format 7: sessions and API keys whose tokens are refused although they have not expired, and since when.
+REVOKED = "CREATE TABLE revoked(id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
+
 #: What a file of an older format lacks, by that format.
 UPGRADES = {
     1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users"),
     2: (DEVICE_REQUESTS,),
     3: (KNOWN_DEVICES,),
     4: (MERGES,),
+    5: (KNOWN_NETWORKS,),
+    6: (REVOKED, "INSERT INTO revoked SELECT id, ended_at FROM sessions WHERE ended_at IS NOT NULL"),
 }

@@ -90,6 +90,8 @@ class Workers:
         before = core.file.changes
         with core.file.transaction():
             result = work()
+            for id in core.ended:
+                core.file.change("INSERT OR REPLACE INTO revoked VALUES (?, ?)", id, core.now())
             if core.file.changes != before and core.file.row("SELECT 1 FROM profile_changes LIMIT 1"):
                 core.posted = True
         return result, core.ended.copy(), core.posted

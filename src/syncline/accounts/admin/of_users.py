@@ -113,6 +113,9 @@ def _keep_out(asked: Asked, column: str, event: str) -> Any:
 def _let_in(asked: Asked, column: str, event: str) -> Any:
     user = asked.user()
     asked.core.file.change(f"UPDATE users SET {column} = NULL WHERE id = ?", user.id)  # noqa: S608 - columns from below
+    # Their tokens of before stay refused; those of now must not be.
+    for key in api_keys.listed(asked.core, user.id):
+        api_keys.give(asked.core, key, user.id)
     for address in user.addresses:
         rates.forget_failures(asked.core, address.normal)
         rates.forget_mails(asked.core, address.normal)
