@@ -58,9 +58,10 @@ OPEN_SIGN_IN: Final = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[Gated]:
-    with gated(tmp_path_factory.mktemp("app")) as world:
+@pytest.fixture(scope="module", params=["together", "apart"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[Gated]:
+    """With administration where everything is, and at an address of its own."""
+    with gated(tmp_path_factory.mktemp("app"), administration=request.param == "apart") as world:
         yield world
 
 
@@ -68,13 +69,15 @@ def parts(world: Gated, kind: str) -> list[Surface]:
     return [each for each in world.server.call(world.server.deployment.surface) if each.kind == kind]
 
 
-def ask(world: Gated, each: Surface, headers: dict[str, str], body: str = "{}") -> httpx.Response:
-    """Ask for one of the addresses, parameters filled with what exists."""
+def ask(
+    world: Gated, each: Surface, headers: dict[str, str], body: str = "{}", http: httpx.Client | None = None
+) -> httpx.Response:
+    """Ask for one of the addresses, parameters filled with what exists. `http`: where, if not where everybody does."""
     path = re.sub(r"{(\w+)(:\w+)?}", lambda found: _filling(world, found[1]), each.path)
     path += "anything" if path.endswith("/") and each.kind in ("endpoint", "mount") else ""
     method = "POST" if each.method == "*" else each.method
     sent = None if method in ("GET", "HEAD") else body
-    return world.http.request(
+    return (http or world.http).request(
         method, path, headers={"content-type": "application/json", **headers}, content=sent
     )
 
@@ -108,11 +111,12 @@ def test_endpoints_are_for_functions_or_for_admins_or_named_as_open(world: Gated
             continue
         for shape in ("{}", '{"path": "things:mine", "args": {}}', '{"changes": []}'):
             for name, headers in guests.items():
-                answer = ask(world, each, headers, shape)
-                assert answer.status_code in (400, 401, 403, 404), (name, each, answer.status_code)
-                assert world.thing not in answer.text and "of ada" not in answer.text, (name, each)
-        admin = ask(world, each, {"authorization": f"Convex {world.server.admin_key}"})
-        bare = ask(world, each, {})
+                for http in (world.http, world.admin_http):
+                    answer = ask(world, each, headers, shape, http)
+                    assert answer.status_code in (400, 401, 403, 404), (name, each, answer.status_code)
+                    assert world.thing not in answer.text and "of ada" not in answer.text, (name, each)
+        admin = ask(world, each, {"authorization": f"Convex {world.server.admin_key}"}, http=world.admin_http)
+        bare = ask(world, each, {}, http=world.admin_http)
         # What admins get to do, others do not get as far as to do wrongly.
         assert bare.status_code in (401, 403) or bare.text == admin.text, (each, bare.text)
 
@@ -130,10 +134,11 @@ def test_endpoints_of_functions_refuse_every_credential_that_is_none(world: Gate
         }
         body = json.dumps(bodies.get(each.path, call))
         for name, headers in world.strangers().items():
-            answer = ask(world, each, headers, body)
-            assert "of ada" not in answer.text and "of eve" not in answer.text, (name, each)
-            if "authorization" in headers and answer.status_code not in (400, 404):
-                assert answer.status_code in (401, 403), (name, each, answer.text)
+            for http in (world.http, world.admin_http):
+                answer = ask(world, each, headers, body, http)
+                assert "of ada" not in answer.text and "of eve" not in answer.text, (name, each)
+                if "authorization" in headers and answer.status_code not in (400, 404):
+                    assert answer.status_code in (401, 403), (name, each, answer.text)
 
 
 def test_routes_are_refused_before_their_code_runs_on_both_of_their_addresses(world: Gated) -> None:
@@ -304,4 +309,4 @@ def test_the_admin_key_opens_no_door_in_another_deployments_name(world: Gated) -
     name, _, secret = world.server.admin_key.partition("|")
     for key in (f"other|{secret}", f"|{secret}", secret, f"{name}|", f"{name}|{secret.upper()}"):
         headers = {"authorization": f"Convex {key}"}
-        assert world.http.get("/api/check_admin_key", headers=headers).status_code == 403, key
+        assert world.admin_http.get("/api/check_admin_key", headers=headers).status_code == 403, key

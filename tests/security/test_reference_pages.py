@@ -25,6 +25,8 @@ APP = """
 
     app = App(auth=[Password(memory_kib=8192, passes=1)])
 """
+#: Nobody is written to.
+MAILS = {"SYNCLINE_MAIL_URL": "none"}
 OPENED = {"accept": "text/html,*/*", "sec-fetch-mode": "navigate", "sec-fetch-site": "none"}
 NAMES = re.compile(r"things|Thing")
 
@@ -32,7 +34,9 @@ NAMES = re.compile(r"things|Thing")
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     modules = {"app": APP, "things": MODULES["things"]}
-    with running(tmp_path_factory.mktemp("app"), modules, mode=Mode.START, url=ADDRESS) as server:
+    with running(
+        tmp_path_factory.mktemp("app"), modules, mode=Mode.START, url=ADDRESS, environment=MAILS
+    ) as server:
         yield server
 
 

@@ -67,7 +67,7 @@ def test_limits_can_be_set(tmp_path: Path) -> None:
             "[tool.syncline]\ncolour = 1\n",
             {},
             "`colour` under [tool.syncline] in {file} is not a setting\n"
-            "  help: known are backend, data, host, limits, origins, port, python, site, storage, typescript, url, workers",
+            "  help: known are admin_bind, backend, data, host, limits, origins, port, python, site, storage, typescript, url, workers",
         ),
         (
             "[tool.syncline]\nport = true\n",

@@ -18,7 +18,7 @@ from support.notes import MODULES
 from support.processes import ServerProcess, call, columns, serving
 from support.sockets import SyncSocket
 from syncline.kernel.errors import SetupError
-from syncline.server.supervisor import listen
+from syncline.server.listening import listen
 
 
 @pytest.fixture

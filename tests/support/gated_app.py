@@ -127,6 +127,8 @@ class Gated:
     issuer: LocalIssuer
     #: The id of what Ada has.
     thing: str
+    #: Where administration is answered: the same place, or another.
+    admin_http: httpx.Client
 
     @property
     def http(self) -> httpx.Client:
@@ -174,11 +176,15 @@ class Gated:
 
 
 @contextmanager
-def gated(folder: Path) -> Generator[Gated]:
+def gated(folder: Path, *, administration: bool = False) -> Generator[Gated]:
+    """`administration`: it has an address of its own."""
     with LocalIssuer().running() as issuer, pytest.MonkeyPatch.context() as patch:
         patch.setenv("ISSUER", issuer.url)
-        with running(folder, MODULES) as server:
-            found = Gated(server, issuer, "")
+        with (
+            running(folder, MODULES, administration=administration) as server,
+            httpx.Client(base_url=server.admin_url, timeout=30) as admin_http,
+        ):
+            found = Gated(server, issuer, "", admin_http)
             for subject in ("ada", "eve"):
                 id = found.call("mutation", "things:add", found.user(subject), text=f"of {subject}")
                 found.thing = found.thing or id

@@ -23,9 +23,9 @@ from syncline.kernel.limits import Limits
 from syncline.server.admin_key import read_admin_key
 from syncline.server.console import Console
 from syncline.server.deployment import Deployment
+from syncline.server.listening import admin_address, listen
 from syncline.server.serving import HttpServer, serve
 from syncline.server.settings import Mode, Settings
-from syncline.server.supervisor import listen
 
 T = TypeVar("T")
 
@@ -56,6 +56,8 @@ class Running(LoopThread):
     server: HttpServer
     log: io.StringIO
     http: httpx.Client
+    #: Where administration is answered.
+    admin_url: str
 
     def __post_init__(self) -> None:
         self.loop = self.server.loop
@@ -99,8 +101,9 @@ def running(
     site: Path | None = None,
     storage: str | None = None,
     url: str | None = None,
+    administration: bool = False,
 ) -> Generator[Running, None, None]:
-    """A server with the application of these modules; its data are in `folder` too, and stay there."""
+    """`administration`: on a port of its own, `admin_url`. A server with the application of these modules; its data are in `folder` too, and stay there."""
     backend = write_application(folder, **modules)
     settings = Settings(
         backend=backend,
@@ -117,6 +120,7 @@ def running(
     deployment = Deployment(settings, mode, console, environment or {}, lambda error: None)
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
+    admin_listener = listen("127.0.0.1", 0) if administration else None
     started = threading.Event()
     servers: list[HttpServer] = []
 
@@ -124,13 +128,14 @@ def running(
         servers.append(server)
         started.set()
 
-    thread = threading.Thread(target=serve, args=(deployment, listener, console, on_started))
+    thread = threading.Thread(target=serve, args=(deployment, listener, console, on_started, admin_listener))
     thread.start()
     try:
         assert started.wait(30)
         url = f"http://127.0.0.1:{port}"
         with httpx.Client(base_url=url, timeout=30) as http:
-            yield Running(url, port, deployment, servers[0], log, http)
+            admin_url = url if admin_listener is None else admin_address(admin_listener)
+            yield Running(url, port, deployment, servers[0], log, http, admin_url)
     finally:
         if servers:
             servers[0].loop.call_soon_threadsafe(servers[0].ask_to_stop)

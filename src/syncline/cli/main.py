@@ -43,6 +43,11 @@ def serving_options(command: Command) -> Command:
             "--port", type=int, metavar="N", help="Port to listen on (default: 3210).  [SYNCLINE_PORT]"
         ),
         click.option(
+            "--admin-bind",
+            metavar="ADDRESS:PORT",
+            help="Where administration is answered, and nowhere else; or unix:PATH.  [SYNCLINE_ADMIN_BIND]",
+        ),
+        click.option(
             "--url",
             metavar="ORIGIN",
             help="Where browsers reach it (https://app.example.com).  [SYNCLINE_URL]",

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import click
 
 from syncline.kernel.errors import SetupError
+from syncline.kernel.local_address import unix_path
 
 from .options import data_option, json_option, settings_of
 
@@ -298,9 +299,13 @@ def _has_server(settings: Settings) -> bool:
 
 def _answers(url: str) -> bool:
     """Whether somebody listens there. A server that is just stopping does not; if it still has the data, opening them says so."""
-    address = urlsplit(url)
+    address, path = urlsplit(url), unix_path(url)
     try:
-        socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), 5.0).close()
+        if path is None:
+            socket.create_connection((address.hostname or "127.0.0.1", address.port or 80), 5.0).close()
+        else:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(path)
     except OSError:
         return False
     return True

@@ -24,6 +24,7 @@ from picows import (
 
 from syncline import __version__
 from syncline.kernel.errors import SetupError
+from syncline.kernel.local_address import unix_path
 
 #: Of a message. Results are bounded by the server, a transition carries up to all results of a client.
 _MAX_MESSAGE_BYTES: Final = 512 * 1024 * 1024
@@ -115,6 +116,11 @@ class Link(WSListener):
 
 def socket_url(url: str) -> str:
     """The address of the sync socket of the server at `url`. Raises SetupError."""
+    if unix_path(url) is not None:
+        raise SetupError(
+            f"live connections do not go through {url}: the socket library knows TCP only",
+            "start the server with --admin-bind ADDRESS:PORT; single calls (syncline run) work as it is",
+        )
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
     if scheme is None or not parts.netloc:

@@ -8,7 +8,7 @@ from .diagnostics import Diagnostics
 from .file_records import FileRecords
 from .files import Files
 from .front import Front
-from .gateway import Gateway
+from .gateway import ADMINISTERS, Gateway
 from .issuer_fetch import IssuerFetcher
 from .logs import LogEndpoint
 from .metrics import MetricsEndpoint
@@ -28,6 +28,7 @@ from .watch import WatchEndpoint
 from .websocket import WebSocketConnection
 
 __all__ = [
+    "ADMINISTERS",
     "Callers",
     "DeploymentEndpoints",
     "Diagnostics",

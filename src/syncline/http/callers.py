@@ -110,7 +110,8 @@ class Callers:
         name, bar, rest = credential.partition("|")
         secret, colon, encoded = rest.partition(":")
         address = request.connection.client_address(request.headers.items())
-        grant = self._services.admin_grant(f"{name}{bar}{secret}", address)
+        administers = request.connection.administers
+        grant = self._services.admin_grant(f"{name}{bar}{secret}", address, administers=administers)
         if grant is None:
             raise Refusal(
                 403,

@@ -74,7 +74,7 @@ class FunctionEndpoints:
         gateway.add("GET", "/api/query", self._get_query)
         gateway.add("POST", "/api/mutation", self._post_mutation)
         gateway.add("POST", "/api/action", self._post_action)
-        gateway.add("POST", "/api/function", self._post_function)
+        gateway.add("POST", "/api/function", self._post_function, administration=True)
         gateway.add("POST", "/api/run/", self._post_run)
         gateway.add("POST", "/api/query_ts", self._post_query_ts)
         gateway.add("POST", "/api/query_at_ts", self._post_query_at_ts)

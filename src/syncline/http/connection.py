@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from .gateway import Gateway, decoded_path
+from .gateway import ADMINISTERS, Gateway, decoded_path
 from .replies import JSON, Refusal, body_too_large, too_many_connections
 from .request import Request
 
@@ -39,6 +39,8 @@ class HttpConnection(HttpToolsProtocol):
     """One client connection until it closes or becomes a WebSocket."""
 
     gateway: Gateway
+    #: Whether administration is answered here, and admin keys count.
+    administers: bool
 
     def __init__(
         self,
@@ -188,7 +190,8 @@ class HttpConnection(HttpToolsProtocol):
         if self._upgrading or self.transport.is_closing():
             return
         method = parser.get_method()
-        endpoint = self.gateway.find(method, self.url)
+        find = self.gateway.find if self.administers else self.gateway.find_public
+        endpoint = find(method, self.url)
         if endpoint is None and self.gateway.claims(decoded_path(self.url)):
             self._begin_asgi()  # Whoever answers has limits of his own.
             return
@@ -278,6 +281,7 @@ class HttpConnection(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expect
         self.scope["headers"] = headers
+        cast("dict[str, Any]", self.scope)[ADMINISTERS] = self.administers
         super().on_headers_complete()
         if self._leaving:
             self.cycle.keep_alive = False
@@ -356,13 +360,14 @@ class HttpConnection(HttpToolsProtocol):
         self._since = self.gateway.wheel.now
 
 
-def connection_class(gateway: Gateway) -> type[asyncio.Protocol]:
+def connection_class(gateway: Gateway, *, administers: bool = True) -> type[HttpConnection]:
     """The class for uvicorn's `http=`: connections of this gateway."""
 
     class BoundConnection(HttpConnection):
         pass
 
     BoundConnection.gateway = gateway
+    BoundConnection.administers = administers
     return BoundConnection
 
 

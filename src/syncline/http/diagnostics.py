@@ -43,8 +43,8 @@ class Diagnostics:
         self._statistics = statistics
         self._catalog = catalog
         self._callers = callers
-        gateway.add("GET", "/api/statistics", self._get_statistics)
-        gateway.add("GET", "/api/reruns", self._get_reruns)
+        gateway.add("GET", "/api/statistics", self._get_statistics, administration=True)
+        gateway.add("GET", "/api/reruns", self._get_reruns, administration=True)
 
     def _get_statistics(self, request: Request) -> None:
         def answer(caller: Caller) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from uvicorn.server import ServerState
@@ -20,6 +20,9 @@ from .wheel import Wheel
 
 if TYPE_CHECKING:
     from .connection import HttpConnection
+
+#: In the scope of a request to an application: whether administration is answered where it came in.
+ADMINISTERS: Final = "syncline.administers"
 
 
 class Gateway:
@@ -40,6 +43,8 @@ class Gateway:
         self._paths: dict[bytes, dict[bytes, Endpoint]] = {}
         self._prefixes: dict[bytes, dict[bytes, Endpoint]] = {}
         self._any: dict[bytes, Endpoint] = {}
+        #: Paths that are for administrators only.
+        self._administration: set[bytes] = set()
         #: Where preflights are left to whoever answers the requests behind them.
         self._left: tuple[bytes, ...] = ()
         #: Whether the application itself answers at a path (decoded), preflights included.
@@ -49,11 +54,14 @@ class Gateway:
         self._heads: dict[tuple[int, bytes], bytes] = {}
         self.addresses = Addresses(limits.connections_per_address, proxies)
 
-    def add(self, method: str, path: str, endpoint: Endpoint) -> None:
+    def add(self, method: str, path: str, endpoint: Endpoint, *, administration: bool = False) -> None:
         """A path that ends in `/` takes everything below it, the path `*` everything. GET includes HEAD.
 
-        Of two paths that take a URL the longer one counts; the method `*` is any.
+        Of two paths that take a URL the longer one counts; the method `*` is any. `administration`: the path, which is
+        a whole one, is for those with an admin key only.
         """
+        if administration:
+            self._administration.add(path.encode())
         verbs = [b"GET", b"HEAD"] if method == "GET" else [method.encode()]
         for verb in verbs:
             if path == "*":
@@ -102,6 +110,18 @@ class Gateway:
         if not methods:
             return None
         return methods.get(method) or methods.get(b"*") or _refuse_method(methods)
+
+    def find_public(self, method: bytes, url: bytes) -> Endpoint | None:
+        """The same where administration is answered elsewhere: its paths are like those that do not exist."""
+        path = url_path(url)
+        if path not in self._administration:
+            return self.find(method, url)
+        return self.find(method, b"/api/-" if path.startswith(b"/api/") else b"/-")
+
+    @property
+    def administration(self) -> frozenset[str]:
+        """The paths that `find_public` does not find."""
+        return frozenset(path.decode() for path in self._administration)
 
     def upgrade(self, connection: HttpConnection, rest: bytes) -> None:
         if self._upgrade is None:

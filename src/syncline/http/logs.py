@@ -35,7 +35,7 @@ class LogEndpoint:
         self._book = book
         self._callers = callers
         self._gateway = gateway
-        gateway.add("GET", _PATH, self._poll)
+        gateway.add("GET", _PATH, self._poll, administration=True)
 
     def _poll(self, request: Request) -> None:
         self._callers.resolve(request, lambda caller: self._answer(request, caller))

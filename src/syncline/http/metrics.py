@@ -72,7 +72,7 @@ class MetricsEndpoint:
         self._collect = collect
         self._callers = callers
         self._gateway = gateway
-        gateway.add("GET", "/metrics", self._get)
+        gateway.add("GET", "/metrics", self._get, administration=True)
 
     def _get(self, request: Request) -> None:
         def answer(caller: Caller) -> None:

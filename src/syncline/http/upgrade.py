@@ -39,7 +39,9 @@ class SyncSockets:
         self._gateway.admit_socket(connection)
         connections: set[object] = connection.connections  # type: ignore[assignment]  # uvicorn calls `shutdown` only
         socket = WebSocketConnection(self._gateway, connection.transport, connection.counted)
-        session = Session(socket, self._services, client, connection.counted)
+        session = Session(
+            socket, self._services, client, connection.counted, administers=connection.administers
+        )
         connection.release()
         socket.start(key, rest, session, connections)
 

@@ -16,6 +16,7 @@ from syncline.kernel.identity import ANONYMOUS, Caller
 from syncline.sync import Services
 
 from .addresses import COUNTED
+from .gateway import ADMINISTERS
 from .replies import Refusal, too_many_calls
 
 
@@ -42,7 +43,7 @@ async def _caller_of(services: Services, scope: Scope) -> Caller:
     scheme, _, credential = header.decode("latin-1").strip().partition(" ")
     credential = credential.strip()
     if scheme.lower() == "convex":
-        grant = services.admin_grant(credential)
+        grant = services.admin_grant(credential, administers=scope.get(ADMINISTERS, True))
         return ANONYMOUS if grant is None else grant.caller
     if scheme.lower() != "bearer" or not 0 < len(credential) <= TOKEN_BYTES:
         return ANONYMOUS

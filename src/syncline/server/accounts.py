@@ -17,7 +17,7 @@ import syncline.accounts as accounts
 from syncline.accounts import AUDIENCE, AccountSettings, uses_accounts
 from syncline.accounts.breached_passwords import check_file
 from syncline.functions import App
-from syncline.http import Surface, surface_of_starlette
+from syncline.http import ADMINISTERS, Surface, surface_of_starlette
 from syncline.identity import Issuer, KeySet, LocalKeys
 from syncline.kernel.clock import Clock
 from syncline.kernel.errors import SetupError
@@ -41,6 +41,7 @@ NO_MAIL = "none"
 BREACHED = "SYNCLINE_BREACHED_PASSWORDS"
 
 PREFIX = "/auth"
+_ADMINISTRATION = f"{PREFIX}/v1"
 
 
 class DeploymentAccounts:
@@ -158,7 +159,7 @@ class DeploymentAccounts:
             if provider is None or scope["type"] != "http":
                 await others(scope, receive, send)
             elif path == PREFIX or path.startswith(f"{PREFIX}/"):
-                await provider.application(scope, receive, send)
+                await provider.application(_public(scope), receive, send)
             elif claims(path) and not path.startswith("/api/"):
                 await provider.page_sessions.serve(others, scope, receive, send)
             else:
@@ -314,3 +315,13 @@ def _nothing(issuer: str, session: str) -> None:
 
 def _nobody() -> None:
     pass
+
+
+def _public(scope: Scope) -> Scope:
+    """A request below the prefix, as it may get in: where administration is answered elsewhere, it does not exist."""
+    path: str = scope["path"]
+    if scope.get(ADMINISTERS, True) or not (
+        path == _ADMINISTRATION or path.startswith(f"{_ADMINISTRATION}/")
+    ):
+        return scope
+    return {**scope, "path": f"{PREFIX}/-", "raw_path": f"{PREFIX}/-".encode()}

@@ -25,6 +25,7 @@ from .console import Console, LogHandler, duration, size
 from .deployment import Deployment
 from .endpoint import forget_endpoint, publish_endpoint
 from .errors import show_setup_error
+from .listening import address_url, admin_address
 from .orders import ORDERS, Orders
 from .reload import Watcher
 from .serving import HttpServer, serve
@@ -48,6 +49,7 @@ class Child:
         self._watcher: Watcher | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: HttpServer | None = None
+        self._admin_listener: socket.socket | None = None
 
     def run(self) -> int:
         """Serve until told to stop. Returns the exit code."""
@@ -66,9 +68,11 @@ class Child:
             show_setup_error(error, self._environment)
             return 1
         listener = socket.socket(fileno=self._orders.listener)
+        number = self._orders.admin_listener
+        self._admin_listener = None if number is None else socket.socket(fileno=number)
         sys.setswitchinterval(_SWITCH_SECONDS)
         try:
-            serve(self._deployment, listener, self._console, self._started)
+            serve(self._deployment, listener, self._console, self._started, self._admin_listener)
         finally:
             if self._watcher is not None:
                 self._watcher.stop()
@@ -84,7 +88,7 @@ class Child:
         self._loop = loop = asyncio.get_running_loop()
         loop.add_reader(self._orders.lifeline, self._orphaned)
         url = self._url()
-        publish_endpoint(self._settings.data, url)
+        publish_endpoint(self._settings.data, self._admin_url() or url)
         if not self._orders.again:
             self._console.banner(self._title(), self._facts(url))
         os.write(self._orders.ready, b".")
@@ -177,10 +181,10 @@ class Child:
     def _url(self) -> str:
         with socket.socket(fileno=os.dup(self._orders.listener)) as listener:
             port: int = listener.getsockname()[1]
-        host = self._settings.host
-        if host in ("0.0.0.0", "::", ""):  # noqa: S104 - compared, not bound
-            host = "127.0.0.1"
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return address_url(self._settings.host, port)
+
+    def _admin_url(self) -> str | None:
+        return None if self._admin_listener is None else admin_address(self._admin_listener)
 
     def _title(self) -> str:
         settings = self._settings
@@ -205,6 +209,9 @@ class Child:
             facts.append(("", "reachable from other machines"))
         if signs_in:
             facts.append(("Sign-in", f"{settings.url or url}/auth/sign-in"))
+        admin_url = self._admin_url()
+        if admin_url is not None:
+            facts.append(("Administration", admin_url))
         facts.append(("Admin key", settings.shown(settings.data / "admin_key")))
         return facts
 

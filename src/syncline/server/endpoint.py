@@ -12,12 +12,14 @@ _FILE = "server.json"
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
+    """`url` is where administration is answered: `http://...`, or `unix:/path` for a socket in the file system."""
+
     url: str
     pid: int
 
 
 def publish_endpoint(data: Path, url: str) -> None:
-    """Say that this process serves the folder at `url`."""
+    """Say that this process serves the folder, and answers administrators at `url`."""
     temporary = data / f"{_FILE}.new"
     temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
     temporary.replace(data / _FILE)

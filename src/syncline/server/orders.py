@@ -23,6 +23,8 @@ class Orders:
     lifeline: int
     ready: int
     heartbeat: Path
+    #: The listening socket for administrators; None: they come in where all do.
+    admin_listener: int | None
     #: The command as the user gave it, for messages to others.
     command: list[str]
     #: This process replaces one that failed.
@@ -37,6 +39,7 @@ class Orders:
                 "lifeline": self.lifeline,
                 "ready": self.ready,
                 "heartbeat": str(self.heartbeat),
+                "admin_listener": self.admin_listener,
                 "command": self.command,
                 "again": self.again,
             }
@@ -52,6 +55,7 @@ class Orders:
             values["lifeline"],
             values["ready"],
             Path(values["heartbeat"]),
+            values["admin_listener"],
             values["command"],
             values["again"],
         )

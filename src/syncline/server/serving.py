@@ -27,8 +27,16 @@ _POLL_SECONDS = 0.02
 class HttpServer(uvicorn.Server):
     """uvicorn's server with our way to stop: nothing under way is cut off, and clients come back by themselves."""
 
-    def __init__(self, config: uvicorn.Config, deployment: Deployment, started: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        deployment: Deployment,
+        started: Callable[[], None],
+        admin_listener: socket.socket | None,
+    ) -> None:
+        """`admin_listener`: where administration is answered; None: with everything else."""
         super().__init__(config)
+        self._admin_listener = admin_listener
         self._deployment = deployment
         self._on_started = started
         #: Where it runs, from its start on.
@@ -38,7 +46,20 @@ class HttpServer(uvicorn.Server):
         self.loop = asyncio.get_running_loop()
         self._deployment.start()
         await super().startup(sockets)
+        if self._admin_listener is not None:
+            self.servers.append(await self._administer(self._admin_listener))
         self._on_started()
+
+    async def _administer(self, listener: socket.socket) -> asyncio.Server:
+        """Answer everything there, administration too."""
+        made = connection_class(self._deployment.gateway)
+
+        def connection() -> HttpConnection:
+            return made(self.config, self.server_state, self.lifespan.state)
+
+        if listener.family == socket.AF_UNIX:
+            return await self.loop.create_unix_server(connection, sock=listener, backlog=self.config.backlog)
+        return await self.loop.create_server(connection, sock=listener, backlog=self.config.backlog)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, let calls finish, tell clients to reconnect, close."""
@@ -88,13 +109,20 @@ class HttpServer(uvicorn.Server):
 
 
 def serve(
-    deployment: Deployment, listener: socket.socket, console: Console, started: Callable[[HttpServer], None]
+    deployment: Deployment,
+    listener: socket.socket,
+    console: Console,
+    started: Callable[[HttpServer], None],
+    admin_listener: socket.socket | None = None,
 ) -> None:
-    """Serve until a signal stops it. `started` is called when requests are answered."""
+    """Serve until a signal stops it. `started` is called when requests are answered.
+
+    With an `admin_listener` administration is answered there, and `listener` knows nothing of it.
+    """
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         deployment.application(),
-        http=connection_class(deployment.gateway),
+        http=connection_class(deployment.gateway, administers=admin_listener is None),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -105,7 +133,7 @@ def serve(
         backlog=2048,
         timeout_graceful_shutdown=_HANG_UP_SECONDS,
     )
-    server = HttpServer(config, deployment, lambda: started(server))
+    server = HttpServer(config, deployment, lambda: started(server), admin_listener)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
+from syncline.kernel.local_address import unix_path
 
 _ORIGIN = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(:[0-9]{1,5})?").fullmatch
 _LIMITS: dict[str, bool] = {item.name: isinstance(item.default, int) for item in fields(Limits)}
@@ -49,6 +50,8 @@ class Settings:
     port: int = 3210
     #: Under which browsers reach the server, without a path. None: not said; on this machine it is http://localhost:PORT.
     url: str | None = None
+    #: Where administration is answered, and nowhere else: `ADDRESS:PORT` or `unix:/path`. None: where all is.
+    admin_bind: str | None = None
     #: Origins of pages that may use the server from a browser, beside its own. Empty: every page may.
     origins: tuple[str, ...] = ()
     workers: int = 1
@@ -104,7 +107,7 @@ def load_settings(
         if environment.get(variable):
             values[name] = read(environment[variable], folder, f"the environment variable {variable}")
         if flags and flags.get(name) is not None:
-            values[name] = read(flags[name], folder, f"--{name}")
+            values[name] = read(flags[name], folder, f"--{name.replace('_', '-')}")
     limits = _read_limits(table.get("limits", {}), f"[tool.syncline.limits] in {base / 'pyproject.toml'}")
     return Settings(**values, limits=limits, base=base)
 
@@ -158,6 +161,20 @@ def _read_url(value: object, folder: Path, where: str) -> str:
     return url.lower()
 
 
+def _read_admin_bind(value: object, folder: Path, where: str) -> str:
+    text = value if isinstance(value, str) else ""
+    path = unix_path(text)
+    if path:
+        return f"unix:{(folder / Path(path).expanduser()).absolute()}"
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or host == "unix" or not port.isdecimal() or int(port) > 65535:
+        raise SetupError(
+            f"{where} is {value!r}; it must be an address with a port, or the path of a socket",
+            'for example "127.0.0.1:3211" or "unix:/run/app/admin.sock"',
+        )
+    return text
+
+
 def _read_storage(value: object, folder: Path, where: str) -> str:
     if not isinstance(value, str) or not value.startswith("s3://"):
         raise SetupError(
@@ -192,6 +209,7 @@ def _read_number(value: object, where: str) -> int:
 
 
 _READERS = {
+    "admin_bind": _read_admin_bind,
     "backend": _read_path,
     "data": _read_path,
     "site": _read_path,

@@ -13,7 +13,6 @@ from __future__ import annotations
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from syncline.kernel.errors import SetupError
 from syncline.kernel.heartbeat import Heartbeat
 
 from .console import Console, duration
+from .listening import listen, listen_for_administrators, stop_listening
 from .orders import ORDERS, Orders
 from .settings import Mode, Settings
 
@@ -46,24 +46,6 @@ _STOP_SECONDS = 20.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises SetupError if the address is taken or is none of this machine."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        if isinstance(error, PermissionError):
-            hint = "ports below 1024 need special rights; name another with --port"
-        else:
-            hint = f"stop what listens there, or name another port: --port {port + 1}"
-        raise SetupError(f"cannot listen on {host} port {port}: {error.strerror}", hint) from None
-    return listener
-
-
 class Supervisor:
     """Runs serving processes, one after the other, until it is told to stop."""
 
@@ -73,6 +55,12 @@ class Supervisor:
         self._console = console
         self._command = command
         self._listener = listen(settings.host, settings.port)
+        bind = settings.admin_bind
+        try:
+            self._admin_listener = None if bind is None else listen_for_administrators(bind)
+        except SetupError:
+            self._listener.close()
+            raise
         # With port 0 the machine chose one, which the address of the server depends on.
         self._settings = replace(settings, port=self._listener.getsockname()[1])
         # The child reads the one pipe until we end, and writes to the other when it serves.
@@ -120,6 +108,8 @@ class Supervisor:
             for descriptor in (wakeup, wakeup_end, *pipes):
                 os.close(descriptor)
             self._listener.close()
+            if self._admin_listener is not None:
+                stop_listening(self._admin_listener)
             self._heartbeat.close()
             self._heartbeat_path.unlink(missing_ok=True)
 
@@ -128,6 +118,7 @@ class Supervisor:
             settings=self._settings,
             mode=self._mode,
             listener=self._listener.fileno(),
+            admin_listener=None if self._admin_listener is None else self._admin_listener.fileno(),
             lifeline=self._lifeline,
             ready=self._ready_end,
             heartbeat=self._heartbeat_path,
@@ -138,10 +129,13 @@ class Supervisor:
         self._restart_at = None
         self._serves = False
         self._started = time.monotonic()
+        descriptors = [orders.listener, orders.lifeline, orders.ready]
+        if orders.admin_listener is not None:
+            descriptors.append(orders.admin_listener)
         self._child = subprocess.Popen(
             [sys.executable, "-m", "syncline.server"],
             env={**os.environ, ORDERS: orders.to_json()},
-            pass_fds=(orders.listener, orders.lifeline, orders.ready),
+            pass_fds=descriptors,
             # A group of its own: Ctrl-C reaches the supervisor alone, which passes it on once.
             process_group=0,
         )

@@ -59,6 +59,7 @@ class Session:
 
     __slots__ = (
         "_address",
+        "_administers",
         "_born",
         "_changes_free_at",
         "_delivery",
@@ -72,10 +73,20 @@ class Session:
     )
 
     def __init__(
-        self, port: SessionPort, services: Services, client: ClientVersion | None, address: str | None = None
+        self,
+        port: SessionPort,
+        services: Services,
+        client: ClientVersion | None,
+        address: str | None = None,
+        *,
+        administers: bool = True,
     ) -> None:
-        """`address`: what calls of nobody who is signed in count for. None: they are not counted."""
+        """`address`: what calls of nobody who is signed in count for; None: they are not counted.
+
+        `administers`: whether admin keys count on this socket.
+        """
         self._services = services
+        self._administers = administers
         self._address = address
         self._delivery = Delivery(port, services, chunks=client is not None and client.supports_chunks)
         self._born = services.clock.monotonic()
@@ -281,7 +292,7 @@ class Session:
 
     def _become_admin(self, message: Authenticate) -> None:
         assert message.value is not None
-        grant = self._services.admin_grant(message.value)
+        grant = self._services.admin_grant(message.value, self._address, administers=self._administers)
         if grant is None:
             self._delivery.refuse_identity(
                 "BadDeployKey: this is not the admin key of this deployment. It is in the data folder, unless the "

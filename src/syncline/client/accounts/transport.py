@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from syncline.client.errors import ConnectionLostError
+from syncline.kernel.local_address import unix_path
 
 if TYPE_CHECKING:
     import httpx
@@ -47,11 +48,14 @@ class HttpTransport:
         self._url = url
         self._retries = retries
         self._closed = threading.Event()
+        path = unix_path(url)
+        context = ssl_context or True
         self._client = httpx.Client(
-            base_url=f"{url.rstrip('/')}{PREFIX}",
+            transport=None if path is None else httpx.HTTPTransport(uds=path),
+            base_url=f"{'http://localhost' if path else url.rstrip('/')}{PREFIX}",
             headers={"authorization": f"Convex {key}", "accept": "application/json"},
             timeout=timeout,
-            verify=ssl_context or True,
+            verify=context,
             follow_redirects=False,  # Wherever it led, the key would go too.
         )
 

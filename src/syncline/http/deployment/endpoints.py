@@ -46,14 +46,14 @@ class DeploymentEndpoints:
             *ImportEndpoints(services, imports).table(),
             *VariableEndpoints(services).table(),
         ):
-            gateway.add(method, path, self._guarded(endpoint, reading=False))
+            gateway.add(method, path, self._guarded(endpoint, reading=False), administration=True)
         for method, path, endpoint in ExportEndpoints(services, exports).table():
-            gateway.add(method, path, self._guarded(endpoint, reading=True))
-        gateway.add("GET", "/api/check_admin_key", self._check)
+            gateway.add(method, path, self._guarded(endpoint, reading=True), administration=True)
+        gateway.add("GET", "/api/check_admin_key", self._check, administration=True)
         for path in _NO_JAVASCRIPT:
-            gateway.add("POST", path, _no_javascript)
-        gateway.add("GET", _FIRST_OF_DEV, _no_javascript)
-        gateway.add("POST", "/api/run_test_function", _no_inline_query)
+            gateway.add("POST", path, _no_javascript, administration=True)
+        gateway.add("GET", _FIRST_OF_DEV, _no_javascript, administration=True)
+        gateway.add("POST", "/api/run_test_function", _no_inline_query, administration=True)
 
     def _guarded(self, endpoint: Endpoint, *, reading: bool) -> Endpoint:
         """The same for admins only; `reading`: also for those whose key is for reading only."""
