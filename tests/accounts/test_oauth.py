@@ -16,7 +16,7 @@ from support.houses import CHEAP, House, Visitor, house
 from support.login_service import CLIENT, LoginService, login_service
 from syncline.accounts import users
 from syncline.accounts.credentials import missing
-from syncline.accounts.oauth.endpoints import trusts_email
+from syncline.accounts.oauth.endpoints import proves_email
 from syncline.accounts.outgoing import OutgoingError, send
 from syncline.auth import Accounts, Apple, EmailCode, External, GitHub, Google, Microsoft, OpenIDSignIn
 
@@ -108,8 +108,50 @@ def test_a_service_that_is_not_trusted_joins_nothing(service: LoginService, tmp_
     built.sign_up("ann@example.com")
     stranger = built.visitor()
     assert come_back(stranger, service.agree(leave(stranger))).status_code == 403
-    assert not trusts_email(Microsoft())
-    assert trusts_email(Microsoft(tenant="contoso.example"))
+    built.close()
+
+
+@pytest.mark.parametrize(
+    ("provider", "claims", "proved"),
+    [
+        # Tokens of Entra ID have `oid`, `tid` and `preferred_username`, and no `email_verified`.
+        (Microsoft(), {}, False),
+        (Microsoft(), {"email_verified": True}, False),
+        (Microsoft(), {"xms_edov": True}, True),
+        (Microsoft(), {"xms_edov": "1"}, True),
+        (Microsoft(), {"xms_edov": False}, False),
+        (Microsoft(tenant="9188040d-6c67-4c5b-b112-36a304b66dad"), {}, False),
+        (Microsoft(tenant="contoso.example"), {}, True),
+        (Microsoft(tenant="contoso.example"), {"xms_edov": False}, False),
+        (Microsoft(tenant="contoso.example"), {"email_verified": False}, False),
+        (Google(), {}, False),
+        (Google(), {"email_verified": True}, True),
+        (Apple(), {"email_verified": "true"}, True),
+        (OpenIDSignIn(name="x", issuer="https://x.example"), {"email_verified": True}, True),
+        (
+            OpenIDSignIn(name="x", issuer="https://x.example", trust_email=False),
+            {"email_verified": True},
+            False,
+        ),
+    ],
+)
+def test_what_proves_an_address_differs_by_service(
+    provider: External, claims: dict[str, Any], proved: bool
+) -> None:
+    assert proves_email(provider, claims) is proved
+
+
+def test_people_of_ones_own_tenant_sign_up_by_microsoft(service: LoginService, tmp_path: Path) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Local(Microsoft):
+        host: ClassVar[str] = service.url
+
+    built = at(service, tmp_path, Local(tenant="t-1", client_id=CLIENT[0], client_secret=CLIENT[1]))
+    del service.person["email_verified"]
+    service.lies = {"iss": f"{service.url}/t-1/v2.0", "tid": "t-1", "oid": "o-1", "ver": "2.0"}
+    visitor = built.visitor()
+    come_back(visitor, service.agree(leave(visitor, "microsoft")), "microsoft")
+    assert visitor.user()["email"] == "ann@example.com"
     built.close()
 
 
@@ -266,6 +308,7 @@ def test_apple_answers_by_a_form_from_its_own_site(service: LoginService, tmp_pa
 
     built = at(service, tmp_path, Local(client_id=CLIENT[0], client_secret=CLIENT[1]))
     service.person["email_verified"] = "true"
+    del service.person["name"]
     visitor = built.visitor()
     url = leave(visitor, "apple")
     assert parse_qs(urlsplit(url).query)["response_mode"] == ["form_post"]
@@ -273,12 +316,30 @@ def test_apple_answers_by_a_form_from_its_own_site(service: LoginService, tmp_pa
     posted = stranger.request(
         "POST",
         "/auth/oauth/apple/callback",
-        data=service.agree(url),
+        data={**service.agree(url), "user": '{"name": {"firstName": "Ann", "lastName": "Smith"}}'},
         headers={"origin": "https://appleid.apple.com"},
     )
     assert posted.status_code == 303
     visitor.get(posted.headers["location"])
-    assert visitor.user()["email"] == "ann@example.com"
+    assert (visitor.user()["email"], visitor.user()["name"]) == ("ann@example.com", "Ann Smith")
+    built.close()
+
+
+@pytest.mark.parametrize("told", ["", "[]", "{}", '{"name": 7}', '{"name": {"firstName": 7}}', "[" * 3000])
+def test_a_name_that_is_none_does_not_keep_anybody_from_signing_in(
+    service: LoginService, tmp_path: Path, told: str
+) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Local(Apple):
+        issuer: ClassVar[str] = service.url
+
+    built = at(service, tmp_path, Local(client_id=CLIENT[0], client_secret=CLIENT[1]))
+    del service.person["name"]
+    visitor = built.visitor()
+    form = {**service.agree(leave(visitor, "apple")), "user": told}
+    posted = visitor.request("POST", "/auth/oauth/apple/callback", data=form)
+    visitor.get(posted.headers["location"])
+    assert (visitor.user()["email"], visitor.user()["name"]) == ("ann@example.com", None)
     built.close()
 
 

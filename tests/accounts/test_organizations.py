@@ -128,6 +128,16 @@ def test_a_second_invitation_voids_the_first_and_a_withdrawn_one_is_over(house: 
     assert house.do(admission.open_invitations, "bob@example.com") == []
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"), [("Süd & Söhne", "sud-sohne"), ("Straße 7", "strasse-7"), ("日本", "organization")]
+)
+def test_a_slug_keeps_the_letters_of_the_name(house: House, name: str, slug: str) -> None:
+    visitor = house.sign_up("ann@example.com")
+    make(visitor, name)
+    [made] = visitor.request("GET", "/auth/session").json()["organizations"]
+    assert (made["name"], made["slug"]) == (name, slug)
+
+
 def told(house: House) -> list[str]:
     """What receivers were told of since the last time, in order."""
     rows = house.do(lambda core: core.file.rows("SELECT type FROM deliveries ORDER BY id"))

@@ -10,6 +10,8 @@ import pytest
 
 from support.houses import CHEAP, PASSWORD, House, Visitor, house
 from syncline.accounts.texts import Texts
+from syncline.auth import Accounts, Theme
+from syncline.kernel.errors import SetupError
 from syncline.kernel.proxies import read_networks
 
 
@@ -132,3 +134,33 @@ def test_a_hop_that_speaks_for_others_without_being_trusted_is_told_of_once(
                 visit(built, f"172.16.0.{host}", **{"x-forwarded-for": "192.0.2.1"})
         assert caplog.text.count("If it is your proxy or your Next.js server") == 3
         assert "set SYNCLINE_TRUSTED_PROXIES=172.16.0.0\n" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("accent", "css"),
+    [
+        ("#4f46e5", "--accent: #4f46e5; --on-accent: #fff;"),
+        ("#facc15", "--accent: #facc15; --on-accent: #101018;"),
+        ("#fc0", "--accent: #fc0; --on-accent: #101018;"),
+        ("rebeccapurple", "--accent: rebeccapurple; --radius"),
+    ],
+)
+def test_words_on_the_accent_are_light_or_dark_whichever_is_read_better(
+    tmp_path: Path, accent: str, css: str
+) -> None:
+    with house(tmp_path, CHEAP, Accounts(algorithm="ES256", theme=Theme(accent=accent))) as built:
+        assert css in built.visitor().get("/auth/assets/theme.css").text
+
+
+@pytest.mark.parametrize(
+    ("texts", "what"),
+    [
+        ({"sign_in.tittle": "x"}, "there is no text of this name (did you mean `sign_in.title`?)"),
+        ({"sign_in.title": "x {nosuch}"}, "nothing fills {nosuch}\n  help: the places of this text: {app}"),
+        ({"sign_in.title": "x {app"}, "write {{ and }} for braces that are meant"),
+    ],
+)
+def test_texts_that_no_page_would_show_are_refused(texts: dict[str, str], what: str) -> None:
+    with pytest.raises(SetupError) as refusal:
+        Texts({"de": texts})
+    assert what in str(refusal.value)

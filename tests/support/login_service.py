@@ -21,8 +21,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from joserfc.jws import JWSRegistry
 
 CLIENT = ("client-1", "secret-1")
+#: Services put into headers what they like.
+_ODD = JWSRegistry(strict_check_header=False)
 _KEY = RSAKey.generate_key(2048, {"kid": "k1", "use": "sig", "alg": "RS256"})
 
 
@@ -67,7 +70,7 @@ class LoginService:
             "iss": self.url, "aud": CLIENT[0], "iat": now, "exp": now + 300, "nonce": query.get("nonce"), **self.person,
             **self.lies,
         }  # fmt: skip
-        token = jwt.encode({"alg": "RS256", "kid": "k1"}, claims, self.key)
+        token = jwt.encode({"alg": "RS256", "kid": "k1", "cat": "x"}, claims, self.key, registry=_ODD)
         return 200, {"access_token": "access-1", "token_type": "Bearer", "id_token": token}
 
     def discovery(self) -> dict[str, str]:
@@ -87,6 +90,8 @@ def login_service() -> Generator[LoginService]:
             service.asked.append(path)
             if path in ("/.well-known/openid-configuration", "/common/v2.0/.well-known/openid-configuration"):
                 self._answer(200, service.discovery())
+            elif path == "/t-1/v2.0/.well-known/openid-configuration":  # one tenant of Microsoft
+                self._answer(200, service.discovery() | {"issuer": f"{service.url}/t-1/v2.0"})
             elif path == "/jwks":
                 self._answer(200, {"keys": [_KEY.as_dict(private=False)]})
             elif path in ("/authorize", "/login/oauth/authorize"):

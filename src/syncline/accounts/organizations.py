@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,7 @@ def create(core: Core, name: str, user_id: str, slug: str = "") -> Membership:
         raise AccountError("error.name")
     if len(memberships(core, user_id)) >= PER_USER:
         raise AccountError("error.too_many_organizations", limit=PER_USER)
-    wanted = slug or re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:50] or "organization"
+    wanted = slug or _slug_of(name)
     if _SLUG(wanted) is None:
         raise AccountError("error.slug")
     if core.file.row("SELECT 1 FROM organizations WHERE slug = ?", wanted):
@@ -233,6 +234,14 @@ def members_page(core: Core, organization: str, *, after: str, limit: int) -> li
     )
     names = ("id", "name", "email", "role", "created_at")
     return [dict(zip(names, (*row[:4], row[4] * 1000), strict=True)) for row in rows]
+
+
+def _slug_of(name: str) -> str:
+    """`Süd & Söhne` is `sud-sohne`."""
+    plain = "".join(
+        each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)
+    )
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-") or "organization"
 
 
 def _tell(core: Core, event: str, id: str) -> None:

@@ -6,7 +6,11 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
+
+from syncline.kernel.errors import SetupError
+from syncline.schema.mismatch import did_you_mean
 
 FOLDER = Path(__file__).parent / "pages" / "texts"
 DEFAULT = "en"
@@ -20,7 +24,28 @@ class Texts:
     def __init__(self, overrides: Mapping[str, Mapping[str, str]]) -> None:
         self._texts = {language: dict(texts) for language, texts in _shipped().items()}
         for language, texts in overrides.items():
+            for name, text in texts.items():
+                self._check(language, name, text)
             self._texts.setdefault(language, {}).update(texts)
+
+    def _check(self, language: str, name: str, text: str) -> None:
+        """Raises SetupError for a text that no page would show, or not as it is meant."""
+        where = f"Accounts(texts={{{language!r}: {{{name!r}: ...}}}})"
+        shipped = self._texts[DEFAULT].get(name)
+        if shipped is None:
+            raise SetupError(
+                f"{where}: there is no text of this name{did_you_mean(name, self._texts[DEFAULT])}",
+                "the names are those in syncline/accounts/pages/texts/en.toml",
+            )
+        try:
+            unknown = _places(text) - _places(shipped)
+        except ValueError as error:
+            raise SetupError(f"{where}: {error}", "write {{ and }} for braces that are meant") from None
+        if unknown:
+            known = ", ".join(f"{{{each}}}" for each in sorted(_places(shipped))) or "none"
+            raise SetupError(
+                f"{where}: nothing fills {{{min(unknown)}}}", f"the places of this text: {known}"
+            )
 
     @property
     def languages(self) -> list[str]:
@@ -63,6 +88,11 @@ class _Values(dict[str, object]):
 
     def __missing__(self, key: str) -> str:
         return "{" + key + "}"
+
+
+def _places(text: str) -> set[str]:
+    """The names in braces. Raises ValueError for braces that are not closed."""
+    return {name for _, name, _, _ in Formatter().parse(text) if name is not None}
 
 
 @cache

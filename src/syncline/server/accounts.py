@@ -263,11 +263,11 @@ def account_settings(
 
 
 def check_mails(app: App | None) -> None:
-    """Try the application's templates of mails. Raises SetupError, naming file and line. Reads files."""
+    """Try the application's texts and templates of mails. Raises SetupError, naming file and line. Reads files."""
     if app is None or not uses_accounts(app.auth):
         return
     settings = AccountSettings(app.auth, "http://localhost", production=False)
-    if settings.accounts.mail_templates is not None:
+    if settings.accounts.mail_templates is not None or settings.accounts.texts:
         accounts.check_templates(settings)
 
 

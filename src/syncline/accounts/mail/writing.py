@@ -47,11 +47,10 @@ def preview(pages: Renderer, settings: AccountSettings, kind: str, locale: str) 
 
 
 def check_templates(settings: AccountSettings) -> None:
-    """Try the application's own templates, each with made-up data in each language. Raises SetupError for the first that fails."""
-    folder = settings.accounts.mail_templates
+    """Try the application's own texts, and its templates, each with made-up data in each language. Raises SetupError for the first that fails."""
+    pages, folder = Renderer(settings), settings.accounts.mail_templates
     if folder is None:
         return
-    pages = Renderer(settings)
     check_files(folder, list(SAMPLES), pages.texts.languages)
     for kind in SAMPLES:
         for locale in pages.texts.languages:

@@ -21,8 +21,8 @@ from .endpoints import (
     from_discovery,
     github_endpoints,
     issuer_of,
+    proves_email,
     scopes_of,
-    trusts_email,
 )
 from .profile import Profile, from_claims, from_github
 
@@ -102,7 +102,7 @@ class ProviderClient:
         if endpoints.jwks:
             claims = self._verified(str(tokens.get("id_token", "")), nonce, endpoints, credentials.id)
             return self._checked(
-                from_claims(self.provider.key, claims, trust_email=trusts_email(self.provider))
+                from_claims(self.provider.key, claims, proved=proves_email(self.provider, claims))
             )
         return self._checked(self._github_user(str(tokens.get("access_token", "")), endpoints))
 
@@ -125,12 +125,15 @@ class ProviderClient:
         from joserfc import jwt
         from joserfc.errors import JoseError
         from joserfc.jwk import KeySet
+        from joserfc.jws import JWSRegistry
 
+        # Services put what they like into headers; what is `crit` there is still refused.
+        registry = JWSRegistry(algorithms=_ALGORITHMS, strict_check_header=False)
         claims: dict[str, Any] = {}
         for fresh in (False, True):  # A key that is not known may be new.
             try:
                 keys = KeySet.import_key_set(self._find_keys(endpoints, fresh))  # type: ignore[arg-type]  # JSON that it checks
-                claims = dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
+                claims = dict(jwt.decode(token, keys, registry=registry).claims)
                 break
             except (JoseError, ValueError, KeyError, TypeError) as error:
                 if fresh:

@@ -8,8 +8,9 @@ from typing import Any
 
 from syncline.auth import Apple, External, GitHub, Google, Microsoft, OpenIDSignIn
 
-#: Microsoft's words for "anybody".
+#: Microsoft's words for "anybody", and the tenant of all private accounts.
 _MANY_TENANTS = ("common", "organizations", "consumers")
+_PRIVATE_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,24 @@ def scopes_of(provider: External) -> str:
             return "openid email profile"
 
 
-def trusts_email(provider: External) -> bool:
-    """Whether the service's word counts that an address is its user's."""
+def proves_email(provider: External, claims: Mapping[str, Any]) -> bool:
+    """Whether an ID token proves that the address in it is its user's."""
     match provider:
+        case Microsoft() if provider.tenant in (*_MANY_TENANTS, _PRIVATE_ACCOUNTS):
+            # Whoever has a tenant writes any address into it; this claim says that the domain is the tenant's.
+            return _holds(claims, "xms_edov")
         case Microsoft():
-            return provider.tenant not in _MANY_TENANTS
+            # Its tokens say nothing of addresses being verified: those of one's own tenant are what it assigned.
+            return all(_holds(claims, name) for name in ("xms_edov", "email_verified") if name in claims)
         case OpenIDSignIn():
-            return provider.trust_email
+            return provider.trust_email and _holds(claims, "email_verified")
         case _:
-            return True
+            return _holds(claims, "email_verified")
+
+
+def _holds(claims: Mapping[str, Any], name: str) -> bool:
+    """Some services write `"true"` or 1 for true."""
+    return claims.get(name) in (True, "true", "1")
 
 
 def accepts_issuer(provider: External, endpoints: Endpoints, claims: Mapping[str, Any]) -> bool:

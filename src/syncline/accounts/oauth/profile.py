@@ -19,13 +19,13 @@ class Profile:
     picture: str = ""
 
 
-def from_claims(provider: str, claims: Mapping[str, Any], *, trust_email: bool) -> Profile:
-    """What an ID token says. Some services write `"true"` for true."""
+def from_claims(provider: str, claims: Mapping[str, Any], *, proved: bool) -> Profile:
+    """What an ID token says; `proved`: its address is the user's."""
     return Profile(
         provider,
         _text(claims, "sub"),
         _text(claims, "email"),
-        trust_email and claims.get("email_verified") in (True, "true"),
+        proved,
         _text(claims, "name")
         or " ".join(filter(None, (_text(claims, "given_name"), _text(claims, "family_name")))),
         _text(claims, "picture"),

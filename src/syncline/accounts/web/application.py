@@ -34,7 +34,7 @@ from . import (
     sign_up,
     verify,
 )
-from .assets import read_asset
+from .assets import on_color, read_asset
 from .cors import Preflights
 from .headers import failed, protect, refusal
 from .visits import Visit, check_form, keep_language, open_visit, request_locale
@@ -197,11 +197,16 @@ async def _asset(accounts: IdentityProvider, request: Request) -> Response:
 async def _theme(accounts: IdentityProvider, request: Request) -> Response:
     theme = accounts.core.settings.accounts.theme
     css = (
-        f":root {{ --accent: {theme.accent}; --radius: {theme.radius}; }}\n"
-        f"@media (prefers-color-scheme: dark) {{ :root {{ --accent: {theme.accent_dark}; }} }}\n"
+        f":root {{ {_accent(theme.accent)} --radius: {theme.radius}; }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {_accent(theme.accent_dark)} }} }}\n"
     )
     headers = {"content-type": "text/css; charset=utf-8", "cache-control": "public, max-age=300"}
     return protect(accounts, request, Response(css, headers=headers))
+
+
+def _accent(color: str) -> str:
+    text = on_color(color)
+    return f"--accent: {color};" if text is None else f"--accent: {color}; --on-accent: {text};"
 
 
 async def _index(accounts: IdentityProvider, request: Request) -> Response:

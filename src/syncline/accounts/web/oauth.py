@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import replace
 
 from starlette.responses import Response
 
@@ -11,6 +13,7 @@ from syncline.accounts.core import AccountError, Core
 from syncline.accounts.flows import Started
 from syncline.accounts.oauth import Profile, ProviderClient
 from syncline.accounts.outgoing import OutgoingError
+from syncline.auth import Apple
 
 from .account import ACCOUNT, page, saved
 from .completing import complete, require_recent
@@ -19,6 +22,7 @@ from .visits import Visit
 logger = logging.getLogger("syncline.accounts")
 
 _SECONDS = 600
+_NAME_LENGTH = 100
 
 
 async def start(visit: Visit) -> Response:
@@ -81,6 +85,9 @@ async def callback(visit: Visit) -> Response:
         raise _refused(client, error) from None
     if flow.user_id is not None:
         return await _connect(visit, client, profile, flow.user_id)
+    if isinstance(client.provider, Apple) and not profile.name:
+        # Not signed: good for the name of a new user, who may change it, and for nothing else.
+        profile = replace(profile, name=query.get("name", "")[:_NAME_LENGTH])
     user = await run(linking.sign_in, core, profile, client.provider.title, visit.visitor)
     return await complete(visit, user.id, ("fed",), flow.state["target"])
 
@@ -89,6 +96,9 @@ async def callback_form(visit: Visit) -> Response:
     """Apple answers by a form from its own site, to which browsers do not add our cookies: fetch the answer by GET."""
     client = _client(visit)
     known = {name: visit.form[name] for name in ("code", "state", "error", "iss") if name in visit.form}
+    name = _told_name(visit.form.get("user", ""))
+    if name:
+        known["name"] = name
     return visit.redirect(f"/auth/oauth/{client.provider.key}/callback", **known)
 
 
@@ -115,6 +125,16 @@ async def _connect(visit: Visit, client: ProviderClient, profile: Profile, user_
 
     await visit.accounts.workers.run(work, visit.core)
     return visit.redirect(ACCOUNT, saved="1")
+
+
+def _told_name(text: str) -> str:
+    """The name in what Apple sends beside its first answer, and never again: `{"name": {"firstName", "lastName"}}`."""
+    try:
+        name = json.loads(text[:2000] or "{}")["name"]
+        parts = [name[part] for part in ("firstName", "lastName") if isinstance(name.get(part), str)]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+    return " ".join(parts).strip()[:_NAME_LENGTH]
 
 
 def _client(visit: Visit) -> ProviderClient:

@@ -53,6 +53,9 @@ async def submit_again(visit: Visit) -> Response:
     core, run, session = visit.core, visit.accounts.workers.run, visit.required()
     user = await run(users.require, core, session.user_id)
     try:
+        if visit.form.get("method") != "totp" and await run(second_factor.is_on, core, user.id):
+            # The page does not offer it: the first step alone must not be enough to take the second one away.
+            raise AccountError("error.code")
         if visit.form.get("method") == "email" and user.email:
             rates.refuse(await run(attempts.take_mail, core, user.email, visit.visitor, session=session))
             flow = await run(

@@ -17,4 +17,4 @@ export default synclineMiddleware(
   { url: backendUrl() },
 );
 
-export const config = { matcher: ["/((?!_next|auth|.*\\..*).*)"] };
+export const config = { matcher: ["/((?!_next/|auth/|.*\\..*).*)"] };
