@@ -21,6 +21,7 @@ from playwright.sync_api import (
     Browser,
     BrowserContext,
     ConsoleMessage,
+    Error,
     Page,
     WebSocketRoute,
 )
@@ -154,7 +155,14 @@ class Window:
         """
         SCREENSHOTS.mkdir(exist_ok=True)
         self.page.wait_for_load_state()
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+        path = SCREENSHOTS / f"{name}.png"
+        try:
+            self.page.screenshot(path=path, animations="disabled")
+        except Error as error:
+            # Chromium without a graphics card fails now and then, on a busy machine, and not again.
+            if "Unable to capture screenshot" not in str(error):
+                raise
+            self.page.screenshot(path=path, animations="disabled")
 
 
 class OpenWindow(Protocol):
