@@ -337,11 +337,11 @@ def test_a_session_that_ends_ends_its_sockets_and_streams_at_once(world: World) 
 
 def test_a_live_page_of_owned_rows_follows_who_signs_in(world: World) -> None:
     for _ in range(2):
-        call_http(world, "mutation", "open:note", {}, world.token("ada"))
+        call_http(world, "mutation", "open:note", {}, world.token("carl"))
     with SyncSocket(world.server.port).connect() as socket:
         socket.subscribe(0, "open:notes")
         assert socket.value(0)["page"] == []
-        for base, (subject, count) in enumerate([("ada", 1), ("eve", 0), ("ada", 1)]):
+        for base, (subject, count) in enumerate([("carl", 1), ("dora", 0), ("carl", 1)]):
             message = {"tokenType": "User", "value": world.token(subject), "baseVersion": base}
             socket.send(type="Authenticate", **message)
             page = socket.value(0)
