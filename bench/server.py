@@ -53,8 +53,12 @@ class Server:
         command += [] if self.site is None else ["--site", str(self.site)]
         started = time.perf_counter()
         with self._log.open("wb") as log:
+            # Nobody is written to; a sign-in would not start without saying so.
             self._process = subprocess.Popen(
-                pinned(SERVER_CORE, [*command, "--port", str(self.port)]), stdout=log, stderr=log
+                pinned(SERVER_CORE, [*command, "--port", str(self.port)]),
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "SYNCLINE_MAIL_URL": "none"},
             )
         self._wait_until_ready(self._process)
         self.seconds_to_ready = time.perf_counter() - started
