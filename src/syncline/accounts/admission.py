@@ -130,58 +130,40 @@ def invite(
 
 def find_invitation(core: Core, ticket: str) -> Invitation | None:
     """The open invitation with this ticket."""
-    row = core.file.row(
-        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE ticket_hash = ? "
-        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?",
-        core.digest("ticket", ticket),
-        core.now(),
-    )
-    return None if row is None else Invitation(*row)
+    return next(iter(_open(core, "ticket_hash = ?", core.digest("ticket", ticket))), None)
 
 
 def open_invitations(core: Core, email: str) -> list[Invitation]:
-    rows = core.file.rows(
-        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE normal = ? "
-        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at",
-        normal_form(email),
-        core.now(),
-    )
-    return [Invitation(*row) for row in rows]
+    return _open(core, "normal = ?", normal_form(email))
 
 
 def invitations_to(core: Core, organization: str) -> list[Invitation]:
     """Invitations to an organisation that nobody accepted yet."""
-    rows = core.file.rows(
-        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE organization = ? "
-        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at",
-        organization,
-        core.now(),
-    )
-    return [Invitation(*row) for row in rows]
+    return _open(core, "organization = ?", organization)
 
 
 def pending(core: Core, organization: str | None, *, after: str, limit: int) -> list[Invitation]:
     """Invitations that nobody accepted yet, to an organisation or to the application, in the order of their ids."""
-    rows = core.file.rows(
-        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE id > ? "
-        "AND organization IS ? AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY id LIMIT ?",
-        after,
-        organization,
-        core.now(),
-        limit,
-    )
-    return [Invitation(*row) for row in rows]
+    return _open(core, "id > ? AND organization IS ?", after, organization, end="id LIMIT ?", more=(limit,))
 
 
 def invitation(core: Core, id: str) -> Invitation | None:
     """The open invitation of this id."""
-    row = core.file.row(
-        "SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE id = ? "
-        "AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ?",
-        id,
+    return next(iter(_open(core, "id = ?", id)), None)
+
+
+def _open(
+    core: Core, where: str, *values: object, end: str = "created_at", more: tuple[object, ...] = ()
+) -> list[Invitation]:
+    """Invitations that can be accepted still, as far as `where` says, in the order that `end` says."""
+    rows = core.file.rows(
+        f"SELECT id, email, normal, organization, role, created_at, expires_at FROM invitations WHERE {where} "  # noqa: S608 - conditions from above
+        f"AND accepted_at IS NULL AND revoked_at IS NULL AND expires_at > ? ORDER BY {end}",
+        *values,
         core.now(),
+        *more,
     )
-    return None if row is None else Invitation(*row)
+    return [Invitation(*row) for row in rows]
 
 
 def accept(core: Core, invitation: Invitation, user: User) -> None:

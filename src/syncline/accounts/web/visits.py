@@ -136,15 +136,7 @@ class Visit:
 
     def finish(self, response: Response) -> Response:
         for name, value, seconds in self._cookies:
-            response.set_cookie(
-                name,
-                value,
-                max_age=seconds,
-                path="/",
-                secure=self.core.settings.secure,
-                httponly=True,
-                samesite="lax",
-            )
+            _set_cookie(self.accounts, response, name, value, seconds)
         self._cookies.clear()
         response.headers.update(self._headers)
         return response
@@ -247,12 +239,18 @@ def keep_language(accounts: IdentityProvider, request: Request, response: Respon
     """Let the language of the address last: `?lang=de` is for the pages that follow, too."""
     chosen = request.query_params.get("lang")
     if chosen in accounts.core.pages.texts.languages and chosen != request.cookies.get(_LANGUAGE_COOKIE):
-        response.set_cookie(
-            _LANGUAGE_COOKIE,
-            chosen,
-            max_age=_LANGUAGE_SECONDS,
-            path="/auth",
-            secure=accounts.core.settings.secure,
-            httponly=True,
-            samesite="lax",
-        )
+        _set_cookie(accounts, response, _LANGUAGE_COOKIE, chosen, _LANGUAGE_SECONDS, path="/auth")
+
+
+def _set_cookie(
+    accounts: IdentityProvider, response: Response, name: str, value: str, seconds: int, *, path: str = "/"
+) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        path=path,
+        secure=accounts.core.settings.secure,
+        httponly=True,
+        samesite="lax",
+    )
