@@ -19,12 +19,16 @@ BUNDLE := src/syncline/http/assets/browser.bundle.js
 NODE_MODULES := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,\
 	$(wildcard tests/js/package-lock.json packages/*/package-lock.json examples/*/package-lock.json))
 LOAD := bench/bin/load
+# Two environments: what is audited holds nothing that Syncline does not bring along, not even pip.
+AUDITED := build/audit/runtime
+AUDITORS := build/audit/tools
+COMPONENTS := dist/syncline-components.cdx.json
 
 export PATH := $(abspath $(BIN)):$(PATH)
 # Where this is set (images for containers set it), each of the hundreds of processes that tests start compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-long check format docs bench bundle wheel clean
+.PHONY: help demo test test-long check format docs bench bundle wheel audit-dependencies components clean
 
 help:
 	@echo 'make demo        start examples/chat and print its address'
@@ -36,6 +40,8 @@ help:
 	@echo 'make docs        build the documentation into site/'
 	@echo 'make bundle      get the browser client that the server offers (needs npm)'
 	@echo 'make wheel       build dist/*.whl with the browser client in it'
+	@echo 'make audit-dependencies  ask PyPI and npm for known vulnerabilities (needs the network)'
+	@echo 'make components  list what an installation consists of: $(COMPONENTS)'
 
 demo: $(PACKAGE)
 	@if command -v npm >/dev/null; then $(MAKE) --silent bundle; \
@@ -68,6 +74,13 @@ bundle: $(BUNDLE)
 wheel: $(PACKAGE) $(BUNDLE)
 	pip wheel --quiet --no-deps --wheel-dir dist .
 
+# Not part of the tests: what it says depends on what became known since yesterday.
+audit-dependencies: $(AUDITED)/.stamp $(AUDITORS)/.stamp
+	@$(PYTHON) scripts/audit_dependencies.py audit $(AUDITORS) $(AUDITED)
+
+components: $(AUDITED)/.stamp $(AUDITORS)/.stamp
+	@$(PYTHON) scripts/audit_dependencies.py components $(AUDITORS) $(AUDITED) $(COMPONENTS)
+
 clean:
 	rm -rf $(LOAD) dist build src/syncline/http/assets .mypy_cache .ruff_cache .hypothesis
 
@@ -84,6 +97,18 @@ $(PACKAGE): pyproject.toml
 $(DEV): $(PACKAGE) pyproject.toml
 	@echo 'Installing what the tests and linters need ...'
 	@pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(AUDITED)/.stamp: $(PACKAGE) pyproject.toml
+	@echo 'Installing what users get into $(@D) ...'
+	@$(PYTHON) -m venv --clear --without-pip $(@D)
+	@pip --python $(@D)/bin/python install --quiet '.[vectors,pydantic,wsgi,images,s3,disposable]'
+	@touch $@
+
+$(AUDITORS)/.stamp: pyproject.toml
+	@echo 'Installing pip-audit and cyclonedx-bom into $(@D) ...'
+	@$(PYTHON) -m venv --clear $(@D)
+	@$(@D)/bin/pip install --quiet 'pip-audit>=2.9,<3' 'cyclonedx-bom>=7,<8'
 	@touch $@
 
 # The bundle's version and checksum stand in the lock file of the browser tests.
