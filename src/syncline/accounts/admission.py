@@ -166,7 +166,7 @@ def _open(
     return [Invitation(*row) for row in rows]
 
 
-def accept(core: Core, invitation: Invitation, user: User) -> None:
+def accept(core: Core, invitation: Invitation, user: User, *, actor: str | None = None) -> None:
     """The user takes the invitation. Raises AccountError unless the invited address is a verified one of the user's."""
     if not any(address.normal == invitation.normal and address.verified for address in user.addresses):
         raise AccountError("invitation.other", status=403, email=invitation.email)
@@ -179,7 +179,7 @@ def accept(core: Core, invitation: Invitation, user: User) -> None:
         raise AccountError("invitation.gone", status=410)
     if invitation.organization is not None:
         organizations.join(core, invitation.organization, user.id, invitation.role or organizations.MEMBER)
-    audit.record(core, "invitation.accepted", user.id, organization=invitation.organization)
+    audit.record(core, "invitation.accepted", user.id, actor=actor, organization=invitation.organization)
     _tell(core, "accepted", invitation.id)
 
 

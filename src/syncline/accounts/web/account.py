@@ -49,6 +49,7 @@ async def rename(visit: Visit) -> Response:
 
     def work(core: Core) -> None:
         users.rename(core, session.user_id, visit.form.get("name", ""))
+        audit.record(core, "user.renamed", session.user_id, visit.visitor, actor=session.actor)
         events.user_changed(core, "user.updated", session.user_id)
 
     await visit.accounts.workers.run(work, visit.core)
@@ -100,6 +101,10 @@ async def emails(visit: Visit) -> Response:
 async def export(visit: Visit) -> Response:
     """Everything that is known of the user, as a file."""
     core, run, session = visit.core, visit.accounts.workers.run, visit.required()
+    try:
+        require_recent(visit)
+    except AccountError as error:
+        return await page(visit, error)
     rates.refuse(await run(rates.take, core, ("export", session.user_id)))
     content = await run(deletion.export_user, core, session.user_id)
     headers = {"content-disposition": 'attachment; filename="account.json"'}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from syncline.accounts.core import AccountError
+from syncline.accounts.sessions import Session
 from syncline.accounts.signing_in import NeedsSecond, SignedIn, first_step_done
 
 from .visits import Visit
@@ -51,10 +52,17 @@ def is_recent(visit: Visit) -> bool:
     return visit.core.now() - max(session.first_at, session.second_at or 0) <= RECENT_SECONDS
 
 
+def require_own(visit: Visit) -> Session:
+    """The session, unless an administrator acts as somebody by it. Raises AccountError `error.impersonated`."""
+    session = visit.required()
+    if session.actor is not None:
+        raise AccountError("error.impersonated", status=403)
+    return session
+
+
 def require_recent(visit: Visit) -> None:
     """Refuse what is important to sessions whose holder has not proved lately who he is, and to administrators acting
     as somebody. Raises AccountError `error.reverify` or `error.impersonated`."""
-    if visit.required().actor is not None:
-        raise AccountError("error.impersonated", status=403)
+    require_own(visit)
     if not is_recent(visit):
         raise AccountError("error.reverify", status=403)

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from syncline.accounts import device_grants, rates, users
 from syncline.accounts.core import AccountError
 
+from .completing import require_own
 from .visits import Visit
 
 DEVICE = "/auth/device"
@@ -84,9 +85,7 @@ async def decide(visit: Visit) -> Response:
 
 def _require_whole_session(visit: Visit) -> None:
     """Refuse administrators acting as somebody, and who has done the first step only where two are needed."""
-    session = visit.required()
-    if session.actor is not None:
-        raise AccountError("error.impersonated", status=403)
+    session = require_own(visit)
     if visit.core.settings.accounts.require_second_factor and session.second_at is None:
         raise AccountError("error.second_required", status=403)
 

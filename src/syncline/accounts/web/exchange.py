@@ -10,6 +10,7 @@ from syncline.accounts import device_grants, grants, rates, tokens
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.grants import Granted
 
+from .completing import require_own
 from .visits import Visit
 
 
@@ -23,7 +24,8 @@ async def authorize(visit: Visit) -> Response:
         return visit.redirect(
             "/auth/sign-up" if query.get("screen") == "sign-up" else "/auth/sign-in", redirect=here
         )
-    code = await visit.accounts.workers.run(grants.new_code, core, visit.session, redirect_uri, challenge)
+    session = require_own(visit)
+    code = await visit.accounts.workers.run(grants.new_code, core, session, redirect_uri, challenge)
     answer = {"code": code, "state": query.get("state", ""), "iss": core.settings.issuer}
     return visit.redirect(f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(answer)}")
 

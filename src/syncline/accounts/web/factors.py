@@ -20,7 +20,7 @@ from syncline.accounts.redirects import safe_redirect
 from syncline.accounts.sessions import Session
 
 from .account import ACCOUNT, page, saved
-from .completing import complete_url, is_recent, require_recent
+from .completing import complete_url, is_recent, require_own, require_recent
 from .visits import Visit
 
 TOTP = "/auth/account/totp"
@@ -29,7 +29,8 @@ TOTP = "/auth/account/totp"
 async def show_totp(visit: Visit) -> Response:
     if visit.session is None:
         return visit.redirect("/auth/sign-in", redirect=TOTP)
-    if visit.session.actor is not None or not is_recent(visit):
+    require_own(visit)
+    if not is_recent(visit):
         return visit.redirect("/auth/reverify", redirect=TOTP)
     return await _totp_page(visit)
 
@@ -127,7 +128,7 @@ async def sign_in(visit: Visit) -> Response:
 
 
 async def reverify(visit: Visit) -> Response:
-    session = visit.required()
+    session = require_own(visit)
     used = await _use_passkey(visit)
     if used.user_id != session.user_id:
         raise AccountError("error.passkey")

@@ -10,6 +10,7 @@ from syncline.accounts import admission, audit, organizations, rates, sessions, 
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.emails import clean_email, normal_form
 from syncline.accounts.organizations import ADMIN, Membership
+from syncline.accounts.sessions import Session
 
 from .completing import require_recent
 from .visits import Visit
@@ -25,7 +26,7 @@ async def submit(visit: Visit) -> Response:
     """Make an organisation, switch to one, or leave one."""
     session = visit.required()
     try:
-        await visit.accounts.workers.run(_change, visit, session.id, session.user_id)
+        await visit.accounts.workers.run(_change, visit, session)
     except AccountError as error:
         return await _list_page(visit, error)
     return visit.redirect(LIST)
@@ -61,6 +62,8 @@ async def submit_one(visit: Visit) -> Response:
     except AccountError as error:
         if error.status == 404:
             raise
+        if error.text == "error.reverify":
+            return visit.redirect("/auth/reverify", redirect=visit.request.url.path)
         return await _page(visit, error)
     return visit.redirect(f"{LIST}/{visit.request.path_params['organization']}")
 
@@ -89,7 +92,7 @@ async def accept_invitation(visit: Visit) -> Response:
         found = admission.find_invitation(core, visit.form.get("ticket", "")[:100])
         if found is None:
             raise AccountError("invitation.gone", status=410)
-        admission.accept(core, found, users.require(core, session.user_id))
+        admission.accept(core, found, users.require(core, session.user_id), actor=session.actor)
         if found.organization is not None:
             sessions.choose_organization(core, session.id, found.organization)
         return found.organization
@@ -109,7 +112,15 @@ async def _invite(visit: Visit) -> None:
     def work() -> None:
         by = users.require(core, session.user_id)
         role = visit.form.get("role") or organizations.MEMBER
-        admission.invite(core, email, locale=visit.locale, organization=own.organization, role=role, by=by)
+        admission.invite(
+            core,
+            email,
+            locale=visit.locale,
+            organization=own.organization,
+            role=role,
+            by=by,
+            actor=session.actor,
+        )
 
     await run(work)
 
@@ -136,24 +147,29 @@ def _manage(visit: Visit) -> None:
             event = "organization.deleted"
         case _:
             raise AccountError("error.body")
-    audit.record(core, event, session.user_id, visit.visitor, organization=own.organization, member=member)
+    about = {"organization": own.organization, "member": member}
+    audit.record(core, event, session.user_id, visit.visitor, actor=session.actor, **about)
 
 
-def _change(visit: Visit, session: str, user_id: str) -> None:
-    core, wanted = visit.core, visit.form.get("organization", "")
+def _change(visit: Visit, session: Session) -> None:
+    core, user_id, wanted = visit.core, session.user_id, visit.form.get("organization", "")
+
+    def record(event: str, organization: str) -> None:
+        audit.record(core, event, user_id, visit.visitor, actor=session.actor, organization=organization)
+
     match visit.form.get("action"):
         case "create":
             _require_proved_address(core, user_id)
             made = organizations.create(core, visit.form.get("name", ""), user_id)
-            sessions.choose_organization(core, session, made.organization)
-            audit.record(core, "organization.created", user_id, visit.visitor, organization=made.organization)
+            sessions.choose_organization(core, session.id, made.organization)
+            record("organization.created", made.organization)
         case "choose":
             chosen = organizations.membership(core, wanted, user_id).organization if wanted else None
-            sessions.choose_organization(core, session, chosen)
+            sessions.choose_organization(core, session.id, chosen)
         case "leave":
             own = organizations.membership(core, wanted, user_id)
             organizations.leave(core, own.organization, user_id)
-            audit.record(core, "organization.left", user_id, visit.visitor, organization=own.organization)
+            record("organization.left", own.organization)
         case _:
             raise AccountError("error.body")
 

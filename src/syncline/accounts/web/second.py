@@ -19,7 +19,7 @@ from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.flows import Flow
 from syncline.accounts.passkeys import listed as passkeys_of
 
-from .completing import complete
+from .completing import complete, require_own
 from .sign_in import check_password
 from .verify import open_flow
 from .visits import Visit
@@ -50,7 +50,7 @@ async def show_again(visit: Visit) -> Response:
 
 
 async def submit_again(visit: Visit) -> Response:
-    core, run, session = visit.core, visit.accounts.workers.run, visit.required()
+    core, run, session = visit.core, visit.accounts.workers.run, require_own(visit)
     user = await run(users.require, core, session.user_id)
     try:
         if visit.form.get("method") != "totp" and await run(second_factor.is_on, core, user.id):
@@ -94,7 +94,7 @@ def _check(core: Core, flow: Flow, code: str, visitor: Visitor) -> str | None:
 
 
 async def _page(visit: Visit, error: AccountError | None = None) -> Response:
-    session, core = visit.required(), visit.core
+    session, core = require_own(visit), visit.core
 
     def facts() -> dict[str, object]:
         user = users.require(core, session.user_id)
