@@ -56,7 +56,8 @@ class Holder:
         self.things: dict[str, str] = {}
         self.visitor = house.visitor(address=f"203.0.{number // 200}.{number % 200 + 1}")
         self.user_id, secret = house.do(self._make, second, actor)
-        self.visitor.cookies.set("syncline_session", secret, domain="localhost.local", path="/")
+        for name, value in (("session", secret), ("browser", house.provider.new_browser_secret())):
+            self.visitor.cookies.set(f"syncline_{name}", value, domain="localhost.local", path="/")
 
     def ask(self, ask: Ask, by: Visitor | None = None) -> httpx.Response:
         """Send it, as this holder or as somebody else who knows the names of the holder's things."""
@@ -126,7 +127,7 @@ class Holder:
             core.file.change("UPDATE totps SET confirmed_at = ? WHERE user_id = ?", core.now(), user.id)
             second_factor.new_backup_codes(core, user.id)
         key, _ = api_keys.create(core, user.id, "robot")
-        made = organizations.create(core, "Orchard", user.id)
+        made = organizations.create(core, f"Orchard of {self.email}", user.id)
         mate = users.create(core, name="Mate")
         organizations.join(core, made.organization, mate.id, "member")
         session, secret = sessions.begin(core, user, place, ("pwd",), second=second, actor=actor)

@@ -28,9 +28,11 @@ async def submit(visit: Visit) -> Response:
     try:
         require_recent(visit)
         if visit.form.get("action") == "revoke":
-            await visit.accounts.workers.run(
-                api_keys.revoke, visit.core, session.user_id, visit.form.get("key", ""), visit.visitor
-            )
+            key = visit.form.get("key", "")
+            if not await visit.accounts.workers.run(
+                api_keys.revoke, visit.core, session.user_id, key, visit.visitor
+            ):
+                raise AccountError("error.not_found", status=404)
             return visit.redirect(KEYS)
         secret = await visit.accounts.workers.run(_create, visit, session.user_id)
     except AccountError as error:

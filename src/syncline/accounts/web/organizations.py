@@ -139,7 +139,8 @@ def _manage(visit: Visit) -> None:
             organizations.leave(core, own.organization, member)
             event = "organizationMembership.deleted"
         case "withdraw":
-            admission.revoke_invitation(core, visit.form.get("invitation", ""), own.organization)
+            if not admission.revoke_invitation(core, visit.form.get("invitation", ""), own.organization):
+                raise AccountError("error.not_found", status=404)
             event = "organizationInvitation.revoked"
         case "delete":
             require_recent(visit)
