@@ -16,10 +16,11 @@ import pytest
 from argon2 import PasswordHasher
 
 from support.houses import House, Visitor
-from syncline.accounts import admission, passwords, users
+from syncline.accounts import admission, linking, passwords, users
+from syncline.accounts.oauth import Profile
 
 #: Every page and call that is given the address of somebody.
-ANYBODYS = ("password", "code", "sign-up", "reset", "passkey options")
+ANYBODYS = ("password", "code", "sign-up", "reset", "passkey options", "connect")
 #: The same, for who has an account already.
 MEMBERS = ("another address", "invitation")
 
@@ -103,6 +104,13 @@ def attempt(
             visitor.get("/auth/reset")
             before()
             visitor.submit("/auth/reset", email=email)
+        case "connect":
+            visitor.get("/auth/sign-in")
+            profile, browser = Profile("acme", email), visitor.cookies["syncline_browser"]
+            flow = visitor.house.do(linking.begin_waiting, profile, "Acme", browser, "/")
+            visitor.get(f"/auth/connect?flow={flow.id}")
+            before()
+            visitor.submit("/auth/connect", email=email)
         case "passkey options":
             visitor.get("/auth/sign-in")
             before()

@@ -19,7 +19,7 @@ from support.processes import serving
 from support.serving import running
 from support.sockets import SyncSocket
 from syncline.accounts import FILE, IdentityFile
-from syncline.auth import Accounts, EmailCode, GitHub, Passkey, Password
+from syncline.auth import Accounts, EmailCode, GitHub, Microsoft, Passkey, Password
 from syncline.client import AccountsClient, AccountsError
 from syncline.functions import App
 from syncline.kernel.clock import SystemEntropy
@@ -196,6 +196,7 @@ def test_production_does_not_start_without_the_mails_that_its_sign_in_needs(tmp_
     settings = Settings(backend=tmp_path, data=tmp_path)
     for providers, complaint in (
         ([Password()], r"Password\(\) needs mails, and no mail server is set"),
+        ([GitHub(), Microsoft()], r"Microsoft\(\) needs mails"),
         (
             [GitHub(), Passkey(), EmailCode(), Password()],
             r"Password\(\), EmailCode\(\) and Passkey\(\) need mails",

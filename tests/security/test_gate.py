@@ -53,7 +53,7 @@ OPEN_SIGN_IN: Final = {
         "/passkeys/options", "/passkeys/sign-in", "/session", "/authorize", "/exchange", "/revoke", "/device", "/inbox",
         "/inbox/{id:int}", "/inbox/samples", "/inbox/samples/{kind}",
         "/.well-known/jwks.json", "/.well-known/openid-configuration", "/assets/theme.css",
-        "/assets/{name}", "/oauth/{provider}/start", "/oauth/{provider}/callback", "/impersonate",
+        "/assets/{name}", "/oauth/{provider}/start", "/oauth/{provider}/callback", "/impersonate", "/connect",
     )
 }  # fmt: skip
 

@@ -19,9 +19,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
+
+from support.houses import Visitor
+from syncline.accounts import Core
 
 CLIENT = ("client-1", "secret-1")
 #: Services put into headers what they like.
@@ -134,3 +138,23 @@ def login_service() -> Generator[LoginService]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def leave(visitor: Visitor, provider: str = "acme", page: str = "/auth/sign-in") -> str:
+    """Where the button leads."""
+    visitor.get(page)
+    answer = visitor.submit(f"/auth/oauth/{provider}/start")
+    if answer.status_code == 200:  # The address is not known yet when the page's policy is written.
+        found = answer.text.partition("0; url=")[2].partition('"')[0]
+        return found.replace("&amp;", "&")
+    assert answer.status_code == 303, answer.text
+    return answer.headers["location"]
+
+
+def come_back(visitor: Visitor, answer: dict[str, str], provider: str = "acme") -> httpx.Response:
+    return visitor.get(f"/auth/oauth/{provider}/callback?{urlencode(answer)}")
+
+
+def connections(core: Core) -> list[tuple[str, str, str]]:
+    """Who is connected with what: provider, subject there, user here."""
+    return core.file.rows("SELECT provider, subject, user_id FROM connections ORDER BY subject")

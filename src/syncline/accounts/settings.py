@@ -8,7 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from syncline.auth import Accounts, EmailCode, External, Passkey, Password, Provider
+from syncline.auth import (
+    Accounts,
+    EmailCode,
+    External,
+    Microsoft,
+    OpenIDSignIn,
+    Passkey,
+    Password,
+    Provider,
+)
 from syncline.kernel.errors import SetupError
 from syncline.kernel.limits import Limits
 from syncline.kernel.proxies import Network
@@ -21,6 +30,9 @@ P = TypeVar("P", bound=Provider)
 AUDIENCE = "convex"
 #: Characters of a password, and of one that is all that stands between an account and strangers.
 SHORTEST, ALONE = 8, 15
+#: Microsoft's words for "anybody", and the tenant of all private accounts.
+MANY_TENANTS = ("common", "organizations", "consumers")
+_PRIVATE_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
 def _no_variables() -> Mapping[str, str]:
@@ -97,7 +109,8 @@ class AccountSettings:
     def needing_mail(self) -> list[str]:
         """Declared ways to sign in that are of no use without mails."""
         declared = (self.password, self.email_code, self.passkey)
-        return [f"{type(each).__name__}()" for each in declared if each is not None]
+        services = [each for each in self.external.values() if not says_addresses(each)]
+        return [f"{type(each).__name__}()" for each in (*declared, *services) if each is not None]
 
     @cached_property
     def name(self) -> str:
@@ -110,6 +123,17 @@ class AccountSettings:
 
     def _find(self, kind: type[P]) -> P | None:
         return next((provider for provider in self.providers if isinstance(provider, kind)), None)
+
+
+def says_addresses(provider: External) -> bool:
+    """Whether a service's word counts, as a rule, that an address is its user's."""
+    match provider:
+        case Microsoft():
+            return provider.tenant not in (*MANY_TENANTS, _PRIVATE_ACCOUNTS)
+        case OpenIDSignIn():
+            return provider.trust_email
+        case _:
+            return True
 
 
 def uses_accounts(providers: Sequence[Provider]) -> bool:

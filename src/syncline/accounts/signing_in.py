@@ -127,7 +127,7 @@ def begin_code(core: Core, email: str, visitor: Visitor, browser: str, target: s
         target=target,
     )
     if user is not None:
-        _send_code(core, "sign_in", user.spelling(email), visitor, begun)
+        send_code(core, "sign_in", user.spelling(email), visitor, begun)
     elif core.settings.accounts.sign_up == "closed":
         queue(core, "closed", email, visitor.locale)
     else:
@@ -149,7 +149,7 @@ def begin_sign_up(
     elif not admitted:
         queue(core, "closed", email, visitor.locale)
     else:
-        _send_code(core, "sign_up", email, visitor, begun)
+        send_code(core, "sign_up", email, visitor, begun)
     return begun.flow
 
 
@@ -165,7 +165,7 @@ def begin_reset(core: Core, email: str, visitor: Visitor, browser: str, target: 
         target=target,
     )
     if user is not None:
-        _send_code(core, "reset", user.spelling(email), visitor, begun, minutes=RESET_SECONDS // 60)
+        send_code(core, "reset", user.spelling(email), visitor, begun, minutes=RESET_SECONDS // 60)
     else:
         queue(core, "unknown", email, visitor.locale, url=f"{core.settings.issuer}/sign-up")
     return begun.flow
@@ -188,7 +188,7 @@ def begin_address(core: Core, user: User, email: str, visitor: Visitor, browser:
     if taken:
         queue(core, "taken", email, visitor.locale)
     else:
-        _send_code(core, "add_email", email, visitor, begun)
+        send_code(core, "add_email", email, visitor, begun)
     return begun.flow
 
 
@@ -205,7 +205,7 @@ def begin_reverify(
         target=target,
         session=session.id,
     )
-    _send_code(core, "reverify", user.email, visitor, begun)
+    send_code(core, "reverify", user.email, visitor, begun)
     return begun.flow
 
 
@@ -257,11 +257,11 @@ def ways_to_sign_in(core: Core, user: User) -> int:
     return ways + count
 
 
-def _send_code(
-    core: Core, kind: str, email: str, visitor: Visitor, begun: flows.Started, minutes: int | None = None
+def send_code(
+    core: Core, kind: str, email: str, visitor: Visitor, begun: flows.Started, **values: object
 ) -> None:
+    """A mail with the code and the link of a flow. `values`: what else its texts name."""
     url = f"{core.settings.issuer}/link?flow={begun.flow.id}&token={begun.link}"
-    values = {} if minutes is None else {"minutes": minutes}
     queue(core, kind, email, visitor.locale, code=begun.code, url=url, **values)
 
 

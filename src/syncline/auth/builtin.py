@@ -129,7 +129,7 @@ class Microsoft(External):
     """Sign-in with Microsoft. `tenant`: the id of one organisation, or `common` for all and private accounts.
 
     Addresses are believed only of a single tenant whose people you trust: with `common` anybody can write any address
-    into a tenant of his own, so accounts are never joined by them.
+    into a tenant of his own, so people prove theirs by a code, once.
     """
 
     id: ClassVar[str] = "microsoft"
@@ -161,7 +161,7 @@ class OpenIDSignIn(External):
     """Sign-in at any OpenID Connect provider: Keycloak, Authentik, Okta, Entra, a company's own.
 
     `name` is its place in addresses and in the names of variables (`acme`: `ACME_CLIENT_ID`), `label` the text of its
-    button. `trust_email`: whether its word that an address belongs to somebody counts here.
+    button. `trust_email`: whether its word that an address belongs to somebody counts here; if not, a code to it does.
     """
 
     name: str

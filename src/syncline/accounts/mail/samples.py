@@ -15,6 +15,7 @@ SAMPLES: Mapping[str, Mapping[str, object]] = {
     "sign_in": {"code": _CODE, "url": _LINK},
     "unknown": {"url": "{issuer}/sign-up"},
     "sign_up": {"code": _CODE, "url": _LINK},
+    "connect": {"code": _CODE, "url": _LINK, "provider": "Microsoft"},
     "exists": {"url": "{issuer}/sign-in"},
     "closed": {},
     "reset": {"code": _CODE, "url": _LINK, "minutes": 30},

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from syncline.accounts.settings import MANY_TENANTS, says_addresses
 from syncline.auth import Apple, External, GitHub, Google, Microsoft, OpenIDSignIn
-
-#: Microsoft's words for "anybody", and the tenant of all private accounts.
-_MANY_TENANTS = ("common", "organizations", "consumers")
-_PRIVATE_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def scopes_of(provider: External) -> str:
 def proves_email(provider: External, claims: Mapping[str, Any]) -> bool:
     """Whether an ID token proves that the address in it is its user's."""
     match provider:
-        case Microsoft() if provider.tenant in (*_MANY_TENANTS, _PRIVATE_ACCOUNTS):
+        case Microsoft() if not says_addresses(provider):
             # Whoever has a tenant writes any address into it; this claim says that the domain is the tenant's.
             return _holds(claims, "xms_edov")
         case Microsoft():
@@ -87,6 +84,6 @@ def _holds(claims: Mapping[str, Any], name: str) -> bool:
 def accepts_issuer(provider: External, endpoints: Endpoints, claims: Mapping[str, Any]) -> bool:
     """Whether an ID token's `iss` is the service's. Microsoft's names the tenant of the user."""
     issuer = claims.get("iss")
-    if isinstance(provider, Microsoft) and provider.tenant in _MANY_TENANTS:
+    if isinstance(provider, Microsoft) and provider.tenant in MANY_TENANTS:
         return issuer == f"{provider.host}/{claims.get('tid')}/v2.0"
     return isinstance(issuer, str) and issuer.rstrip("/") == endpoints.issuer.rstrip("/")

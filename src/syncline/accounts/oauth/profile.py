@@ -17,6 +17,8 @@ class Profile:
     email_verified: bool = False
     name: str = ""
     picture: str = ""
+    #: What the service calls its user, which is often an address, and proves nothing.
+    username: str = ""
 
 
 def from_claims(provider: str, claims: Mapping[str, Any], *, proved: bool) -> Profile:
@@ -29,6 +31,7 @@ def from_claims(provider: str, claims: Mapping[str, Any], *, proved: bool) -> Pr
         _text(claims, "name")
         or " ".join(filter(None, (_text(claims, "given_name"), _text(claims, "family_name")))),
         _text(claims, "picture"),
+        _text(claims, "preferred_username"),
     )
 
 

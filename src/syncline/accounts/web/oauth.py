@@ -15,6 +15,7 @@ from syncline.accounts.oauth import Profile, ProviderClient
 from syncline.accounts.outgoing import OutgoingError
 from syncline.auth import Apple
 
+from . import connecting
 from .account import ACCOUNT, page, saved
 from .completing import complete, require_recent
 from .visits import Visit
@@ -89,6 +90,8 @@ async def callback(visit: Visit) -> Response:
         # Not signed: good for the name of a new user, who may change it, and for nothing else.
         profile = replace(profile, name=query.get("name", "")[:_NAME_LENGTH])
     user = await run(linking.sign_in, core, profile, client.provider.title, visit.visitor)
+    if user is None:
+        return await connecting.begin(visit, profile, client.provider.title, flow.state["target"])
     return await complete(visit, user.id, ("fed",), flow.state["target"])
 
 

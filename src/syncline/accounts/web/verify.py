@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import attempts, audit, events, flows, rates, sessions, signing_in, users
+from syncline.accounts import attempts, audit, events, flows, linking, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.flows import Flow, Result
 
 from .completing import complete
 from .visits import Visit
 
-PURPOSES = ("sign_in", "sign_up", "reset", "add_email", "reverify")
+PURPOSES = ("sign_in", "sign_up", "reset", "add_email", "reverify", "connect")
 #: For these the page sends another mail itself; the others lead to where the mail was asked for.
-AGAIN = ("sign_in", "sign_up")
+AGAIN = ("sign_in", "sign_up", "connect")
 _NEW_PASSWORD_SECONDS = 15 * 60
 
 
@@ -101,6 +101,9 @@ async def _go_on(visit: Visit, flow: Flow) -> Response:
                 # The next thing to do is to add a passkey: without one there is no way back in.
                 target = "/auth/account"
             return await complete(visit, user.id, ("pwd", "otp") if flow.state["hash"] else ("otp",), target)
+        case "connect":
+            user = await run(linking.proved, core, flow, visit.visitor)
+            return await complete(visit, user.id, ("fed", "otp"), target)
         case "reset":
             if flow.user_id is None:
                 raise AccountError("error.code_over", status=410)
@@ -120,6 +123,8 @@ async def _go_on(visit: Visit, flow: Flow) -> Response:
 
 def _begin_again(core: Core, flow: Flow, visitor: Visitor, browser: str) -> Flow:
     email, target = flow.address or "", flow.state["target"]
+    if flow.purpose == "connect":
+        return linking.begin_proof(core, flow, email, visitor, browser)
     if flow.purpose == "sign_up":
         name, hashed = flow.state["name"], flow.state["hash"]
         return signing_in.begin_sign_up(core, email, name, hashed, visitor, browser, target)
