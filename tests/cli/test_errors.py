@@ -200,7 +200,7 @@ def test_a_file_that_is_damaged_at_its_start(tmp_path: Path) -> None:
     filled(tmp_path).write_bytes(b"\x9f" * 8192)
     expected = """
         error[wrong_key]: {folder}/.syncline/syncline.db is encrypted, or damaged at its start
-          help: give the encryption key; if the data was never encrypted, restore the newest backup
+          help: give the encryption key (SYNCLINE_DATA_KEY); if the data was never encrypted, restore the newest backup
     """
     fails(tmp_path, "start", "--port", "0", expected=expected)
 

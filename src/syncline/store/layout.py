@@ -129,7 +129,7 @@ def explain_unusable(path: Path, key: bytes | None, error: apsw.Error) -> SetupE
     if not plain:
         return WrongKeyError(
             f"{path} is encrypted, or damaged at its start",
-            "give the encryption key; if the data was never encrypted, restore the newest backup",
+            "give the encryption key (SYNCLINE_DATA_KEY); if the data was never encrypted, restore the newest backup",
         )
     return CorruptDataError(
         f"{path} is damaged ({error})", "keep a copy of the data folder, then restore the newest backup"

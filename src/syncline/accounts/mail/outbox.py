@@ -1,4 +1,7 @@
-"""The outbox: a table of mails that are to be sent, with their tries."""
+"""The outbox: a table of mails that are to be sent, with their tries.
+
+What they say is sealed: codes and links that are still good must not be in a copy of the file.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ SHOWN = 200
 _TRIES = 10
 _FIRST_WAIT = 15
 _LONGEST_WAIT = 3 * 3600
+_CONTEXT = "identity:mail"
+_Row = tuple[int, int, str, str, str, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,7 @@ def queue(core: Core, kind: str, to: str, locale: str, **values: object) -> None
         core.now(),
         kind,
         to,
-        mail.subject,
-        mail.text,
-        mail.html,
+        *(core.box.seal(part, _CONTEXT) for part in (mail.subject, mail.text, mail.html)),
         core.now(),
     )
     core.posted = True
@@ -61,7 +64,7 @@ def due(core: Core, limit: int = 20) -> list[Mail]:
         core.now(),
         limit,
     )
-    return [Mail(*row) for row in rows]
+    return [_opened(core, row) for row in rows]
 
 
 def next_due(core: Core) -> int | None:
@@ -101,7 +104,7 @@ def newest(core: Core, limit: int = SHOWN, to: str | None = None) -> list[Mail]:
         to,
         limit,
     )
-    return [Mail(*row) for row in rows]
+    return [_opened(core, row) for row in rows]
 
 
 def trim(core: Core) -> None:
@@ -110,3 +113,12 @@ def trim(core: Core) -> None:
         core.now() - 7 * 24 * 3600,
         20 * SHOWN,
     )
+
+
+def _opened(core: Core, row: _Row) -> Mail:
+    id, created_at, kind, to, *parts, tries = row
+    # Texts that are not sealed are those that were forgotten, or older than sealing.
+    subject, text, html = (
+        core.box.open(part, _CONTEXT) if part.startswith("v1:") else part for part in parts
+    )
+    return Mail(id, created_at, kind, to, subject, text, html, tries)
