@@ -165,8 +165,9 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongKeyError) as caught:
         open_store(tmp_path)
     assert "syncline.db is encrypted, or damaged at its start" in str(caught.value)
-    assert "help: give the encryption key (SYNCLINE_DATA_KEY); if the data was never encrypted, restore the newest backup" in str(
-        caught.value
+    assert (
+        "help: give the encryption key (SYNCLINE_DATA_KEY); if the data was never encrypted, restore the newest backup"
+        in str(caught.value)
     )
 
 
