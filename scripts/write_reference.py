@@ -17,7 +17,7 @@ GROUPS = {
     "Contexts": "QueryCtx MutationCtx ActionCtx SyncActionCtx WorkflowCtx",
     "Pages": "PaginationOptions Page",
     "Search": "highlight blend",
-    "Stored by Syncline": "ScheduledJob CronJob WorkflowRun StoredFile UserProfile",
+    "Stored by Syncline": "ScheduledJob CronJob WorkflowRun StoredFile UserProfile Organization OrganizationMember",
     "Errors": (
         "SynclineError AppError NotFoundError UniqueError DocumentError ArgumentError SideEffectError LimitError "
         "OverloadedError UnauthenticatedError ForbiddenError RateLimitError RefusedAddressError StepError"

@@ -70,7 +70,15 @@ if TYPE_CHECKING:
         private,
         public_read,
     )
-    from syncline.system import CronJob, ScheduledJob, StoredFile, UserProfile, WorkflowRun
+    from syncline.system import (
+        CronJob,
+        Organization,
+        OrganizationMember,
+        ScheduledJob,
+        StoredFile,
+        UserProfile,
+        WorkflowRun,
+    )
     from syncline.text import highlight
     from syncline.values import Int64
 
@@ -96,6 +104,8 @@ __all__ = [
     "LimitError",
     "MutationCtx",
     "NotFoundError",
+    "Organization",
+    "OrganizationMember",
     "OverloadedError",
     "Page",
     "PaginationOptions",
@@ -165,7 +175,7 @@ _HOMES = {
         "UNSET Aggregate Document Id Index Page PaginationOptions Rules SearchIndex VectorIndex between contains gt gte "
         "lt lte members owned_by private public_read"
     ),
-    "syncline.system": "StoredFile CronJob ScheduledJob UserProfile WorkflowRun",
+    "syncline.system": "StoredFile CronJob Organization OrganizationMember ScheduledJob UserProfile WorkflowRun",
     "syncline.text": "highlight",
     "syncline.values": "Int64",
 }

@@ -16,7 +16,8 @@ from support.houses import CHEAP, House
 from support.people import Person
 from support.serving import running
 from support.sockets import SyncSocket
-from syncline.accounts import FILE, IdentityFile, profiles, users
+from syncline.accounts import FILE, IdentityFile, copies, users
+from syncline.accounts.copies import Copies
 from syncline.accounts.tables import SCHEMA
 from syncline.auth import Accounts
 from syncline.functions import load_application
@@ -147,7 +148,7 @@ def test_a_live_query_follows_the_account(tmp_path: Path) -> None:
                 while sync.value(0) != name:
                     pass
             assert server.http.delete("/auth/v1/users/ann@example.com", headers=headers).status_code == 200
-        answer = server.post("query", path="_system/users:put", args={"changes": {}})
+        answer = server.post("query", path="_system/users:put", args={"profiles": {}})
         assert "Could not find" in answer["errorMessage"]
     with running(
         tmp_path, modules
@@ -163,41 +164,41 @@ def test_a_change_is_noted_with_its_transaction_and_kept_until_it_is_handed_on(t
     house = House(tmp_path)
     put: list[dict[str, str | None]] = []
 
-    async def take(changes: dict[str, str | None]) -> None:
+    async def take(changed: Copies) -> None:
         if not put:
             put.append({})
             raise RuntimeError("the database is not there yet")
-        put.append(changes)
+        put.append(changed.profiles)
 
-    house.provider.profiles.put = take
+    house.provider.copies.put = take
     ann = house.do(users.create, email="ann@example.com", name="Ann").id
     with pytest.raises(RuntimeError):
-        house.run(house.provider.profiles.send_due())
-    assert house.run(house.provider.profiles.send_due()) == 1
-    assert house.run(house.provider.profiles.send_due()) == 0
+        house.run(house.provider.copies.send_due())
+    assert house.run(house.provider.copies.send_due()) == 1
+    assert house.run(house.provider.copies.send_due()) == 0
     assert '"name":"Ann"' in (put[-1][ann] or "")
     for secret in ("private", "hash", "ann@example.com"):
         assert secret not in (put[-1][ann] or "")
 
-    seen = house.do(profiles.changes)
+    seen = house.do(copies.changes)
     house.do(users.rename, ann, "Ann Lee")
-    read = house.do(profiles.changes)
+    read = house.do(copies.changes)
     house.do(users.rename, ann, "Ann Li")
-    house.do(profiles.settle, read.notes)
-    assert seen.profiles == {} and '"Ann Li"' in (house.do(profiles.changes).profiles[ann] or "")
+    house.do(copies.settle, read.notes)
+    assert seen.copies.profiles == {} and '"Ann Li"' in (house.do(copies.changes).copies.profiles[ann] or "")
     house.do(lambda core: core.file.change("DELETE FROM users"))
-    assert house.do(profiles.changes).profiles == {ann: None}
+    assert house.do(copies.changes).copies.profiles == {ann: None}
     house.close()
 
 
 def test_other_settings_hand_all_on_again(tmp_path: Path) -> None:
     house = House(tmp_path)
     ann = house.do(users.create, email="ann@example.com", name="Ann").id
-    house.do(profiles.settle, house.do(profiles.changes).notes)
+    house.do(copies.settle, house.do(copies.changes).notes)
     house.provider.configure(
         replace(house.settings, providers=(CHEAP, Accounts(algorithm="ES256", profiles="signed_in")))
     )
-    assert '"shared":true' in (house.do(profiles.changes).profiles[ann] or "")
+    assert '"shared":true' in (house.do(copies.changes).copies.profiles[ann] or "")
     house.close()
 
 
@@ -211,7 +212,8 @@ def test_metadata_that_no_document_holds_are_left_out(make: Make) -> None:
             f'"since": 0, "metadata": {metadata}}}'
         )
         changes = {ann.identity.subject: profile}
-        backend.world.probe(Caller(backend=True), "_system/users:put", changes=changes)
+        put: dict[str, Any] = {"profiles": changes, "organizations": {}, "members": []}
+        backend.world.probe(Caller(backend=True), "_system/users:put", **put)
         [found] = [user.metadata for user in as_user(backend, ann, "everybody")]
         assert found == kept
 

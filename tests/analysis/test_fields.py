@@ -344,3 +344,15 @@ def test_all_that_is_wrong_is_found_at_once_in_order(tmp_path: Path) -> None:
     """
     found = findings(tmp_path, body)
     assert [each.rule for each in found] == ["missing-field", "field-name", "field-name", "field-name"]
+
+
+def test_documents_of_syncline_are_known_by_their_fields_too(tmp_path: Path) -> None:
+    body = """
+from syncline import OrganizationMember, UserProfile
+
+def helper(ctx: MutationCtx) -> None:
+    ctx.db.query(UserProfile).where(subjekt="a")
+    ctx.db.query(OrganizationMember).where(organization_id="org", role="admin")
+    OrganizationMember(user_id="a", subject="a", organization_id="org", role=1, since=ctx.now)
+"""
+    assert [found.rule for found in findings(tmp_path, body)] == ["field-name", "value"]

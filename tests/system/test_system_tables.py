@@ -46,6 +46,8 @@ def test_applications_read_them_and_do_not_write_them(database: Database) -> Non
 #: What public functions may look at through ctx.db, and why.
 OPEN = {
     "_users": "the caller's own profile, and everybody's where the application asks for that",
+    "_organization_members": "members of the organisations that the caller belongs to",
+    "_organizations": "the organisations that the caller belongs to",
     "_storage": "what ctx.storage.metadata tells: size, type and digest of a file, by an id that a document names",
 }
 

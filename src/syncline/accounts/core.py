@@ -59,7 +59,7 @@ class Core:
     pepper: bytes = field(init=False, repr=False)
     #: Sessions that ended in the transaction under way: who listens hears of them when it is over.
     ended: list[str] = field(default_factory=list[str])
-    #: Whether the transaction under way put mails, webhooks or profiles into their outboxes.
+    #: Whether the transaction under way put mails, webhooks or copies into their outboxes.
     posted: bool = False
     #: Somebody whose password's hash came from elsewhere; empty: nobody's did; None: not looked for yet.
     foreign_hash_of: str | None = None

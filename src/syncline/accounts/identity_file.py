@@ -14,17 +14,7 @@ from syncline.store.errors import NewerDataError
 from syncline.store.layout import connect, explain_unusable
 from syncline.store.sqlite import Connection
 
-from .tables import (
-    DEVICE_REQUESTS,
-    FORMAT,
-    KNOWN_DEVICES,
-    KNOWN_NETWORKS,
-    MERGES,
-    PROFILE_CHANGES,
-    REVOKED,
-    SCHEMA,
-    UPGRADES,
-)
+from .tables import FORMAT, NEWEST, UPGRADES
 
 FILE = "identity.db"
 _APPLICATION_ID = 0x53594E49  # "SYNI"
@@ -108,9 +98,7 @@ def _open(path: Path, key: bytes | None, durable: bool) -> Connection:
     version: int = connection.pragma("user_version")
     if version == 0:
         connection.execute("BEGIN IMMEDIATE")
-        connection.execute(
-            SCHEMA + PROFILE_CHANGES + DEVICE_REQUESTS + KNOWN_DEVICES + MERGES + KNOWN_NETWORKS + REVOKED
-        )
+        connection.execute(NEWEST)
         connection.pragma("application_id", _APPLICATION_ID)
         connection.pragma("user_version", FORMAT)
         connection.execute("COMMIT")

@@ -130,13 +130,21 @@ def find(core: Core, text: str) -> Organization | None:
 
 
 def require(core: Core, id: str) -> Organization:
+    """Raises AccountError."""
+    found = get(core, id)
+    if found is None:
+        raise AccountError("error.no_organization", status=404)
+    return found
+
+
+def get(core: Core, id: str) -> Organization | None:
     row = core.file.row(
         "SELECT id, slug, name, created_at, public_metadata, private_metadata, "
         "(SELECT count(*) FROM memberships WHERE organization = id) FROM organizations WHERE id = ?",
         id,
     )
     if row is None:
-        raise AccountError("error.no_organization", status=404)
+        return None
     id, slug, name, created_at, public, private, members = row
     return Organization(id, slug, name, created_at, loads(public), loads(private), members)
 

@@ -1,4 +1,4 @@
-"""A task that empties an outbox: of mails, of webhooks, of changed profiles."""
+"""A task that empties an outbox: of mails, of webhooks, of changed profiles and memberships."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
-from . import housekeeping, profiles, signing_keys, webhooks
+from . import copies, housekeeping, signing_keys, webhooks
 from .admin import Administrator, Asked, Endpoint
 from .core import AccountError, Core, Visitor
 from .credentials import missing
@@ -81,9 +81,9 @@ class IdentityProvider:
         self.outgoing = Outgoing(settings.limits.outgoing_requests)
         self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
         self.mailer = Mailer(self.core, self.workers, transport)
-        self.profiles = profiles.ProfileSender(self.core, self.workers)
+        self.copies = copies.CopySender(self.core, self.workers)
         self.documents = DocumentMover(self.core, self.workers)
-        self._outboxes = (self.mailer.loop, self.webhooks.loop, self.profiles.loop, self.documents.loop)
+        self._outboxes = (self.mailer.loop, self.webhooks.loop, self.copies.loop, self.documents.loop)
         #: Whose admin key a text is, and which address sent it. Nobody's, until somebody says so.
         self.find_administrator: FindAdministrator = _nobody
         #: The JSON Web Key Set that our tokens are verified with, as it is now.
@@ -236,7 +236,7 @@ class IdentityProvider:
         self._revoked = dict(self.core.file.rows("SELECT id, at FROM revoked WHERE at >= ?", since))
 
     def _follow_settings(self) -> None:
-        profiles.follow_settings(self.core)
+        copies.follow_settings(self.core)
         signing_keys.ensure(self.core)
         self.refresh_keys()
 

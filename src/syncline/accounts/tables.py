@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-FORMAT = 7
+FORMAT = 8
 
 SCHEMA = """
 CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -167,6 +167,63 @@ CREATE INDEX known_devices_by_user ON known_devices(user_id);
 #: Since format 7: sessions and API keys whose tokens are refused although they have not expired, and since when.
 REVOKED = "CREATE TABLE revoked(id TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
 
+#: Since format 8: organisations and memberships that the application's database does not have yet, and what members are
+#: whose tokens may say something else (`role` NULL: members no more; `user_id` '': the organisation is gone).
+MEMBERSHIP_CHANGES = """
+CREATE TABLE organization_changes(organization TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER organization_added AFTER INSERT ON organizations BEGIN
+    INSERT INTO organization_changes VALUES (new.id, random())
+    ON CONFLICT(organization) DO UPDATE SET number = excluded.number;
+END;
+CREATE TRIGGER organization_changed AFTER UPDATE ON organizations BEGIN
+    INSERT INTO organization_changes VALUES (new.id, random())
+    ON CONFLICT(organization) DO UPDATE SET number = excluded.number;
+END;
+CREATE TRIGGER organization_removed AFTER DELETE ON organizations BEGIN
+    INSERT INTO organization_changes VALUES (old.id, random())
+    ON CONFLICT(organization) DO UPDATE SET number = excluded.number;
+END;
+CREATE TABLE membership_changes(
+    organization TEXT NOT NULL, user_id TEXT NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY(organization, user_id)) WITHOUT ROWID;
+CREATE TRIGGER membership_added AFTER INSERT ON memberships BEGIN
+    INSERT INTO membership_changes VALUES (new.organization, new.user_id, random())
+    ON CONFLICT(organization, user_id) DO UPDATE SET number = excluded.number;
+END;
+CREATE TRIGGER membership_changed AFTER UPDATE ON memberships BEGIN
+    INSERT INTO membership_changes VALUES (new.organization, new.user_id, random())
+    ON CONFLICT(organization, user_id) DO UPDATE SET number = excluded.number;
+END;
+CREATE TRIGGER membership_removed AFTER DELETE ON memberships BEGIN
+    INSERT INTO membership_changes VALUES (old.organization, old.user_id, random())
+    ON CONFLICT(organization, user_id) DO UPDATE SET number = excluded.number;
+END;
+CREATE TABLE changed_roles(
+    organization TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT, at INTEGER NOT NULL,
+    PRIMARY KEY(organization, user_id)) WITHOUT ROWID;
+CREATE INDEX changed_roles_by_time ON changed_roles(at);
+"""
+
+#: Whether anything waits to be handed on to the application's database.
+ANY_CHANGE = (
+    "SELECT 1 FROM profile_changes UNION ALL SELECT 1 FROM organization_changes "
+    "UNION ALL SELECT 1 FROM membership_changes LIMIT 1"
+)
+
+#: What a file of the newest format has.
+NEWEST = "".join(
+    (
+        SCHEMA,
+        PROFILE_CHANGES,
+        DEVICE_REQUESTS,
+        KNOWN_DEVICES,
+        MERGES,
+        KNOWN_NETWORKS,
+        REVOKED,
+        MEMBERSHIP_CHANGES,
+    )
+)
+
 #: What a file of an older format lacks, by that format.
 UPGRADES = {
     1: (PROFILE_CHANGES, "INSERT INTO profile_changes SELECT id, random() FROM users"),
@@ -175,4 +232,9 @@ UPGRADES = {
     4: (MERGES,),
     5: (KNOWN_NETWORKS,),
     6: (REVOKED, "INSERT INTO revoked SELECT id, ended_at FROM sessions WHERE ended_at IS NOT NULL"),
+    7: (
+        MEMBERSHIP_CHANGES,
+        "INSERT INTO organization_changes SELECT id, random() FROM organizations",
+        "INSERT INTO membership_changes SELECT organization, user_id, random() FROM memberships",
+    ),
 }

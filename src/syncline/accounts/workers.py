@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from .core import AccountError, Core
+from .tables import ANY_CHANGE
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +27,7 @@ class Workers:
     def __init__(
         self, core: Core, on_ended: Callable[[list[str]], None], on_posted: Callable[[], None]
     ) -> None:
-        """`on_ended` gets the sessions that a transaction ended, once it is committed; `on_posted` is called when it wrote mails, webhooks or profiles.
+        """`on_ended` gets the sessions that a transaction ended, once it is committed; `on_posted` is called when it wrote mails, webhooks or copies.
 
         Both on the thread of who asked for the transaction.
         """
@@ -92,7 +93,7 @@ class Workers:
             result = work()
             for id in core.ended:
                 core.file.change("INSERT OR REPLACE INTO revoked VALUES (?, ?)", id, core.now())
-            if core.file.changes != before and core.file.row("SELECT 1 FROM profile_changes LIMIT 1"):
+            if core.file.changes != before and core.file.row(ANY_CHANGE):
                 core.posted = True
         return result, core.ended.copy(), core.posted
 

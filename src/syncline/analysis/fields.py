@@ -14,6 +14,7 @@ from syncline.kernel.errors import SynclineError
 from syncline.schema import Aggregate, Document, Index, TableCodec, TableNumbers, TableSpec, table_of
 from syncline.schema.definition import MISSING
 from syncline.schema.mismatch import did_you_mean
+from syncline.system import SYSTEM_TABLES
 
 from .findings import Finding, Severity
 from .inference import Inference
@@ -28,7 +29,7 @@ _OWN: Final = frozenset({"id", "created_at", "_id", "_creationTime"})
 
 def check_fields(release: Release, sources: Iterable[SourceFile]) -> list[Finding]:
     """What is certainly wrong with the names of fields in a release."""
-    tables = release.schema
+    tables = (*SYSTEM_TABLES, *release.schema)
     numbers = TableNumbers({spec.name: number for number, spec in enumerate(tables, 10_001)})
     codecs: Mapping[type[Document], TableCodec] = {spec.cls: TableCodec(spec, numbers) for spec in tables}
     inference = Inference(tables)

@@ -9,7 +9,9 @@ from typing import Final
 
 from syncline.auth.issuers import issuers
 from syncline.functions import Release
+from syncline.schema import Document
 from syncline.system import SYSTEM_TABLES
+from syncline.system.organizations import OrganizationMember
 from syncline.system.users import UserProfile
 
 from .findings import Finding, Severity
@@ -21,6 +23,8 @@ from .walk import Walk, deep_trees
 
 _CALLERS: Final = frozenset({"require", "require_recent", "user"})
 _NAMING: Final = frozenset({"where", "index", "patch"})
+#: Syncline's own tables whose `subject` is one, whatever issuers there are.
+_WITH_SUBJECT: Final = (UserProfile, OrganizationMember)
 #: A parameter that is somebody.
 _IDENTITY: Final = re.compile(r"(\w+\.)?(Identity|UserProfile)( \| None)?").fullmatch
 
@@ -54,9 +58,12 @@ class _Subjects(Walk):
         self.found: list[Place] = []
 
     def visit_Call(self, node: ast.Call) -> None:
-        if self._names_rows(node) and not any(keyword.arg == "issuer" for keyword in node.keywords):
+        cls = self._named_class(node)
+        if cls is not None and not any(keyword.arg == "issuer" for keyword in node.keywords):
             for keyword in node.keywords:
-                self._look(keyword.value)
+                # Syncline's own tables with such a field have the subject there, whatever issuers there are.
+                if keyword.arg != "subject" or cls not in _WITH_SUBJECT:
+                    self._look(keyword.value)
         super().visit_Call(node)
 
     def visit_Compare(self, node: ast.Compare) -> None:
@@ -73,14 +80,15 @@ class _Subjects(Walk):
             self._look(node.value)
         self.generic_visit(node)
 
-    def _names_rows(self, node: ast.Call) -> bool:
+    def _named_class(self, node: ast.Call) -> type[Document] | None:
+        """Whose rows a call makes or looks for, `Document` where that is unknown; None for other calls."""
         cls = self.inference.document_class(node.func, self.scope)
         if cls is not None:
-            return cls is not UserProfile
+            return cls
         if not isinstance(node.func, ast.Attribute) or node.func.attr not in _NAMING:
-            return False
+            return None
         rows = self.inference.kind(node.func.value, self.scope)
-        return not (isinstance(rows, Rows) and rows.cls is UserProfile)
+        return rows.cls if isinstance(rows, Rows) else Document
 
     def _look(self, node: ast.expr) -> None:
         if self._is(node):

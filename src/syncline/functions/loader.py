@@ -14,6 +14,7 @@ from typing import Any
 from syncline.auth.issuers import issuers
 from syncline.kernel.errors import SetupError
 from syncline.schema import TableSpec, collect
+from syncline.system import SYSTEM_TABLES
 
 from .admission import Admission
 from .app import App
@@ -77,7 +78,7 @@ def load_application(folder: Path, *, activate: bool = True) -> Release:
         )
         check_routes(routes)
         check_crons(functions)
-        schema = collect(modules.modules.values())
+        schema = collect(modules.modules.values(), SYSTEM_TABLES)
     files = tuple(sorted(_files(modules.modules.values())))
     if activate:
         modules.activate()

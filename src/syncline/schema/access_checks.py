@@ -16,8 +16,8 @@ from .scalars import IdNode
 from .tables import TableSpec, element_of
 
 
-def check_access(specs: Iterable[TableSpec]) -> None:
-    """Raise SetupError for the first rule that cannot be enforced."""
+def check_access(specs: Iterable[TableSpec], system: Iterable[TableSpec] = ()) -> None:
+    """Raise SetupError for the first rule that cannot be enforced. `system`: tables of Syncline, for memberships."""
     specs = tuple(specs)
     for spec in specs:
         match spec.access:
@@ -27,7 +27,7 @@ def check_access(specs: Iterable[TableSpec]) -> None:
             case PublicRead(owner):
                 _check_owner(spec, owner, "public_read")
             case Members() as access:
-                _check_members(spec, access, specs)
+                _check_members(spec, access, (*specs, *system))
             case Rules() as access:
                 _check_predicates(spec, access)
             case _:

@@ -13,10 +13,10 @@ from .document import Document, DocumentMeta
 from .tables import TableSpec, table_of
 
 
-def collect(modules: Iterable[ModuleType]) -> tuple[TableSpec, ...]:
+def collect(modules: Iterable[ModuleType], system: Iterable[TableSpec] = ()) -> tuple[TableSpec, ...]:
     """The tables of all document classes found in `modules`, by name, each read and checked.
 
-    Syncline's own, which modules import to name them, are not the application's.
+    Syncline's own, which modules import to name them, are not the application's; rules may name memberships of `system`.
     Raises SetupError for a type that cannot be stored, and for a table or an id that two classes claim.
     """
     classes: dict[type[Document], None] = {}
@@ -37,7 +37,7 @@ def collect(modules: Iterable[ModuleType]) -> tuple[TableSpec, ...]:
             )
     for spec in specs.values():
         _ = spec.fields
-    check_access(specs.values())
+    check_access(specs.values(), system)
     return tuple(sorted(specs.values(), key=lambda spec: spec.name))
 
 

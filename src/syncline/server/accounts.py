@@ -29,8 +29,8 @@ from .settings import Mode, Settings
 
 if TYPE_CHECKING:
     from syncline.accounts import Administrator, IdentityProvider
+    from syncline.accounts.copies import Put
     from syncline.accounts.merge_moving import Move
-    from syncline.accounts.profiles import Put
 
 FindGrant = Callable[[str, str | None], AdminGrant | None]
 
@@ -69,7 +69,7 @@ class DeploymentAccounts:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._revoke: Callable[[str, str], None] = _nothing
         self._keys_changed: Callable[[], None] = _nobody
-        self._put_profiles: Put | None = None
+        self._put_copies: Put | None = None
         self._move_documents: Move | None = None
         self.provider: IdentityProvider | None = None
         self._opening = threading.Lock()
@@ -133,15 +133,15 @@ class DeploymentAccounts:
         self,
         revoke: Callable[[str, str], None],
         keys_changed: Callable[[], None],
-        put_profiles: Put,
+        put_copies: Put,
         move_documents: Move,
     ) -> None:
         """On the event loop's thread. `revoke(issuer, session)` is told what ended, `keys_changed` when keys did.
 
-        `put_profiles` is given what functions may know of users, whenever it changes; `move_documents` is
+        `put_copies` is given what functions may know of users and organisations, whenever it changes; `move_documents` is
         asked to give the documents of merged users to those they are now.
         """
-        self._put_profiles, self._move_documents = put_profiles, move_documents
+        self._put_copies, self._move_documents = put_copies, move_documents
         self._loop = asyncio.get_running_loop()
         self._revoke, self._keys_changed = revoke, keys_changed
         if self.provider is not None:
@@ -203,7 +203,7 @@ class DeploymentAccounts:
 
     def _start(self, provider: IdentityProvider) -> None:
         self._started = True
-        provider.profiles.put = self._put_profiles
+        provider.copies.put = self._put_copies
         provider.documents.move = self._move_documents
         provider.start()
         for session in provider.ended_lately():

@@ -50,6 +50,7 @@ from .admin_key import VARIABLE as ADMIN_KEY
 from .admin_key import instance_name, load_admin_key
 from .audit_log import AuditedEngine, AuditLog
 from .console import WORTH_TELLING, Console, counted
+from .copies import put_copies
 from .data_key import VARIABLE as DATA_KEY
 from .data_key import read_data_key
 from .file_vault import FILES
@@ -57,7 +58,6 @@ from .key_ring import KeyRing
 from .merges import move_documents
 from .metrics import Metrics
 from .observer import ObservedEngine, Observer
-from .profiles import put_profiles
 from .proxies import trusted_proxies
 from .secret_key import open_secrets
 from .settings import Mode, Settings
@@ -244,7 +244,7 @@ class Deployment:
         self.accounts.start(
             self.verification.revocations.revoke_session,
             lambda: self._accept_tokens(self.release.app),
-            partial(put_profiles, self.engine),
+            partial(put_copies, self.engine),
             partial(move_documents, self.engine),
         )
         self.jobs.begin()

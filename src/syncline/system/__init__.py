@@ -12,6 +12,7 @@ from .environment import EnvironmentVariable
 from .files import DeletedBlob, StoredBlob, StoredFile, UsedUpload
 from .helpers import MigrationRun, MigrationState, PresenceEntry, RateBucket
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
+from .organizations import Organization, OrganizationMember
 from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
 from .users import UserProfile
@@ -36,6 +37,8 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(DeletedBlob),
     table_of(UsedUpload),
     table_of(UserProfile),
+    table_of(OrganizationMember),
+    table_of(Organization),
 )
 
 __all__ = [
@@ -52,6 +55,8 @@ __all__ = [
     "JobState",
     "MigrationRun",
     "MigrationState",
+    "Organization",
+    "OrganizationMember",
     "PresenceEntry",
     "RateBucket",
     "ScheduledJob",

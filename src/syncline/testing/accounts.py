@@ -15,15 +15,16 @@ from syncline.accounts import (
     Core,
     IdentityProvider,
     Visitor,
+    copies,
     flows,
     organizations,
-    profiles,
     sessions,
     signing_in,
     tokens,
     users,
     uses_accounts,
 )
+from syncline.accounts.copies import Copies
 from syncline.accounts.emails import clean_email
 from syncline.accounts.mail import outbox
 from syncline.accounts.mail.outbox import Mail
@@ -70,19 +71,19 @@ class TestAccounts:
         """All mails so far, the oldest first."""
         return self._provider.workers.call(outbox.newest, self._provider.core)[::-1]
 
-    def profiles(self) -> dict[str, str | None]:
-        """What functions may know of users and do not know yet; it counts as handed on."""
-        return self._provider.workers.call(self._profiles)
+    def copies(self) -> Copies:
+        """What functions may know of users and organisations and do not know yet; it counts as handed on."""
+        return self._provider.workers.call(self._copies)
 
     def close(self) -> None:
         self._provider.close()
         rmtree(self._folder, ignore_errors=True)
 
-    def _profiles(self) -> dict[str, str | None]:
+    def _copies(self) -> Copies:
         core = self._provider.core
-        changes = profiles.changes(core, limit=-1)
-        profiles.settle(core, changes.notes)
-        return changes.profiles
+        changes = copies.changes(core, limit=-1)
+        copies.settle(core, changes.notes)
+        return changes.copies
 
     def _sign_up(self, email: str, name: str, organization: str | None, role: str) -> Identity:
         core, visitor = self._provider.core, Visitor("203.0.113.1", "test", "en")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -337,7 +338,7 @@ class Backend(User):
         `organization` is the name of one to join with this role; who names a new one makes it, as its administrator.
         """
         identity = self._world.accounts.sign_up(email, name, organization, role)
-        self._world.probe(Caller(backend=True), "_system/users:put", changes=self._world.accounts.profiles())
+        self._world.probe(Caller(backend=True), "_system/users:put", **asdict(self._world.accounts.copies()))
         return User(self._world, identity)
 
     @property

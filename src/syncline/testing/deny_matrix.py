@@ -8,6 +8,7 @@ from typing import Any
 
 from syncline.kernel.identity import Caller
 from syncline.schema import Members, TableSpec
+from syncline.system import SYSTEM_TABLES
 
 from .backend import Backend, User, World
 from .expectations import EVERYTHING, OPERATIONS, READS, WRITES, Expected, Row, expected
@@ -118,7 +119,9 @@ def _memberships(world: World, spec: TableSpec) -> list[Row]:
     access = spec.access
     if not isinstance(access, Members):
         return []
-    return _rows(world, next(other.name for other in world.schema if access.via in other.indexes))
+    return _rows(
+        world, next(other.name for other in (*SYSTEM_TABLES, *world.schema) if access.via in other.indexes)
+    )
 
 
 def _outcomes(world: World, table: str, kind: _Kind, rows: list[Row]) -> Iterator[tuple[Row, dict[str, str]]]:

@@ -170,6 +170,8 @@ def _owners(catalog: Catalog) -> Iterator[_Owner]:
                 yield _Owner(table, owner, None)
             case Members(via=via, field=group):
                 memberships, index = catalog.by_via(via)
+                if memberships.system:  # Follows the accounts by itself.
+                    continue
                 yield _Owner(memberships, index.fields[0], group)
             case _:
                 pass

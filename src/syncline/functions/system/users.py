@@ -1,9 +1,9 @@
-"""Keeping the profiles of people with an account as the accounts have them."""
+"""Keeping what is known of people with an account, and of their organisations, as the accounts have it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,7 +12,10 @@ from syncline.functions.contexts import MutationCtx
 from syncline.functions.decorators import mutation
 from syncline.functions.system_db import system_writer
 from syncline.kernel.errors import SynclineError
-from syncline.system import UserProfile
+from syncline.schema import Document
+from syncline.system import Organization, OrganizationMember, UserProfile
+
+D = TypeVar("D", bound=Document)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,33 +31,76 @@ class _Profile(msgspec.Struct):
     since: int  # seconds since the epoch
 
 
+class _Organization(msgspec.Struct):
+    slug: str
+    name: str
+    metadata: dict[str, Any]
+    since: int  # seconds since the epoch
+
+
+class _Member(msgspec.Struct):
+    organization_id: str
+    subject: str
+    user_id: str
+    role: str | None  # None: a member no more
+    since: int  # seconds since the epoch
+
+
 @mutation(internal=True)
-def put(ctx: MutationCtx, changes: dict[str, str | None]) -> None:
-    """Profiles as JSON, by subject; None for somebody who is gone. What is as it should be is not written."""
+def put(
+    ctx: MutationCtx,
+    profiles: dict[str, str | None],
+    organizations: dict[str, str | None],
+    members: list[str],
+) -> None:
+    """Copies as JSON, by subject and by organisation; None for what is gone. What is as it should be is not written."""
     db = system_writer(ctx)
-    for subject, text in changes.items():
-        found = db.query(UserProfile).where(subject=subject).unique()
-        if text is not None:
-            _put(db, found, subject, msgspec.json.decode(text, type=_Profile))
-        elif found is not None:
+    for id, text in organizations.items():
+        described = None if text is None else _fields(msgspec.json.decode(text, type=_Organization))
+        found = db.query(Organization).where(organization_id=id).unique()
+        _put(db, Organization, found, {"organization_id": id}, described)
+    for each in members:
+        _put_member(db, msgspec.json.decode(each, type=_Member))
+    for subject, text in profiles.items():
+        profile = None if text is None else _fields(msgspec.json.decode(text, type=_Profile))
+        found_one = db.query(UserProfile).where(subject=subject).unique()
+        _put(db, UserProfile, found_one, {"subject": subject}, profile)
+
+
+def _put_member(db: SystemWriter, member: _Member) -> None:
+    key = {"organization_id": member.organization_id, "subject": member.subject}
+    found = db.query(OrganizationMember).where(**key).unique()
+    _put(db, OrganizationMember, found, {}, None if member.role is None else _fields(member))
+
+
+def _put(
+    db: SystemWriter, cls: type[D], found: D | None, key: dict[str, str], fields: dict[str, Any] | None
+) -> None:
+    """`fields` None: it is gone."""
+    if fields is None:
+        if found is not None:
             db.delete(found)
-
-
-def _put(db: SystemWriter, found: UserProfile | None, subject: str, profile: _Profile) -> None:
-    fields = msgspec.structs.asdict(profile)
-    fields["since"] = _EPOCH + timedelta(seconds=profile.since)
+        return
     try:
-        _write(db, found, subject, fields)
+        _write(db, cls, found, {**key, **fields})
     except SynclineError:
+        if "metadata" not in fields:
+            raise
         # Metadata are any JSON; documents do not hold all of it ("$" at the beginning of a name, 64 levels).
-        _write(db, found, subject, {**fields, "metadata": {}})
+        _write(db, cls, found, {**key, **fields, "metadata": {}})
 
 
-def _write(db: SystemWriter, found: UserProfile | None, subject: str, fields: dict[str, Any]) -> None:
+def _write(db: SystemWriter, cls: type[D], found: D | None, fields: dict[str, Any]) -> None:
     if found is None:
-        db.insert(UserProfile(subject=subject, **fields))
+        db.insert(cls(**fields))
     elif any(getattr(found, name) != value for name, value in fields.items()):
         db.patch(found, **fields)
+
+
+def _fields(described: msgspec.Struct) -> dict[str, Any]:
+    fields = msgspec.structs.asdict(described)
+    fields["since"] = _EPOCH + timedelta(seconds=fields["since"])
+    return fields
 
 
 FUNCTIONS = (put,)

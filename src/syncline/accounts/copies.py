@@ -1,0 +1,190 @@
+"""What functions may know of users and organisations, handed on to the application's database whenever it changes.
+
+Triggers of the identity file note what changed, in the transaction that changed it. A note is taken away once the
+application's database has the change: what a crash interrupts is handed on after the next start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from syncline.auth.issuers import issuers
+from syncline.kernel.identity import Identity
+
+from . import organizations, users
+from .core import Core, dumps
+from .outbox_loop import OutboxLoop
+from .workers import Workers
+
+#: Copies of each kind in one transaction.
+BATCH = 100
+_FORM = "profiles"
+
+#: Tables of notes, and what their rows name.
+_NOTES: Mapping[str, tuple[str, ...]] = {
+    "profile_changes": ("user_id",),
+    "organization_changes": ("organization",),
+    "membership_changes": ("organization", "user_id"),
+}
+
+#: Rows of notes by table; the last column is the number of the change.
+Notes = Mapping[str, Sequence[tuple[str | int, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """JSON by the user's and the organisation's id (None: gone). A membership tells itself whose it is."""
+
+    profiles: dict[str, str | None]
+    organizations: dict[str, str | None]
+    members: list[str]
+
+    @property
+    def count(self) -> int:
+        return len(self.profiles) + len(self.organizations) + len(self.members)
+
+
+#: Puts copies into the application's database.
+Put = Callable[[Copies], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """`notes` are what `settle` takes away."""
+
+    copies: Copies
+    notes: Notes
+
+
+def changes(core: Core, limit: int = BATCH) -> Changes:
+    """What the application's database does not have yet."""
+    notes: dict[str, list[tuple[str | int, ...]]] = {
+        table: core.file.rows(f"SELECT {', '.join(keys)}, number FROM {table} LIMIT ?", limit)  # noqa: S608 - names from here
+        for table, keys in _NOTES.items()
+    }
+    copies = Copies(
+        {str(id): _profile(core, str(id)) for id, _ in notes["profile_changes"]},
+        {str(id): _organization(core, str(id)) for id, _ in notes["organization_changes"]},
+        [_member(core, str(of), str(user)) for of, user, _ in notes["membership_changes"]],
+    )
+    return Changes(copies, notes)
+
+
+def settle(core: Core, notes: Notes) -> None:
+    """These were handed on. What changed again in the meantime keeps a note."""
+    for table, rows in notes.items():
+        condition = " AND ".join(f"{name} = ?" for name in (*_NOTES[table], "number"))
+        for row in rows:
+            core.file.change(f"DELETE FROM {table} WHERE {condition}", *row)  # noqa: S608 - names from here
+
+
+def note_all(core: Core) -> None:
+    """Hand all on again."""
+    for statement in _note_all():
+        core.file.change(statement)
+
+
+def follow_settings(core: Core) -> None:
+    """Hand all on again if the application now wants something else in them, or is somewhere else."""
+    accounts = core.settings.accounts
+    form = dumps(
+        [core.settings.issuer, accounts.profiles, accounts.profile_emails, _names_issuers(core)],
+    )
+    if core.file.value("SELECT value FROM meta WHERE name = ?", _FORM) != form:
+        core.file.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", _FORM, form)
+        note_all(core)
+
+
+class CopySender:
+    """Hands changes on."""
+
+    def __init__(self, core: Core, workers: Workers) -> None:
+        self._core = core
+        self._workers = workers
+        #: Where they go; None: nowhere, and they wait.
+        self.put: Put | None = None
+        self.loop = OutboxLoop("changed profiles and memberships", self.send_due, self._next_wait)
+
+    async def send_due(self) -> int:
+        """Hand on what waits. How much that was."""
+        if self.put is None:
+            return 0
+        found = await self._workers.run(changes, self._core)
+        if found.copies.count:
+            await self.put(found.copies)
+            await self._workers.run(settle, self._core, found.notes)
+        return found.copies.count
+
+    async def _next_wait(self) -> float | None:
+        return None
+
+
+def _note_all() -> Iterator[str]:
+    sources = {
+        "profile_changes": "users",
+        "organization_changes": "organizations",
+        "membership_changes": "memberships",
+    }
+    for table, keys in _NOTES.items():
+        columns = ", ".join("id" if table != "membership_changes" else key for key in keys)
+        yield (
+            f"INSERT INTO {table} SELECT {columns}, random() FROM {sources[table]} WHERE true "  # noqa: S608 - names from here
+            f"ON CONFLICT({', '.join(keys)}) DO UPDATE SET number = excluded.number"
+        )
+
+
+def _profile(core: Core, id: str) -> str | None:
+    user, settings = users.get(core, id), core.settings
+    if user is None:
+        return None
+    accounts = settings.accounts
+    return dumps(
+        {
+            "issuer": settings.issuer,
+            "name": user.name,
+            "picture": user.picture,
+            "locale": user.locale,
+            "email": user.email if accounts.profile_emails and user.email_verified else None,
+            "metadata": user.public_metadata,
+            "shared": accounts.profiles == "signed_in",
+            "since": user.created_at,
+        }
+    )
+
+
+def _organization(core: Core, id: str) -> str | None:
+    found = organizations.get(core, id)
+    if found is None:
+        return None
+    return dumps(
+        {"slug": found.slug, "name": found.name, "metadata": found.public_metadata, "since": found.created_at}
+    )
+
+
+def _member(core: Core, organization: str, user_id: str) -> str:
+    row = core.file.row(
+        "SELECT role, created_at FROM memberships WHERE organization = ? AND user_id = ?",
+        organization,
+        user_id,
+    )
+    role, since = row or (None, 0)
+    return dumps(
+        {
+            "organization_id": organization,
+            "subject": user_id,
+            "user_id": _named(core, user_id),
+            "role": role,
+            "since": since,
+        }
+    )
+
+
+def _named(core: Core, user_id: str) -> str:
+    """What rules name a user by, in an application with these issuers."""
+    identity = Identity(user_id, core.settings.issuer)
+    return identity.token_identifier if _names_issuers(core) else identity.subject
+
+
+def _names_issuers(core: Core) -> bool:
+    return len(issuers(core.settings.providers)) > 1
