@@ -42,8 +42,8 @@ IMPORTANT = (
 OTHER = {
     **dict.fromkeys(
         ("/sign-in", "/sign-up", "/verify", "/verify/again", "/link", "/reset", "/new-password", "/mfa", "/reverify",
-         "/passkeys/options", "/passkeys/sign-in", "/passkeys/reverify", "/oauth/{provider}/callback"),
-        "is a proof, or asks for one; test_oauth.py has the end of connecting",
+         "/passkeys/options", "/passkeys/sign-in", "/passkeys/reverify", "/oauth/{provider}/callback", "/connect"),
+        "is a proof, or asks for one; test_connections_of_sessions.py has the end of connecting",
     ),
     **dict.fromkeys(("/sign-out", "/devices", "/sessions/revoke", "/revoke"), "takes access away"),
     **dict.fromkeys(("/account", "/sessions", "/session"), "shows"),
