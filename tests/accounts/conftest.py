@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from support.houses import House
+from support.receivers import Receiver, receiving
 
 
 @pytest.fixture
@@ -14,3 +15,9 @@ def house(tmp_path: Path) -> Iterator[House]:
     built = House(tmp_path)
     yield built
     built.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as built:
+        yield built

@@ -6,10 +6,8 @@ import base64
 import hmac
 import json
 import socket
-import threading
 from collections.abc import Iterator
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
 from support.houses import CHEAP, House, house
+from support.receivers import Receiver
+from syncline.accounts import AccountSettings
 from syncline.accounts.mail.outbox import Mail
-from syncline.accounts.mail.sender import PermanentError, as_message, check_mail_url, smtp_transport
+from syncline.accounts.mail.sender import check_mail_settings
+from syncline.accounts.mail.smtp import as_message
+from syncline.accounts.mail.transport import PermanentError
 from syncline.accounts.webhooks import sign
 from syncline.auth import Accounts, EmailCode
 from syncline.kernel.errors import SetupError
@@ -158,44 +160,24 @@ def test_names_are_text_in_mails(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mail.example.com", "http://mail.example.com", "smtp://", "smtp+insecure://mail.example.com"]
+    ("url", "sender", "complaint"),
+    [
+        ("mail.example.com", "a@example.com", "is no address of a mail server"),
+        ("ftp://mail.example.com", "a@example.com", "is no address of a mail server"),
+        ("smtp://", "a@example.com", "is no address of a mail server"),
+        ("smtps://mail.example.com:x", "a@example.com", "is no address of a mail server"),
+        ("smtp+insecure://mail.example.com", "a@example.com", "anybody on the way can read"),
+        ("smtps://mail.example.com", "nobody", "which is no sender"),
+    ],
 )
-def test_a_mail_server_that_cannot_be_is_refused_at_the_start(url: str) -> None:
-    with pytest.raises(SetupError):
-        check_mail_url(url, production=True)
-    with pytest.raises(SetupError):
-        smtp_transport("smtps://mail.example.com", "nobody", production=True)
+def test_a_mail_server_that_cannot_be_is_refused_at_the_start(url: str, sender: str, complaint: str) -> None:
+    settings = AccountSettings((EmailCode(),), "https://x.example", True, mail_url=url, mail_from=sender)
+    with pytest.raises(SetupError, match=complaint):
+        check_mail_settings(settings)
 
 
-@pytest.fixture
-def receiver() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]], list[int]]]:
-    got: list[tuple[dict[str, str], bytes]] = []
-    statuses: list[int] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            got.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            self.send_response(statuses.pop(0) if statuses else 200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/hook", got, statuses
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_an_event_is_delivered_signed_and_tried_again(
-    house: House, receiver: tuple[str, list[tuple[dict[str, str], bytes]], list[int]]
-) -> None:
-    url, got, statuses = receiver
+def test_an_event_is_delivered_signed_and_tried_again(house: House, receiver: Receiver) -> None:
+    url, got, statuses = receiver.url, receiver.got, receiver.statuses
     hook = house.accounts.webhooks.create(url, ["user.*"])
     house.accounts.users.create(email="ann@example.com")
     statuses.append(500)
@@ -217,10 +199,8 @@ def test_an_event_is_delivered_signed_and_tried_again(
     assert len(got) == 3
 
 
-def test_only_wanted_events_are_delivered_and_nothing_after_the_end(
-    house: House, receiver: tuple[str, list[tuple[dict[str, str], bytes]], list[int]]
-) -> None:
-    url, got, _ = receiver
+def test_only_wanted_events_are_delivered_and_nothing_after_the_end(house: House, receiver: Receiver) -> None:
+    url, got = receiver.url, receiver.got
     hook = house.accounts.webhooks.create(url, ["session.created"])
     house.sign_up("ann@example.com")
     house.run(house.provider.webhooks.deliver_due())

@@ -18,7 +18,7 @@ from syncline.accounts import AccountSettings, Core, IdentityProvider
 from syncline.accounts.admin import Administrator
 from syncline.accounts.mail import outbox
 from syncline.accounts.mail.outbox import Mail
-from syncline.accounts.mail.sender import Transport
+from syncline.accounts.mail.transport import Transport
 from syncline.auth import Accounts, EmailCode, Passkey, Password, Provider
 from syncline.client import AccountsClient
 from syncline.client.accounts import Reply

@@ -21,7 +21,8 @@ from .core import AccountError, Core, Visitor
 from .credentials import missing
 from .identity_file import FILE, IdentityFile
 from .mail import outbox
-from .mail.sender import Mailer, Transport, smtp_transport
+from .mail.sender import Mailer, choose_transport
+from .mail.transport import Transport
 from .mail.writing import check_templates
 from .merge_moving import DocumentMover
 from .oauth import ProviderClient
@@ -59,7 +60,7 @@ class IdentityProvider:
         entropy: Entropy | None = None,
         transport: Transport | None = None,
     ) -> None:
-        """`transport` sends mails instead of SMTP. Raises SetupError."""
+        """`transport` sends mails, instead of what the settings say. Raises SetupError."""
         self.core = Core(file, settings, clock, entropy or SystemEntropy(), box)
         self.workers = Workers(self.core, self._sessions_ended, self._posted)
         self.hasher = Hasher(settings.password, settings.breached_passwords) if settings.password else None
@@ -76,11 +77,9 @@ class IdentityProvider:
         self.session_cookie = f"{prefix}syncline_session"
         self.browser_cookie = f"{prefix}syncline_browser"
         self.device_cookie = f"{prefix}syncline_device"
-        if transport is None and settings.mail_url:
-            transport = smtp_transport(settings.mail_url, settings.mail_from, settings.production)
         self.outgoing = Outgoing(settings.limits.outgoing_requests)
         self.webhooks = WebhookSender(self.core, self.workers, self.outgoing)
-        self.mailer = Mailer(self.core, self.workers, transport)
+        self.mailer = Mailer(self.core, self.workers, transport or choose_transport(self.core, self.outgoing))
         self.copies = copies.CopySender(self.core, self.workers)
         self.documents = DocumentMover(self.core, self.workers)
         self._outboxes = (self.mailer.loop, self.webhooks.loop, self.copies.loop, self.documents.loop)

@@ -46,9 +46,12 @@ class AccountSettings:
     providers: tuple[Provider, ...]
     url: str
     production: bool
-    #: Where mails go: `smtps://user:password@host:465`. None: nowhere; in development they are in the inbox page.
-    mail_url: str | None = None
+    #: Where mails go: `smtps://user:password@host:465`, or `https://host/path` of a receiver. None: nowhere; in development
+    #: they are in the inbox page.
+    mail_url: str | None = field(default=None, repr=False)
     mail_from: str = ""
+    #: What a receiver of mails checks their signatures with.
+    mail_secret: str = field(default="", repr=False)
     #: A file of SHA-1 hashes of passwords that are refused.
     breached_passwords: Path | None = None
     trusted_proxies: Sequence[Network] = ()

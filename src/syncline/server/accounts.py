@@ -36,6 +36,7 @@ FindGrant = Callable[[str, str | None], AdminGrant | None]
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
 MAIL_FROM = "SYNCLINE_MAIL_FROM"
+MAIL_SECRET = "SYNCLINE_MAIL_SECRET"  # noqa: S105 - the name of a variable
 #: In place of a mail server, by somebody who wants none.
 NO_MAIL = "none"
 BREACHED = "SYNCLINE_BREACHED_PASSWORDS"
@@ -244,6 +245,7 @@ def account_settings(
         production,
         mail_url=None if mail_url in ("", NO_MAIL) else mail_url,
         mail_from=environment.get(MAIL_FROM, ""),
+        mail_secret=environment.get(MAIL_SECRET, ""),
         breached_passwords=_breached_passwords(environment),
         trusted_proxies=trusted_proxies(environment),
         environment=_environment_now,

@@ -45,7 +45,7 @@ from syncline.sync import LiveQueries, Services, stranger_rates
 from syncline.transfer.live_exports import LiveExports
 from syncline.transfer.live_imports import LiveImports
 
-from .accounts import MAIL_URL, DeploymentAccounts
+from .accounts import MAIL_SECRET, MAIL_URL, DeploymentAccounts
 from .admin_key import VARIABLE as ADMIN_KEY
 from .admin_key import instance_name, load_admin_key
 from .audit_log import AuditedEngine, AuditLog
@@ -67,7 +67,7 @@ from .verification import Verification
 from .web import Prepared, Web, prepare
 
 #: What functions must not find in `ctx.env`.
-_SECRETS = frozenset({ADMIN_KEY, DATA_KEY, MAIL_URL})
+_SECRETS = frozenset({ADMIN_KEY, DATA_KEY, MAIL_URL, MAIL_SECRET})
 #: Variables that functions see although nobody set them: where clients reach this server. Official tools know these names.
 _ADDRESSES = ("CONVEX_CLOUD_URL", "CONVEX_SITE_URL")
 _TICK_SECONDS = 1.0

@@ -1,31 +1,25 @@
-"""Sending what is in the outbox, by SMTP."""
+"""Sending what is in the outbox, by a mail server or by somebody's API."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
-from email.message import EmailMessage
-from email.utils import formataddr, formatdate, parseaddr
-from urllib.parse import SplitResult, unquote, urlsplit
+from email.utils import parseaddr
+from urllib.parse import urlsplit
 
 from syncline.accounts.core import Core
 from syncline.accounts.outbox_loop import OutboxLoop
+from syncline.accounts.outgoing import Outgoing
+from syncline.accounts.settings import AccountSettings
 from syncline.accounts.workers import Workers
 from syncline.kernel.errors import SetupError
 
 from . import outbox
 from .outbox import Mail
+from .posting import check_receiver, posting_transport
+from .smtp import check_server, smtp_transport
+from .transport import PermanentError, Transport
 
 logger = logging.getLogger("syncline.accounts")
-
-_TIMEOUT = 30.0
-
-#: Sends one mail. Raises what went wrong; PermanentError if another try is of no use.
-Transport = Callable[[Mail], Awaitable[None]]
-
-
-class PermanentError(Exception):
-    """The mail server refuses this mail for good."""
 
 
 class Mailer:
@@ -75,79 +69,39 @@ class Mailer:
             await self._workers.run(outbox.sent, core, mail, keep=not core.settings.production)
 
 
-def check_mail_url(url: str, production: bool) -> SplitResult:
-    """The parts of `smtps://user:password@host:465` or `smtp://host:587`. Raises SetupError."""
-    parts = urlsplit(url)
+def choose_transport(core: Core, outgoing: Outgoing) -> Transport | None:
+    """What sends mails to where `SYNCLINE_MAIL_URL` says; None: nothing does. Raises SetupError."""
+    settings = core.settings
+    if not settings.mail_url:
+        return None
+    check_mail_settings(settings)
+    parts = urlsplit(settings.mail_url)
+    if parts.scheme in ("https", "http"):
+        url, secret = settings.mail_url, settings.mail_secret
+        return posting_transport(core, outgoing, url, secret, settings.mail_from)
+    return smtp_transport(parts, settings.mail_from)
+
+
+def check_mail_settings(settings: AccountSettings) -> None:
+    """Whether mails can be sent as the environment says. Raises SetupError."""
+    parts = urlsplit(settings.mail_url or "")
+    schemes = ("smtp", "smtps", "smtp+insecure", "https", "http")
     try:
-        good = parts.scheme in ("smtp", "smtps", "smtp+insecure") and bool(parts.hostname) and parts.port != 0
+        good = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
     if not good:
         raise SetupError(
             "the environment variable SYNCLINE_MAIL_URL is no address of a mail server",
-            "for example smtps://user:password@mail.example.com:465 (smtp:// for STARTTLS on port 587)",
+            "for example smtps://user:password@mail.example.com:465 (smtp:// for STARTTLS on port 587), or https://... "
+            "of a receiver that mails are posted to",
         )
-    if (
-        parts.scheme == "smtp+insecure"
-        and production
-        and parts.hostname not in ("localhost", "127.0.0.1", "::1")
-    ):
+    if parts.scheme in ("https", "http"):
+        check_receiver(parts, settings.mail_secret)
+    else:
+        check_server(parts, settings.production)
+    if "@" not in parseaddr(settings.mail_from)[1]:
         raise SetupError(
-            "SYNCLINE_MAIL_URL is smtp+insecure://, which sends codes that anybody on the way can read",
-            "use smtp:// or smtps://, or a mail server on this machine",
-        )
-    return parts
-
-
-def smtp_transport(url: str, sender: str, production: bool) -> Transport:
-    """Sends by the mail server at `url`. Raises SetupError."""
-    parts = check_mail_url(url, production)
-    if "@" not in parseaddr(sender)[1]:
-        raise SetupError(
-            f"the environment variable SYNCLINE_MAIL_FROM is {sender!r}, which is no sender",
+            f"the environment variable SYNCLINE_MAIL_FROM is {settings.mail_from!r}, which is no sender",
             'for example "Acme <hello@acme.example>"',
         )
-    secure, starttls = parts.scheme == "smtps", parts.scheme == "smtp"
-    port = parts.port or (465 if secure else 587 if starttls else 25)
-
-    async def send(mail: Mail) -> None:
-        import aiosmtplib
-
-        try:
-            await aiosmtplib.send(
-                as_message(mail, sender),
-                hostname=parts.hostname,
-                port=port,
-                username=unquote(parts.username) if parts.username else None,
-                password=unquote(parts.password) if parts.password else None,
-                use_tls=secure,
-                start_tls=True if starttls else None if secure else False,
-                timeout=_TIMEOUT,
-            )
-        except aiosmtplib.SMTPResponseException as error:
-            # 5xx answers about the recipient stay as they are; a wrong login may be put right.
-            if 550 <= error.code < 560:
-                raise PermanentError(f"{error.code} {error.message}") from None
-            raise
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            # There is one recipient. "Later" (4xx) is another answer than "never".
-            if all(each.code >= 500 for each in error.recipients):
-                raise PermanentError(str(error)) from None
-            raise
-
-    return send
-
-
-def as_message(mail: Mail, sender: str) -> EmailMessage:
-    """The mail as it goes over the wire. Line ends in headers are refused by the class itself."""
-    message = EmailMessage()
-    name, address = parseaddr(sender)
-    message["From"] = formataddr((name, address))
-    message["To"] = mail.to
-    message["Subject"] = mail.subject
-    message["Date"] = formatdate(mail.created_at)
-    message["Message-ID"] = f"<syncline-{mail.id}-{mail.created_at}@{address.rpartition('@')[2]}>"
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    return message
