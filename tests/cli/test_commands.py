@@ -107,7 +107,7 @@ def test_run_goes_through_the_server_that_holds_the_data(folder: Path) -> None:
 
 
 def test_run_uses_the_key_of_the_environment(folder: Path) -> None:
-    key = "acme|" + "0123456789abcdef" * 2
+    key = "acme|" + "0123456789abcdef" + "2f8a6c0e9b1d7354"
     with serving(folder, "start", variables={"SYNCLINE_ADMIN_KEY": key}):
         assert run(folder, "run", "notes:secret", SYNCLINE_ADMIN_KEY=key) == (0, '"internal"\n', "")
         code, out, err = run(folder, "run", "notes:secret", SYNCLINE_ADMIN_KEY=key[:-1] + "0")

@@ -18,7 +18,7 @@ import httpx
 
 from .processes import SYNCLINE, environment
 
-ADMIN_KEY = "test|0123456789abcdef0123456789abcdef"
+ADMIN_KEY = "test|4b1d9e72a06f83c5d8127e4f90ab63ce"
 
 _START_SECONDS = 60.0
 

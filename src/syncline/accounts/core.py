@@ -12,12 +12,10 @@ from typing import Any
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.secrets import SecretBox
 
+from . import fixed_codes
 from .identity_file import IdentityFile
 from .rendering import Renderer
 from .settings import AccountSettings
-
-#: The code of `+test@` addresses, in development only.
-TEST_CODE = "424242"
 
 _PEPPER = "pepper"
 _ID_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
@@ -89,8 +87,9 @@ class Core:
 
     def new_code(self, address: str | None) -> str:
         """Six digits. In development those of addresses such as ann+test@example.com are always the same."""
-        if not self.settings.production and address is not None and "+test@" in address:
-            return TEST_CODE
+        if not self.settings.production and address is not None and fixed_codes.has_fixed_code(address):
+            fixed_codes.note(self.file, address)
+            return fixed_codes.CODE
         return f"{int.from_bytes(self.entropy.bytes(8), 'big') % 1_000_000:06d}"
 
     def digest(self, purpose: str, *parts: str) -> bytes:

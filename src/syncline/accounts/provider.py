@@ -19,6 +19,7 @@ from . import copies, housekeeping, signing_keys, webhooks
 from .admin import Administrator, Asked, Endpoint
 from .core import AccountError, Core, Visitor
 from .credentials import missing
+from .fixed_codes import refuse_proved
 from .identity_file import FILE, IdentityFile
 from .mail import outbox
 from .mail.sender import Mailer, choose_transport
@@ -104,6 +105,8 @@ class IdentityProvider:
         check_templates(settings)
         file = IdentityFile(folder / FILE, key=key)
         try:
+            if settings.production:
+                refuse_proved(file)
             return cls(settings, file, clock, box)
         except BaseException:
             file.close()

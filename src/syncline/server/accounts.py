@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 import syncline.accounts as accounts
 from syncline.accounts import AUDIENCE, AccountSettings, uses_accounts
 from syncline.accounts.breached_passwords import check_file
+from syncline.auth import GitHub, OpenIDSignIn
 from syncline.functions import App
 from syncline.http import ADMINISTERS, Surface, surface_of_starlette
 from syncline.identity import Issuer, KeySet, LocalKeys
@@ -253,6 +254,8 @@ def account_settings(
         hash_threads=max(1, min(4, (os.cpu_count() or 1) - 1)),
         limits=settings.make_limits(),
     )
+    if production:
+        _check_services(wanted)
     if production and not mail_url and wanted.needing_mail:
         *some, last = wanted.needing_mail
         ways = f"{', '.join(some)} and {last} need" if some else f"{last} needs"
@@ -262,6 +265,17 @@ def account_settings(
             f"{MAIL_URL}={NO_MAIL} the server starts all the same, and mails go nowhere",
         )
     return wanted
+
+
+def _check_services(wanted: AccountSettings) -> None:
+    for key, service in wanted.external.items():
+        address = service.issuer if isinstance(service, OpenIDSignIn) else None
+        address = service.host if isinstance(service, GitHub) else address
+        if address is not None and address.startswith("http://"):
+            raise SetupError(
+                f"people would sign in with {key} at {address}: over http anybody on the way can be anybody",
+                "use https:// in production; http://localhost is for `syncline dev`",
+            )
 
 
 def check_mails(app: App | None) -> None:

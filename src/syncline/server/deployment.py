@@ -58,6 +58,7 @@ from .key_ring import KeyRing
 from .merges import move_documents
 from .metrics import Metrics
 from .observer import ObservedEngine, Observer
+from .production import check_production
 from .proxies import trusted_proxies
 from .secret_key import open_secrets
 from .settings import Mode, Settings
@@ -101,6 +102,8 @@ class Deployment:
         self._timer: asyncio.TimerHandle | None = None
         limits, proxies = settings.make_limits(), trusted_proxies(environment)
         redact = mode.is_production
+        if mode.is_production:
+            check_production(settings.data, environment)
         site = read_site(settings.site)
         self._variables = ProcessVariables(environment, on_variables)
         store: Store | None = None
