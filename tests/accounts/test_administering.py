@@ -47,7 +47,10 @@ def test_an_administrator_acts_as_somebody_for_a_while_with_a_trace(house: House
     claims = admin.claims()
     assert (claims["act"], claims["fva"]) == ({"sub": "tester"}, [-1, -1])
     assert session["auth_time"] is None and "auth_time" not in claims  # Nothing was proved lately.
-    assert "You are acting as" in admin.get("/auth/account").text
+    assert "You are acting as ann@example.com." in admin.get("/auth/account").text
+    house.do(users.rename, ann.user()["id"], "Ann <b>Smith</b>")
+    assert "acting as Ann &lt;b&gt;Smith&lt;/b&gt; (ann@example.com)." in admin.get("/auth/account").text
+    assert "acting as" not in ann.get("/auth/account").text
     assert "opened by an administrator" in ann.get("/auth/devices").text
     events = {entry["event"]: entry for entry in house.do(audit.entries)}
     assert events["impersonation.allowed"]["data"] == {"reason": "ticket 7"}

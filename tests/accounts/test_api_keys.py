@@ -6,8 +6,9 @@ import re
 
 import pytest
 
-from support.houses import House, Visitor
-from syncline.accounts import api_keys
+from support.houses import URL, House, Visitor
+from syncline.accounts import admission, api_keys, passkeys, webhooks
+from syncline.client import AccountsError
 
 DAY = 24 * 3600
 
@@ -76,3 +77,26 @@ def test_who_makes_a_key_is_told_by_mail(house: House) -> None:
     house.clock.advance(11 * 60)
     visitor.get("/auth/api-keys")
     assert "Is it still you?" in visitor.submit("/auth/api-keys", action="create", name="Thief").text
+
+
+def test_what_there_is_too_much_of_is_named_and_no_wait_is_asked_for(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api_keys, "PER_USER", 1)
+    monkeypatch.setattr(passkeys, "PER_USER", 0)
+    monkeypatch.setattr(webhooks, "HOOKS", 0)
+    monkeypatch.setattr(admission, "PENDING", 0)
+    visitor = house.sign_up("ann@example.com")
+    make(visitor, name="Robot")
+    visitor.submit("/auth/api-keys", action="create", name="Another")
+    assert visitor.alert == "An account has at most 1 API keys. Remove one first."
+    visitor.get("/auth/api-keys?lang=de")
+    visitor.submit("/auth/api-keys", action="create", name="Another")
+    assert visitor.alert == "Ein Konto hat höchstens 1 API-Schlüssel. Entfernen Sie zuerst einen."
+    answer = visitor.request("POST", "/auth/account/passkeys/options", json={}, headers={"origin": URL})
+    assert (answer.status_code, answer.json()["code"]) == (400, "too_many_passkeys")
+    assert "retry-after" not in answer.headers and "höchstens 0 Passkeys" in answer.json()["message"]
+    with pytest.raises(AccountsError, match=r"There are at most 0 webhooks\. Remove one first"):
+        house.accounts.webhooks.create("https://hooks.example/x", ["*"])
+    with pytest.raises(AccountsError, match=r"At most 0 invitations can be open\. Withdraw one first"):
+        house.accounts.invitations.create("bob@example.com")

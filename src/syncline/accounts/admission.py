@@ -86,7 +86,7 @@ def invite(
         core.now(),
     )
     if pending >= PENDING:
-        raise AccountError("error.too_many", status=429, seconds=3600)
+        raise AccountError("error.too_many_invitations", limit=PENDING)
     normal, ticket = normal_form(email), core.new_secret()
     for earlier in open_invitations(core, email):
         if earlier.organization == organization:

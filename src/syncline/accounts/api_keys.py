@@ -38,7 +38,7 @@ def create(
     if not name:
         raise AccountError("error.key_name")
     if len(listed(core, user.id)) >= PER_USER:
-        raise AccountError("error.too_many", status=429, seconds=0)
+        raise AccountError("error.too_many_keys", limit=PER_USER)
     id, secret = core.new_id("key"), PREFIX + core.new_secret()
     expires_at = None if seconds is None else core.now() + seconds
     core.file.change(

@@ -65,7 +65,7 @@ def begin_adding(core: Core, user: User, browser: str) -> dict[str, Any]:
 
     known = listed(core, user.id)
     if len(known) >= PER_USER:
-        raise AccountError("error.too_many", status=429, seconds=0)
+        raise AccountError("error.too_many_passkeys", limit=PER_USER)
     challenge = core.entropy.bytes(32)
     options = generate_registration_options(
         rp_id=relying_party(core.settings),

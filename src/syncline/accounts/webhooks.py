@@ -49,7 +49,7 @@ def create(core: Core, url: str, events: list[str], *, actor: str | None = None)
     """A receiver of these events (`user.*`, `*`), and the secret with which it checks them."""
     _check_url(core, url)
     if core.file.value("SELECT count(*) FROM webhooks") >= HOOKS:
-        raise AccountError("error.too_many", status=429, seconds=0)
+        raise AccountError("error.too_many_webhooks", limit=HOOKS)
     id, key = core.new_id("wh"), core.entropy.bytes(_SECRET_BYTES)
     secret = _SECRET + base64.b64encode(key).decode()
     core.file.change(

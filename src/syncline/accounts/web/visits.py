@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from syncline.accounts import known_devices, sessions
+from syncline.accounts import known_devices, sessions, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.redirects import allows_origin, is_own_origin, safe_redirect
 from syncline.accounts.sessions import Session
@@ -44,6 +44,8 @@ class Visit:
     json: Mapping[str, Any] = field(default_factory=dict[str, Any])
     #: The path of the page that answers this request, or of the one it belongs to: where it can be opened again.
     place: str = ""
+    #: Whom an administrator acts as, in words.
+    acting_as: str = ""
     _cookies: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     _headers: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -166,13 +168,23 @@ async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
     # A foreign page's request is answered as if it had no cookie, whatever the browser thought.
     origin = request.headers.get("origin")
     known = bool(secret) and (origin is None or allows_origin(core.settings, origin))
-    session = await accounts.workers.run(sessions.find, core, secret) if known else None
-    visit = Visit(accounts, request, visitor, browser, session)
+    session, acting_as = await accounts.workers.run(_find, core, secret) if known else (None, "")
+    visit = Visit(accounts, request, visitor, browser, session, acting_as=acting_as)
     if len(browser) != 43:
         visit.renew_browser()
     if changes:
         await _read_body(visit)
     return visit
+
+
+def _find(core: Core, secret: str) -> tuple[Session | None, str]:
+    """The session of this secret, and whom an administrator acts as by it."""
+    session = sessions.find(core, secret)
+    if session is None or session.actor is None:
+        return session, ""
+    user = users.require(core, session.user_id)
+    names = [text for text in (user.name, user.email) if text]
+    return session, f"{names[0]} ({names[1]})" if len(names) == 2 else names[0] if names else user.id
 
 
 def check_origin(accounts: IdentityProvider, request: Request) -> None:
