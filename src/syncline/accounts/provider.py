@@ -203,8 +203,10 @@ class IdentityProvider:
             raise AccountError(
                 "error.field", field="password", wanted="left out: there are no passwords here"
             )
+        known = [asked.given.get(name) for name in ("email", "name")]
+        related = (self.core.settings.name, *(each for each in known if isinstance(each, str)))
         with asked.about("password"):
-            check_new(asked.text("password"), settings)
+            check_new(asked.text("password"), settings, related=related)
         return hasher, asked.text("password")
 
     def _administer(self, asked: Asked) -> Any:
