@@ -150,6 +150,8 @@ def test_words_on_the_accent_are_light_or_dark_whichever_is_read_better(
 ) -> None:
     with house(tmp_path, CHEAP, Accounts(algorithm="ES256", theme=Theme(accent=accent))) as built:
         assert css in built.visitor().get("/auth/assets/theme.css").text
+        mail = built.visitor().get("/auth/inbox/samples/reset").text
+    assert f"background:{accent};color:{'#101018' if '#101018' in css else '#fff'}" in mail
 
 
 @pytest.mark.parametrize(
@@ -164,3 +166,60 @@ def test_texts_that_no_page_would_show_are_refused(texts: dict[str, str], what: 
     with pytest.raises(SetupError) as refusal:
         Texts({"de": texts})
     assert what in str(refusal.value)
+
+
+def fields(visitor: Visitor) -> dict[str, str]:
+    """What browsers fill into the fields of the page at hand, by name."""
+    inputs = [
+        dict(re.findall(r'([\w-]+)="([^"]*)"', each))
+        for each in re.findall(r"<input [^>]+>", visitor.last.text)
+    ]
+    return {each["name"]: each.get("autocomplete", "") for each in inputs if each["type"] != "hidden"}
+
+
+def test_browsers_know_what_belongs_into_the_fields(house: House) -> None:
+    visitor = house.visitor()
+    visitor.get("/auth/sign-in")
+    assert fields(visitor) == {"email": "username webauthn", "password": "current-password"}
+    visitor.get("/auth/reset")
+    assert fields(visitor) == {"email": "username"}
+    visitor.submit("/auth/reset", email="ann@example.com")
+    assert fields(visitor) == {"code": "one-time-code"}
+    visitor.get("/auth/sign-up")
+    assert fields(visitor) == {"name": "name", "email": "username", "password": "new-password"}
+    ann = house.sign_up("ann@example.com")
+    ann.get("/auth/account")
+    assert fields(ann) == {
+        "name": "name",
+        "email": "email",
+        "username": "username",
+        "password": "new-password",
+        "word": "off",
+    }
+    ann.get("/auth/reverify")
+    assert fields(ann) == {"username": "username", "password": "current-password"}
+    ann.get("/auth/account/totp")
+    assert fields(ann) == {"code": "one-time-code"}
+
+
+def test_the_field_that_is_wrong_says_so_and_has_the_focus(house: House) -> None:
+    visitor = house.visitor()
+
+    def focused() -> list[str]:
+        return re.findall(r'<input id="(\w+)"[^>]* autofocus', visitor.last.text)
+
+    visitor.get("/auth/sign-up")
+    visitor.submit("/auth/sign-up", email="ann@example.com", password="short")
+    assert focused() == ["password"]
+    assert re.search(
+        r'id="password"[^>]* aria-invalid="true"[^>]* aria-describedby="error password-hint"',
+        visitor.last.text,
+    )
+    assert '<p class="alert" role="alert" id="error">' in visitor.last.text
+    visitor.submit("/auth/sign-up", email="ann", password=PASSWORD)
+    assert focused() == ["email"]
+    visitor.get("/auth/sign-in")
+    assert focused() == ["email"]
+    visitor.submit("/auth/sign-in", email="ann@example.com", password="wrong")
+    assert focused() == ["password"]
+    assert "aria-invalid" not in visitor.last.text  # which of the two is wrong is not said

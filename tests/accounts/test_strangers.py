@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -47,8 +48,8 @@ def through_acme(
     service.person = {"email_verified": True, **person}
     visitor.get(page)
     answer = visitor.submit("/auth/oauth/acme/start")
-    url = answer.headers.get("location") or answer.text.partition("0; url=")[2].partition('"')[0]
-    visitor.get(f"/auth/oauth/acme/callback?{urlencode(service.agree(url.replace('&amp;', '&')))}")
+    url = html.unescape(answer.text.partition("0; url=")[2].partition('"')[0])
+    visitor.get(f"/auth/oauth/acme/callback?{urlencode(service.agree(url))}")
 
 
 class Stranger:

@@ -7,6 +7,7 @@ callback must be right, and the ID token is for who asked.
 from __future__ import annotations
 
 import base64
+import html
 import json
 import secrets
 import threading
@@ -96,6 +97,12 @@ def login_service() -> Generator[LoginService]:
                 self._answer(200, service.discovery())
             elif path == "/t-1/v2.0/.well-known/openid-configuration":  # one tenant of Microsoft
                 self._answer(200, service.discovery() | {"issuer": f"{service.url}/t-1/v2.0"})
+            elif path == "/far/.well-known/openid-configuration":  # its page is on another host
+                page = f"{service.url.replace('127.0.0.1', 'login.localhost')}/authorize"
+                self._answer(
+                    200,
+                    service.discovery() | {"issuer": f"{service.url}/far", "authorization_endpoint": page},
+                )
             elif path == "/jwks":
                 self._answer(200, {"keys": [_KEY.as_dict(private=False)]})
             elif path in ("/authorize", "/login/oauth/authorize"):
@@ -144,11 +151,8 @@ def leave(visitor: Visitor, provider: str = "acme", page: str = "/auth/sign-in")
     """Where the button leads."""
     visitor.get(page)
     answer = visitor.submit(f"/auth/oauth/{provider}/start")
-    if answer.status_code == 200:  # The address is not known yet when the page's policy is written.
-        found = answer.text.partition("0; url=")[2].partition('"')[0]
-        return found.replace("&amp;", "&")
-    assert answer.status_code == 303, answer.text
-    return answer.headers["location"]
+    assert answer.status_code == 200, answer.text
+    return html.unescape(answer.text.partition("0; url=")[2].partition('"')[0])
 
 
 def come_back(visitor: Visitor, answer: dict[str, str], provider: str = "acme") -> httpx.Response:

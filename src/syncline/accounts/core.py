@@ -21,6 +21,25 @@ _PEPPER = "pepper"
 _ID_ALPHABET = "0123456789abcdefghijklmnopqrstuv"
 
 
+#: Texts that say what is wrong with one field of a form.
+_ABOUT = {
+    "error.email": "email",
+    "error.email_taken": "email",
+    "error.blocked": "email",
+    "error.disposable": "email",
+    "error.password_short": "password",
+    "error.password_long": "password",
+    "error.password_common": "password",
+    "error.password_related": "password",
+    "error.password_wrong": "password",
+    "error.code": "code",
+    "error.device_code": "code",
+    "error.name": "name",
+    "error.key_name": "name",
+    "error.delete_word": "word",
+}
+
+
 class AccountError(Exception):
     """A refusal that its cause may read. `text` is the name of a text in the translations."""
 
@@ -32,6 +51,11 @@ class AccountError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.values = values
+
+    @property
+    def about(self) -> str | None:
+        """The field of a form that is wrong, if it is one."""
+        return _ABOUT.get(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,10 +229,6 @@ class IdentityProvider:
         """Count one token of a session. Seconds to wait if it had too many lately."""
         return self._token_rates.take(session_id)
 
-    def provider_origins(self) -> list[str]:
-        """Origins of the services that people sign in at, for the policy of our pages."""
-        return [client.origin() for client in self.clients.values()]
-
     def _load(self) -> None:
         self._follow_settings()
         now = self.core.now()

@@ -7,6 +7,9 @@ import pytest
 
 from support.browser import Server
 from support.login_service import CLIENT, LoginService, login_service
+from support.node import node_modules
+
+__all__ = ["node_modules"]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,8 @@ def accounts(tmp_path_factory: pytest.TempPathFactory, service: LoginService) ->
         "from syncline import App\n"
         "from syncline.auth import Accounts, EmailCode, OpenIDSignIn, Passkey, Password\n\n"
         f"acme = OpenIDSignIn(name='acme', issuer={service.url!r}, client_id={CLIENT[0]!r}, client_secret={CLIENT[1]!r})\n"
-        "app = App(auth=[Password(), EmailCode(), Passkey(), acme, Accounts(name='Orchard')])\n"
+        f"far = OpenIDSignIn(name='far', issuer='{service.url}/far', client_id={CLIENT[0]!r}, client_secret={CLIENT[1]!r})\n"
+        "app = App(auth=[Password(), EmailCode(), Passkey(), acme, far, Accounts(name='Orchard')])\n"
     )
     (backend / "reports.py").write_text(
         "from starlette.requests import Request\n"

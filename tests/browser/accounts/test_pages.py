@@ -144,19 +144,22 @@ def test_signing_out_everywhere_signs_other_browsers_out(
     expect(first.page.get_by_text("many@example.com")).to_be_visible()
 
 
+@pytest.mark.parametrize("name", ["acme", "far"])
 def test_another_service_signs_in(
-    accounts: AccountsServer, service: LoginService, open_window: OpenWindow
+    accounts: AccountsServer, service: LoginService, open_window: OpenWindow, name: str
 ) -> None:
+    """Also one whose page is at an address that the policy of our page cannot know."""
     service.person = {
-        "sub": "a-1",
-        "email": "acme@example.com",
+        "sub": f"{name}-1",
+        "email": f"{name}@example.com",
         "email_verified": True,
         "name": "Ann of Acme",
     }
+    service.lies = {"iss": f"{service.url}/far"} if name == "far" else {}
     service.clock = time.time()
     window = open_window(f"{accounts.site}/auth/sign-in?redirect=/auth/account")
-    window.page.get_by_role("button", name="Continue with Acme").click()
-    expect(window.page.get_by_text("acme@example.com").first).to_be_visible()
+    window.page.get_by_role("button", name=f"Continue with {name.title()}").click()
+    expect(window.page.get_by_text(f"{name}@example.com").first).to_be_visible()
     expect(window.page.get_by_label("Name")).to_have_value("Ann of Acme")
 
 

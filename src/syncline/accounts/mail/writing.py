@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from syncline.accounts.colors import on_color
 from syncline.accounts.rendering import Renderer
 from syncline.accounts.settings import AccountSettings
 from syncline.kernel.errors import SetupError
@@ -84,6 +85,7 @@ def _write(
         "locale": locale,
         "site": settings.url,
         "accent": settings.accounts.theme.accent,
+        "on_accent": on_color(settings.accounts.theme.accent) or "#ffffff",
         "greeting": say("mail.greeting"),
         "paragraphs": [say(f"mail.{kind}.text")],
         "code_line": say("mail.code_line") if code else "",

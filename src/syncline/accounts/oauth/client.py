@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from syncline.accounts.credentials import AppleKey, Credentials, credentials
 from syncline.accounts.outgoing import Answer, OutgoingError, send
@@ -45,14 +45,6 @@ class ProviderClient:
     @property
     def callback(self) -> str:
         return f"{self._settings.issuer}/oauth/{self.provider.key}/callback"
-
-    def origin(self) -> str:
-        """Where browsers will be sent, as far as it is known without asking."""
-        known = self._endpoints.authorize if self._endpoints else issuer_of(self.provider)
-        if isinstance(self.provider, GitHub):
-            known = self.provider.host
-        parts = urlsplit(known)
-        return f"{parts.scheme}://{parts.netloc}"
 
     def authorize_url(self, state: str, nonce: str, verifier: str) -> str:
         """Where to send the browser. Raises OutgoingError."""

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from syncline.accounts.colors import on_color
 from syncline.accounts.core import AccountError
 
 from . import (
@@ -35,7 +36,7 @@ from . import (
     sign_up,
     verify,
 )
-from .assets import on_color, read_asset
+from .assets import read_asset
 from .cors import Preflights
 from .headers import failed, protect, refusal
 from .visits import Visit, check_form, keep_language, open_visit, request_locale

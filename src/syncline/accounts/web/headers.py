@@ -21,9 +21,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def content_policy(accounts: IdentityProvider) -> str:
-    """What pages may load, and where their forms may lead: here, to providers, and back to the application."""
+    """What pages may load, and where their forms may lead: here, and back to the application."""
     settings = accounts.core.settings
-    targets = ["'self'", *accounts.provider_origins(), *settings.accounts.redirects]
+    targets = ["'self'", *settings.accounts.redirects]
     if not settings.production:
         targets += ["http://localhost:*", "http://127.0.0.1:*"]
     return (

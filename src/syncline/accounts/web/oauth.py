@@ -58,10 +58,9 @@ async def start(visit: Visit) -> Response:
         )
     except OutgoingError as error:
         raise _refused(client, error) from None
-    if client.origin() in visit.accounts.provider_origins():
-        return visit.redirect(url)
-    # Browsers apply the policy for forms to where they are redirected, too.
-    return visit.page("onward.html", url=url)
+    # Not a redirect: browsers apply the policy for forms to every site that a form is sent on to, and services send people
+    # on to others.
+    return visit.page("onward.html", url=url, provider=client.provider.title)
 
 
 async def callback(visit: Visit) -> Response:
