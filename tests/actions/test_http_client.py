@@ -62,14 +62,18 @@ INSIDE = [
     "http://localhost:{port}/",
     "http://2130706433:{port}/",
     "http://0x7f.1:{port}/",
+    "http://127.1:{port}/",
+    "http://user@127.0.0.1:{port}/",
     "http://0.0.0.0:{port}/",
     "http://[::1]:{port}/",
-    "http://[::ffff:127.0.0.1]:{port}/",
     "http://169.254.169.254/latest/meta-data/",
     "http://10.1.2.3/",
     "http://192.168.0.1/",
     "http://[fd00::1]/",
     "https://172.16.0.1/",
+    "http://100.64.0.1/",
+    "http://[64:ff9b:1::a9fe:a9fe]/",
+    "http://168.63.129.16/metadata",
 ]
 
 

@@ -111,6 +111,18 @@ def test_nobody_at_the_address_is_a_failure_with_its_reason() -> None:
         ("0.0.0.0", False, False),
         ("::", False, False),
         ("224.0.0.1", False, False),
+        # IPv4 addresses in the ways of old, of translators, and of networks' own translators.
+        ("::127.0.0.1", False, False),
+        ("::ffff:0:127.0.0.1", False, False),
+        ("64:ff9b:1::7f00:1", False, False),
+        ("2001:0:7f00:1::", False, True),
+        ("fec0::1", False, False),
+        ("3fff::1", False, True),
+        ("5f00::1", False, False),
+        # Where clouds keep the credentials of machines.
+        ("fd00:ec2::254", False, False),
+        ("168.63.129.16", False, False),
+        ("100.100.100.200", False, False),
         ("localhost", False, False),
         ("", False, False),
     ],

@@ -29,6 +29,7 @@ def import_file(
     table: str | None = None,
     mode: Mode = Mode.REQUIRE_EMPTY,
     skip: tuple[str, ...] = (),
+    limits: Limits | None = None,
 ) -> tuple[int, list[str]]:
     """Import a file; returns how many documents were added, and what the user is told besides."""
     with open_contents(path, Format.of(path, None), table) as contents:
@@ -39,7 +40,7 @@ def import_file(
             mode,
             clock=FakeClock(),
             entropy=SeededEntropy(1),
-            limits=Limits(),
+            limits=limits or Limits(),
             skip=skip,
         )
         try:

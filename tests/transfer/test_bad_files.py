@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
+import stat
 import tempfile
+import tracemalloc
 import zipfile
 from collections.abc import Generator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from syncline import Document, Id, Index
 from syncline.database import Catalog
 from syncline.kernel.clock import FakeClock
 from syncline.kernel.errors import SetupError
+from syncline.kernel.limits import Limits
 from syncline.store import Store
 from syncline.transfer import Mode
 from syncline.values import encode_json
@@ -134,3 +139,103 @@ def test_any_members_of_a_zip(
 
 def test_a_good_file_is_imported(world: World) -> None:
     assert world.offer("a.jsonl", json.dumps({"name": "x"}).encode())
+
+
+class Zeros:
+    """So many zeros as they are read, and how many were."""
+
+    def __init__(self, size: int) -> None:
+        self.left = size
+
+    def read(self, size: int = -1) -> bytes:
+        part = bytes(self.left if size < 0 else min(size, self.left))
+        self.left -= len(part)
+        return part
+
+
+def bomb(path: Path, member: str, size: int) -> Path:
+    """A ZIP with a member that is small packed, and unpacked of this size."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in {"_tables": '{"name": "users", "id": 10001}\n', "users": ""}.items():
+            if not member.startswith(f"{name}/documents"):
+                archive.writestr(f"{name}/documents.jsonl", content)
+        with archive.open(member, "w", force_zip64=True) as target:
+            shutil.copyfileobj(Zeros(size), target)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("member", "complaint"),
+    [
+        ("users/generated_schema.jsonl", "users/generated_schema.jsonl in .* is larger than 1,000,000 bytes"),
+        ("_tables/documents.jsonl", "_tables/documents.jsonl in .* is larger than 1,000,000 bytes"),
+        ("_storage/x", "unpacks to 30,000,000 bytes, the limit import_unpacked_bytes is 2,000,000"),
+        (
+            "other/documents.jsonl",
+            "unpacks to 30,000,000 bytes, the limit import_unpacked_bytes is 2,000,000",
+        ),
+    ],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, member: str, complaint: str
+) -> None:
+    monkeypatch.setattr("syncline.transfer.sources._DESCRIPTION_BYTES", 1_000_000)
+    path = bomb(tmp_path / "bomb.zip", member, 30_000_000)
+    assert path.stat().st_size < 300_000
+    tracemalloc.start()
+    try:
+        with Store.memory(FakeClock()) as store, pytest.raises(SetupError, match=complaint):
+            import_file(store, bind(store, BadFileUser), path, limits=Limits(import_unpacked_bytes=2_000_000))
+        assert tracemalloc.get_traced_memory()[1] < 4_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_more_than_a_member_says_to_be_is_not_unpacked(tmp_path: Path) -> None:
+    """Its size is what the limit is held against, so a member that lies about it must not get by."""
+    path = bomb(tmp_path / "lying.zip", "users/documents.jsonl", 3_000_000)
+    content = path.read_bytes()
+    assert content.count((3_000_000).to_bytes(4, "little")) == 2  # at its beginning, and in the directory
+    path.write_bytes(content.replace((3_000_000).to_bytes(4, "little"), (100).to_bytes(4, "little")))
+    with zipfile.ZipFile(path) as archive, pytest.raises(zipfile.BadZipFile):
+        archive.read("users/documents.jsonl")
+    with (
+        Store.memory(FakeClock()) as store,
+        pytest.raises(SetupError, match=r"is damaged|cannot be imported"),
+    ):
+        import_file(store, bind(store, BadFileUser), path)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../users",
+        "../../outside/users",
+        "/users",
+        "/tmp/users",
+        "C:\\users",
+        "users/..",
+        "_storage/../../users",
+        "link",
+    ],
+)
+def test_names_in_a_zip_lead_nowhere(tmp_path: Path, name: str) -> None:
+    """Nothing is written by the name that it has in the file; a link is what it says, not what it leads to."""
+    (tmp_path / "secret").write_text(json.dumps({"name": "the secret"}) + "\n")
+    place = tmp_path / "inside"
+    place.mkdir()
+    path = place / "names.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        if name == "link":
+            info = zipfile.ZipInfo("users/documents.jsonl")
+            info.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(info, str(tmp_path / "secret"))
+        else:
+            archive.writestr(f"{name}/documents.jsonl", json.dumps({"name": "Ann"}) + "\n")
+    before = {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*")}
+    with Store.memory(FakeClock()) as store:
+        catalog = bind(store, BadFileUser)
+        with suppress(SetupError):
+            import_file(store, catalog, path)
+        assert "the secret" not in str(documents(store, "users"))
+    assert {each: each.stat().st_mtime_ns for each in tmp_path.rglob("*")} == before

@@ -109,6 +109,7 @@ class Limits:
 
     # Imports
     import_bytes: int = 64 * 1024 * MiB  # of a file that is uploaded to a server
+    import_unpacked_bytes: int = 256 * 1024 * MiB  # of all that is in a ZIP
 
     # HTTP
     body_bytes: int = 16 * MiB + 2000

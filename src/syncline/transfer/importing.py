@@ -77,6 +77,7 @@ class Import:
         """Decide what will happen to each table. `identity`: what an interrupted import must equal to be gone on
         with, if not the file's name, size and time. Raises SetupError.
         """
+        _check_size(contents, limits)
         self._store = store
         self._catalog = catalog
         self._limits = limits
@@ -250,6 +251,16 @@ class _BadRows:
         return ImportRefused(
             f"{rows} cannot be imported\n" + "\n".join(lines),
             "correct the rows, or change the schema; then import again. Nothing was imported",
+        )
+
+
+def _check_size(contents: Contents, limits: Limits) -> None:
+    # A ZIP of a few megabytes can say and be terabytes. What it says is what is unpacked of it, at most.
+    if contents.size > limits.import_unpacked_bytes:
+        raise SetupError(
+            f"{contents.path} unpacks to {contents.size:,} bytes, the limit import_unpacked_bytes is "
+            f"{limits.import_unpacked_bytes:,}",
+            "raise the limit under [tool.syncline.limits] if the file is what you think it is",
         )
 
 

@@ -54,6 +54,8 @@ _MEMBER: Final = re.compile(
 _STORED_FILE: Final = re.compile(r"(?:.*/)?_storage/(?!documents\.jsonl$)[^/]+")
 #: Rows that are searched for an id, in files that do not say which number their table has.
 _LOOKED_AT: Final = 100
+#: Of what is said about a table or all tables, which is held whole.
+_DESCRIPTION_BYTES: Final = 256 * 1024 * 1024
 _UNIFORM: Final = b'"uniform"'
 #: What reading a damaged archive raises, there and then.
 _DAMAGE: Final = (
@@ -115,6 +117,11 @@ class Contents:
     files: FilesSource | None = None
     #: What is in the file and is not imported, in words: "3 files of _storage".
     left_out: list[str] = field(default_factory=list[str])
+
+    @property
+    def size(self) -> int:
+        """Bytes of all rows and stored files, unpacked."""
+        return sum(table.size for table in self.tables) + (0 if self.files is None else self.files.size)
 
 
 @contextmanager
@@ -241,9 +248,18 @@ class _Archive:
         left_out = [f"the component {name}" for name in sorted(components - {""})]
         return found["documents"], found["generated_schema"], left_out
 
+    def _described(self, info: zipfile.ZipInfo) -> IO[bytes]:
+        """A member that is held whole. Raises SetupError for one that is no description, whatever else it is."""
+        if info.file_size > _DESCRIPTION_BYTES:
+            raise SetupError(
+                f"{info.filename} in {self._path} is larger than {_DESCRIPTION_BYTES:,} bytes",
+                "take the file from an export as it is",
+            )
+        return self._archive.open(info)
+
     def _numbers(self, info: zipfile.ZipInfo) -> dict[str, int]:
         numbers: dict[str, int] = {}
-        with self._archive.open(info) as file:
+        with self._described(info) as file:
             for row in json_lines(file):
                 name = row.tree.get("name") if row.tree else None
                 number = row.tree.get("id") if row.tree else None
@@ -275,6 +291,7 @@ class _Archive:
         if not self._stored:
             return None
         known: dict[str, dict[str, Json]] = {}
+        ids = {_id_of(info) for info in self._stored}
         if documents is not None:
             with self._archive.open(documents) as file:
                 for row in json_lines(file):
@@ -283,11 +300,11 @@ class _Archive:
                             f"{documents.filename}:{row.line}: {row.problem}",
                             "take the file from an export as it is",
                         )
-                    known[str(row.tree.get("_id"))] = row.tree
+                    if (id := str(row.tree.get("_id"))) in ids:
+                        known[id] = row.tree
         files: list[FileSource] = []
         for info in sorted(self._stored, key=lambda info: info.filename):
-            # Convex writes <id>, or <id>.<extension>.
-            id = info.filename.rpartition("/")[2].partition(".")[0]
+            id = _id_of(info)
             files.append(FileSource(id, known.get(id, {}), partial(self._archive.open, info)))
         if number is None:
             with suppress(ValueError):
@@ -297,7 +314,7 @@ class _Archive:
     def _hints(self, info: zipfile.ZipInfo) -> tuple[Dialect, dict[str, Json]]:
         """How the rows of a table are written; of older exports also hints for single documents, by id."""
         hints: dict[str, Json] = {}
-        with self._archive.open(info) as file:
+        with self._described(info) as file:
             first = file.readline().strip()
             if first == _UNIFORM:
                 return Dialect.EXPORT, hints
@@ -312,3 +329,8 @@ class _Archive:
                 if isinstance(found, dict):
                     hints.update(cast("dict[str, Json]", found))
         return Dialect.LEGACY, hints
+
+
+def _id_of(stored: zipfile.ZipInfo) -> str:
+    # Convex writes <id>, or <id>.<extension>.
+    return stored.filename.rpartition("/")[2].partition(".")[0]
