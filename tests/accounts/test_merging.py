@@ -14,6 +14,7 @@ from pyotp.totp import TOTP
 from support.houses import PASSWORD, House
 from support.houses import house as houses
 from syncline.accounts import FILE, Core, audit, linking, passwords, second_factor, users
+from syncline.accounts.copies import Copies
 from syncline.accounts.core import Visitor
 from syncline.accounts.merge_moving import Batch, Moved, MoveError
 from syncline.accounts.oauth.profile import Profile
@@ -175,14 +176,14 @@ def test_webhooks_tell_of_it_as_of_a_change_and_an_end(house: House) -> None:
 def test_a_copy_for_functions_follows(house: House) -> None:
     put: list[dict[str, str | None]] = []
 
-    async def take(changes: dict[str, str | None]) -> None:
-        put.append(changes)
+    async def take(changed: Copies) -> None:
+        put.append(changed.profiles)
 
     ann, bob = (house.accounts.users.create(email=f"{name}@example.com").id for name in ("ann", "bob"))
-    house.provider.profiles.put = take
-    house.run(house.provider.profiles.send_due())
+    house.provider.copies.put = take
+    house.run(house.provider.copies.send_due())
     house.accounts.users.merge(ann, into=bob)
-    house.run(house.provider.profiles.send_due())
+    house.run(house.provider.copies.send_due())
     assert put[-1][ann] is None and json.loads(put[-1][bob] or "")["name"] == ""
 
 

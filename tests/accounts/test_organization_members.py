@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,7 +18,16 @@ from support.houses import House
 from support.people import Person
 from support.serving import Running, running
 from support.sockets import SyncSocket
-from syncline.accounts import FILE, IdentityFile, copies, deletion, merging, organizations, users
+from syncline.accounts import (
+    FILE,
+    AccountError,
+    IdentityFile,
+    copies,
+    deletion,
+    merging,
+    organizations,
+    users,
+)
 from syncline.accounts.copies import Copies
 from syncline.accounts.tables import SCHEMA, UPGRADES
 from syncline.functions import load_application
@@ -242,6 +252,86 @@ def test_live_queries_follow_memberships_without_another_token(tmp_path: Path) -
         desk = Desk(server)
         while (desk.all("all_roles"), desk.all("all_names")) != (["admin"], ["Left"]):
             pass
+
+
+def test_tokens_of_a_former_role_are_refused_at_once_and_nobody_is_signed_out(tmp_path: Path) -> None:
+    modules = {"app": APP, "plans": PLANS}
+    with running(tmp_path, modules) as server:
+        desk, ann = Desk(server), Person(server, "ann@example.com")
+        ann.sign_up()
+        acme = desk.ask("POST", "/organizations", name="Acme", user="ann@example.com")["id"]
+        desk.ask("POST", "/users", email="eve@example.com")
+        desk.ask("POST", f"/organizations/{acme}/members", user="eve@example.com", role="admin")
+        assert ann.http.post(
+            "/auth/organizations/active", json={"organization": acme}, headers=ann.origin
+        ).is_success
+        member = f"/organizations/{acme}/members/ann@example.com"
+        changes: list[tuple[str, str, dict[str, str], str | None]] = [
+            ("PATCH", member, {"role": "editor"}, "editor"),
+            ("PATCH", member, {"role": "admin"}, "admin"),
+            ("DELETE", member, {}, None),
+            ("DELETE", f"/organizations/{acme}", {}, None),
+        ]
+        outdated: list[str] = []
+        token = ""
+        for method, path, body, role in changes:
+            if path != member:
+                desk.ask("POST", f"/organizations/{acme}/members", user="ann@example.com")
+                chosen = {"organization": acme}
+                assert ann.http.post("/auth/organizations/active", json=chosen, headers=ann.origin).is_success
+            outdated.append(ann.token())
+            with SyncSocket(server.port).connect() as sync:
+                sync.send(type="Authenticate", baseVersion=0, tokenType="User", value=outdated[-1])
+                sync.subscribe(0, "plans:roles")
+                assert sync.value(0)
+                desk.ask(method, path, **body)
+                while (message := sync.receive())["type"] != "AuthError":
+                    pass
+                assert "a role that its user has no more" in message["error"]
+                assert (message["authUpdateAttempted"], sync.closed_with()) == (False, (None, ""))
+            assert refusal(server, outdated[-1]) == "TokenOutdated"
+            token = ann.token()
+            assert refusal(server, token) is None and role_in(token) == role
+        # Whoever was a member, and is one again, gets in with the tokens of now.
+        assert refusal(server, outdated[0]) == "TokenOutdated"
+    with running(tmp_path, modules) as server:
+        assert [refusal(server, each) for each in outdated] == ["TokenOutdated"] * 4
+        assert refusal(server, token) is None
+
+
+def refusal(server: Running, token: str) -> str | None:
+    """What a call with this token is refused with."""
+    body: dict[str, Any] = {"path": "plans:roles", "args": {}, "format": "json"}
+    answer = server.http.post("/api/query", json=body, headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code in (200, 401)
+    return answer.json()["code"] if answer.status_code == 401 else None
+
+
+def role_in(token: str) -> str | None:
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    active = claims.get("o")
+    return active["rol"] if active else None
+
+
+def test_changes_of_roles_are_remembered_as_long_as_tokens_live(house: House) -> None:
+    ann, bob = (house.do(users.create, email=f"{name}@example.com").id for name in ("ann", "bob"))
+    acme = house.do(organizations.create, "Acme", ann).organization
+    house.do(organizations.join, acme, bob, "member")
+    assert house.provider.roles_changed_lately() == []
+    house.do(organizations.set_role, acme, bob, "member")
+    assert house.provider.roles_changed_lately() == []
+    house.do(organizations.set_role, acme, bob, "admin")
+    with pytest.raises(AccountError):
+        house.do(organizations.set_role, acme, "user_none", "?")
+    house.do(organizations.leave, acme, bob)
+    house.do(organizations.join, acme, bob, "member")
+    told = [each.role for each in house.provider.roles_changed_lately()]
+    assert told == ["admin", None, "member"]
+    lately = house.do(organizations.changed_roles, 60)
+    assert [(each.user_id, each.role) for each in lately] == [(bob, "member")]
+    house.clock.advance(3700)
+    house.do(lambda core: house.provider._round())  # pyright: ignore[reportPrivateUsage] - what the loop does now and then
+    assert house.do(organizations.changed_roles, 10_000) == []
 
 
 def test_a_change_is_noted_with_its_transaction_and_kept_until_it_is_handed_on(house: House) -> None:

@@ -27,7 +27,11 @@ OPEN = """
 
     @query(anonymous=True)
     def whoami(ctx: QueryCtx) -> str | None:
-        return ctx.auth.identity.subject if ctx.auth.identity else None
+        identity = ctx.auth.identity
+        if identity is None:
+            return None
+        active = identity.claims.get("o", {})
+        return f"ada as {active['rol']}" if active.get("id") == "org_of_ada" else identity.subject
 """
 
 
@@ -128,3 +132,18 @@ def test_a_session_that_ends_is_over_for_the_client_at_once(world: World) -> Non
         world.server.call(lambda: revocations.revoke_session(world.issuer.url, "sess_over"))
         client.until(authenticated=False)
         client.until(value=None)
+
+
+@pytest.mark.parametrize("role", ["editor", None])
+def test_another_role_is_taken_up_at_once_and_signs_nobody_out(world: World, role: str | None) -> None:
+    after: dict[str, Any] = {"o": {"id": "org_of_ada", "rol": role}} if role else {}
+    # A client asks for a second token as soon as the first one is confirmed.
+    tokens = [world.token(o={"id": "org_of_ada", "rol": "admin"}) for _ in range(2)]
+    tokens += [world.token(**after) for _ in range(2)]
+    revocations = world.server.deployment.verification.revocations
+    with world.client(tokens) as client:
+        client.until(value="ada as admin")
+        world.server.call(lambda: revocations.change_role(world.issuer.url, "org_of_ada", "ada", role))
+        seen = client.until(value=f"ada as {role}" if role else "ada")
+        assert {"authenticated": False} not in seen and {"value": None} not in seen
+    world.server.call(lambda: revocations.change_role(world.issuer.url, "org_of_ada", "ada", "admin"))

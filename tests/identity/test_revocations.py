@@ -16,6 +16,11 @@ def verified(session: str | None = "s1", subject: str = "ada", issuer: str = ISS
     return Verified(Identity(subject, issuer), None, session)
 
 
+def acting(organization: str, role: str, subject: str = "ada", issuer: str = ISSUER) -> Identity:
+    """Somebody whose token names an organisation and a role."""
+    return Identity(subject, issuer, claims={"o": {"id": organization, "slg": "x", "rol": role}})
+
+
 def test_those_who_watch_a_session_hear_of_its_end_and_no_others() -> None:
     revocations = Revocations(FakeClock())
     heard: list[str] = []
@@ -85,3 +90,52 @@ def test_with_more_revocations_than_are_remembered_older_tokens_are_refused_alto
     assert revocations.is_revoked(ISSUER, "eve", "s9", issued)
     assert not revocations.is_revoked(ISSUER, "eve", "s9", clock.wall_ns() / 1e9)
     assert not revocations.is_revoked("https://other.example.com", "eve", "s9", issued)
+
+
+def test_who_has_another_role_hears_of_it_and_nobody_else() -> None:
+    revocations = Revocations(FakeClock())
+    heard: list[str] = []
+    watchers = {
+        "admin": acting("acme", "admin"),
+        "editor": acting("acme", "editor"),
+        "in another organisation": acting("orchard", "admin"),
+        "somebody else": acting("acme", "admin", "eve"),
+        "of another issuer": acting("acme", "admin", issuer="https://other.example.com"),
+        "for nobody": Identity("ada", ISSUER),
+        "with an odd claim": Identity("ada", ISSUER, claims={"o": "acme"}),
+    }
+    for name, identity in watchers.items():
+        revocations.watch(
+            Verified(identity, None, name),
+            lambda: heard.append("ended"),
+            lambda name=name: heard.append(name),  # type: ignore[misc]  # bound at once
+        )
+    revocations.change_role(ISSUER, "acme", "ada", "editor")
+    assert heard == ["admin"]
+    revocations.change_role(ISSUER, "acme", "ada", None)
+    assert heard == ["admin", "admin", "editor"]
+    revocations.change_role(ISSUER, "acme", "", None)
+    assert heard == ["admin", "admin", "editor", "admin", "editor", "somebody else"]
+
+
+def test_tokens_that_name_a_former_role_are_refused_whenever_they_were_made() -> None:
+    clock = FakeClock()
+    revocations = Revocations(clock)
+
+    def outdated(*roles: str, organization: str = "acme", subject: str = "ada") -> list[bool]:
+        return [revocations.is_outdated(ISSUER, acting(organization, role, subject)) for role in roles]
+
+    revocations.change_role(ISSUER, "acme", "ada", "editor")
+    assert outdated("admin", "editor") == [True, False]
+    assert outdated("admin", subject="eve") == outdated("admin", organization="orchard") == [False]
+    assert not revocations.is_outdated("https://other.example.com", acting("acme", "admin"))
+    assert not revocations.is_outdated(ISSUER, Identity("ada", ISSUER))
+    revocations.change_role(ISSUER, "acme", "ada", None)
+    assert outdated("admin", "editor") == [True, True]
+    revocations.change_role(ISSUER, "acme", "ada", "admin")
+    assert outdated("admin", "editor") == [False, True]
+    revocations.change_role(ISSUER, "orchard", "", None)
+    assert outdated("admin", organization="orchard", subject="eve") == [True]
+    clock.advance(module.LONGEST_TOKEN_SECONDS + 1)
+    revocations.change_role(ISSUER, "other", "ada", None)
+    assert outdated("editor") == outdated("admin", organization="orchard") == [False]

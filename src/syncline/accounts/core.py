@@ -69,6 +69,15 @@ class Visitor:
     device: str = field(default="", repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RoleChange:
+    """What a user's role in an organisation is now; None: a member no more. The empty user stands for everybody."""
+
+    organization: str
+    user_id: str
+    role: str | None
+
+
 @dataclass
 class Core:
     """Used by the thread of the identity file only, but for `settings`, `clock` and `digest`."""
@@ -81,6 +90,8 @@ class Core:
     pepper: bytes = field(init=False, repr=False)
     #: Sessions that ended in the transaction under way: who listens hears of them when it is over.
     ended: list[str] = field(default_factory=list[str])
+    #: Roles in organisations that it changed, for the same.
+    roles: list[RoleChange] = field(default_factory=list[RoleChange])
     #: Whether the transaction under way put mails, webhooks or copies into their outboxes.
     posted: bool = False
     #: Somebody whose password's hash came from elsewhere; empty: nobody's did; None: not looked for yet.

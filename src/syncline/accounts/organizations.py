@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from .core import AccountError, Core, dumps, loads
+from .core import AccountError, Core, RoleChange, dumps, loads
 from .events import emit
 from .users import clean_name
 
@@ -15,6 +15,8 @@ ADMIN = "admin"
 MEMBER = "member"
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?").fullmatch
 _ROLE = re.compile(r"[a-z][a-z0-9_:-]{0,40}").fullmatch
+#: In place of a user: whoever was in an organisation that is gone.
+EVERYBODY = ""
 PER_USER = 100
 MEMBERS = 10_000
 
@@ -87,28 +89,43 @@ def join(core: Core, organization: str, user_id: str, role: str) -> None:
         "INSERT OR IGNORE INTO memberships VALUES (?, ?, ?, ?)", organization, user_id, role, core.now()
     )
     if joined:
+        if core.file.row(
+            "SELECT 1 FROM changed_roles WHERE organization = ? AND user_id = ?", organization, user_id
+        ):
+            _note_role(core, organization, user_id, role)  # Tokens of the membership that ended stay refused.
         _tell_of_member(core, "created", organization, user_id, role)
 
 
 def set_role(core: Core, organization: str, user_id: str, role: str) -> None:
-    """Raises AccountError if that would leave nobody in charge."""
+    """Raises AccountError if that would leave nobody in charge. Tokens that name the former role are refused."""
     if _ROLE(role) is None:
         raise AccountError("error.role")
     if role != ADMIN:
         _keep_an_admin(core, organization, user_id)
-    core.file.change(
-        "UPDATE memberships SET role = ? WHERE organization = ? AND user_id = ?", role, organization, user_id
+    changed = core.file.change(
+        "UPDATE memberships SET role = ? WHERE organization = ? AND user_id = ? AND role <> ?",
+        role,
+        organization,
+        user_id,
+        role,
     )
+    if not changed:
+        return
+    _note_role(core, organization, user_id, role)
     _tell_of_member(core, "updated", organization, user_id, role)
 
 
 def leave(core: Core, organization: str, user_id: str) -> None:
-    """Raises AccountError if that would leave nobody in charge. Sessions that acted for it no longer do."""
+    """Raises AccountError if that would leave nobody in charge. Sessions that acted for it no longer do, and
+    their tokens that say so are refused."""
     _keep_an_admin(core, organization, user_id)
     role = core.file.value(
         "SELECT role FROM memberships WHERE organization = ? AND user_id = ?", organization, user_id
     )
     core.file.change("DELETE FROM memberships WHERE organization = ? AND user_id = ?", organization, user_id)
+    if role is None:
+        return
+    _note_role(core, organization, user_id, None)
     _tell_of_member(core, "deleted", organization, user_id, role)
     core.file.change(
         "UPDATE sessions SET organization = NULL WHERE organization = ? AND user_id = ?",
@@ -120,7 +137,22 @@ def leave(core: Core, organization: str, user_id: str) -> None:
 def delete(core: Core, organization: str) -> None:
     core.file.change("DELETE FROM organizations WHERE id = ?", organization)
     core.file.change("UPDATE sessions SET organization = NULL WHERE organization = ?", organization)
+    _note_role(core, organization, EVERYBODY, None)
     emit(core, "organization.deleted", {"id": organization, "object": "organization", "deleted": True})
+
+
+def changed_roles(core: Core, seconds: int) -> list[RoleChange]:
+    """What changed in the last `seconds`, in order."""
+    rows = core.file.rows(
+        "SELECT organization, user_id, role FROM changed_roles WHERE at >= ? ORDER BY at",
+        core.now() - seconds,
+    )
+    return [RoleChange(*row) for row in rows]
+
+
+def forget_roles(core: Core, seconds: int) -> None:
+    """Forget changes that are older."""
+    core.file.change("DELETE FROM changed_roles WHERE at < ?", core.now() - seconds)
 
 
 def find(core: Core, text: str) -> Organization | None:
@@ -250,6 +282,14 @@ def _slug_of(name: str) -> str:
         each for each in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(each)
     )
     return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-") or "organization"
+
+
+def _note_role(core: Core, organization: str, user_id: str, role: str | None) -> None:
+    """Whoever verifies tokens is told, after the commit and after a restart."""
+    core.file.change(
+        "INSERT OR REPLACE INTO changed_roles VALUES (?, ?, ?, ?)", organization, user_id, role, core.now()
+    )
+    core.roles.append(RoleChange(organization, user_id, role))
 
 
 def _tell(core: Core, event: str, id: str) -> None:

@@ -15,9 +15,9 @@ from starlette.types import ASGIApp
 from syncline.kernel.clock import Clock, Entropy, SystemEntropy
 from syncline.kernel.secrets import SecretBox
 
-from . import copies, housekeeping, signing_keys, webhooks
+from . import copies, housekeeping, organizations, signing_keys, webhooks
 from .admin import Administrator, Asked, Endpoint
-from .core import AccountError, Core, Visitor
+from .core import AccountError, Core, RoleChange, Visitor
 from .credentials import missing
 from .fixed_codes import refuse_proved
 from .identity_file import FILE, IdentityFile
@@ -63,12 +63,15 @@ class IdentityProvider:
     ) -> None:
         """`transport` sends mails, instead of what the settings say. Raises SetupError."""
         self.core = Core(file, settings, clock, entropy or SystemEntropy(), box)
-        self.workers = Workers(self.core, self._sessions_ended, self._posted)
+        self.workers = Workers(self.core, self._sessions_ended, self._roles_changed, self._posted)
         self.hasher = Hasher(settings.password, settings.breached_passwords) if settings.password else None
         # Not the core's, which belongs to the file's thread.
         self._entropy = SystemEntropy()
         self._on_ended: Callable[[list[str]], None] = _ignore
+        self._on_roles: Callable[[list[RoleChange]], None] = _ignore
         self._on_keys: Callable[[], None] = _ignore_keys
+        #: Changes of before the start, which nobody was told of.
+        self._early_roles: list[RoleChange] = []
         self._revoked: dict[str, int] = {}
         self._token_rates = TokenRates(clock)
         self.unknown_proxies = UnknownProxies()
@@ -125,9 +128,20 @@ class IdentityProvider:
         """Sessions whose tokens may still be around although they ended."""
         return list(self._revoked)
 
-    def set_listeners(self, *, on_ended: Callable[[list[str]], None], on_keys: Callable[[], None]) -> None:
-        """`on_ended` hears of sessions that ended, `on_keys` that the key set changed; on any thread, after the commit."""
-        self._on_ended, self._on_keys = on_ended, on_keys
+    def roles_changed_lately(self) -> list[RoleChange]:
+        """What members are, where tokens may still say something else, as of the start; later changes are told."""
+        return self._early_roles
+
+    def set_listeners(
+        self,
+        *,
+        on_ended: Callable[[list[str]], None],
+        on_keys: Callable[[], None],
+        on_roles: Callable[[list[RoleChange]], None] | None = None,
+    ) -> None:
+        """`on_ended` hears of sessions that ended, `on_roles` of other roles in organisations, `on_keys` that the key
+        set changed; on any thread, after the commit."""
+        self._on_ended, self._on_keys, self._on_roles = on_ended, on_keys, on_roles or _ignore
 
     @property
     def settings(self) -> AccountSettings:
@@ -234,6 +248,7 @@ class IdentityProvider:
         now = self.core.now()
         since = now - REMEMBERED_SECONDS
         self._revoked = dict(self.core.file.rows("SELECT id, at FROM revoked WHERE at >= ?", since))
+        self._early_roles = organizations.changed_roles(self.core, REMEMBERED_SECONDS)
 
     def _follow_settings(self) -> None:
         copies.follow_settings(self.core)
@@ -278,6 +293,11 @@ class IdentityProvider:
         }
         self._on_ended(ids)
 
+    def _roles_changed(self, changes: list[RoleChange]) -> None:
+        if self._loop is None:
+            self._early_roles += changes
+        self._on_roles(changes)
+
     def _posted(self) -> None:
         if self._loop is not None:
             for outgoing in self._outboxes:
@@ -294,10 +314,11 @@ class IdentityProvider:
     def _round(self) -> None:
         housekeeping.trim(self.core)
         self.core.file.change("DELETE FROM revoked WHERE at < ?", self.core.now() - REMEMBERED_SECONDS)
+        organizations.forget_roles(self.core, REMEMBERED_SECONDS)
         self.refresh_keys()
 
 
-def _ignore(ids: list[str]) -> None:
+def _ignore(what: list[Any]) -> None:
     pass
 
 

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import ParamSpec, TypeVar
+from dataclasses import dataclass
+from typing import Generic, ParamSpec, TypeVar
 
-from .core import AccountError, Core
+from .core import AccountError, Core, RoleChange
 from .tables import ANY_CHANGE
 
 P = ParamSpec("P")
@@ -25,14 +26,20 @@ class Workers:
     """Runs work of the accounts off the event loop. Both queues are bounded: who comes too late is told to wait."""
 
     def __init__(
-        self, core: Core, on_ended: Callable[[list[str]], None], on_posted: Callable[[], None]
+        self,
+        core: Core,
+        on_ended: Callable[[list[str]], None],
+        on_roles: Callable[[list[RoleChange]], None],
+        on_posted: Callable[[], None],
     ) -> None:
-        """`on_ended` gets the sessions that a transaction ended, once it is committed; `on_posted` is called when it wrote mails, webhooks or copies.
+        """`on_ended` gets the sessions that a transaction ended, `on_roles` the roles that it changed, once it is
+        committed; `on_posted` is called when it wrote mails, webhooks or copies.
 
-        Both on the thread of who asked for the transaction.
+        All on the thread of who asked for the transaction.
         """
         self._core = core
         self._on_ended = on_ended
+        self._on_roles = on_roles
         self._on_posted = on_posted
         self._file = ThreadPoolExecutor(1, "syncline-identity")
         self._hashing = ThreadPoolExecutor(core.settings.hash_threads, "syncline-hash", _be_modest)
@@ -84,9 +91,10 @@ class Workers:
         self._signing.shutdown()
         self._file.shutdown()
 
-    def _transact(self, work: Callable[[], R]) -> tuple[R, list[str], bool]:
+    def _transact(self, work: Callable[[], R]) -> _Done[R]:
         core = self._core
         core.ended.clear()
+        core.roles.clear()
         core.posted = False
         before = core.file.changes
         with core.file.transaction():
@@ -95,15 +103,26 @@ class Workers:
                 core.file.change("INSERT OR REPLACE INTO revoked VALUES (?, ?)", id, core.now())
             if core.file.changes != before and core.file.row(ANY_CHANGE):
                 core.posted = True
-        return result, core.ended.copy(), core.posted
+        return _Done(result, core.ended.copy(), core.roles.copy(), core.posted)
 
-    def _tell(self, done: tuple[R, list[str], bool]) -> R:
-        result, ended, posted = done
-        if ended:
-            self._on_ended(ended)
-        if posted:
+    def _tell(self, done: _Done[R]) -> R:
+        if done.ended:
+            self._on_ended(done.ended)
+        if done.roles:
+            self._on_roles(done.roles)
+        if done.posted:
             self._on_posted()
-        return result
+        return done.result
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[R]):
+    """A transaction that is committed, and what of it others are to hear."""
+
+    result: R
+    ended: list[str]
+    roles: list[RoleChange]
+    posted: bool
 
 
 def _be_modest() -> None:

@@ -101,7 +101,9 @@ class EventStream:
 
     def start(self, path: str, args: bytes) -> None:
         if self._verified is not None and self._services.revocations is not None:
-            self._watch = self._services.revocations.watch(self._verified, lambda: self._end("SessionEnded"))
+            self._watch = self._services.revocations.watch(
+                self._verified, lambda: self._end("SessionEnded"), lambda: self._end("TokenOutdated")
+            )
         self._subscription = self._live.subscribe(self, 0, path, args, None)
         self._live.start()
         self.advance()

@@ -2,7 +2,7 @@
 
     Verifier       the one way of all tokens, whoever issued them
     Issuer         whose tokens are accepted, what must be in them, and where its keys come from (KeySource)
-    Revocations    sessions that ended before their tokens expired, pushed to open connections
+    Revocations    sessions and roles that ended before their tokens expired, pushed to open connections
 
 No part of this opens a socket: keys come through `Fetch`. The built-in issuer is one `Issuer` among others:
 

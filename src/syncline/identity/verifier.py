@@ -109,16 +109,19 @@ class Verifier:
             return _expired()
         if now_ns < known.begins_ns:  # The clock was set back.
             return _invalid("it is not valid yet")
-        if self._is_revoked(known):
-            return _revoked()
+        refused = self._withdrawn(known)
+        if refused is not None:
+            return refused
         self._known.move_to_end(digest)
         return verified
 
-    def _is_revoked(self, known: _Known) -> bool:
-        verified = known.verified
-        return self.revocations.is_revoked(
-            known.issuer, verified.identity.subject, verified.session, known.issued
-        )
+    def _withdrawn(self, known: _Known) -> Rejected | None:
+        """Why a token is refused that was right when it was made."""
+        verified, revocations = known.verified, self.revocations
+        identity = verified.identity
+        if revocations.is_revoked(known.issuer, identity.subject, verified.session, known.issued):
+            return _revoked()
+        return _outdated() if revocations.is_outdated(known.issuer, identity) else None
 
     def _issuer_of(self, token: Token) -> tuple[Issuer, str]:
         """The issuer that the token claims to be of, and its `iss`. Raises _NoProviderError, BadTokenError."""
@@ -160,8 +163,9 @@ class Verifier:
             return _expired()
         if now_ns < known.begins_ns:
             return _invalid("it is not valid yet")
-        if self._is_revoked(known):
-            return _revoked()
+        refused = self._withdrawn(known)
+        if refused is not None:
+            return refused
         self._known[digest] = known
         if len(self._known) > self._most:
             self._known.popitem(last=False)
@@ -226,3 +230,9 @@ def _expired() -> Rejected:
 
 def _revoked() -> Rejected:
     return Rejected("Could not validate token: its session has ended", "SessionEnded")
+
+
+def _outdated() -> Rejected:
+    return Rejected(
+        "Could not validate token: its user has another role in the organisation now", "TokenOutdated"
+    )

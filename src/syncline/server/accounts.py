@@ -31,8 +31,11 @@ from .settings import Mode, Settings
 if TYPE_CHECKING:
     from syncline.accounts import Administrator, IdentityProvider
     from syncline.accounts.copies import Put
+    from syncline.accounts.core import RoleChange
     from syncline.accounts.merge_moving import Move
 
+#: Told the issuer, and what a user's role in an organisation is now (None: a member no more).
+ChangeRole = Callable[[str, str, str, str | None], None]
 FindGrant = Callable[[str, str | None], AdminGrant | None]
 
 MAIL_URL = "SYNCLINE_MAIL_URL"
@@ -70,6 +73,7 @@ class DeploymentAccounts:
         self._active = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._revoke: Callable[[str, str], None] = _nothing
+        self._change_role: ChangeRole = _no_role
         self._keys_changed: Callable[[], None] = _nobody
         self._put_copies: Put | None = None
         self._move_documents: Move | None = None
@@ -106,7 +110,7 @@ class DeploymentAccounts:
                 self._settings.data, wanted, self._clock, self._box, self._data_key
             )
             provider.find_administrator = self._find_administrator
-            provider.set_listeners(on_ended=self._ended, on_keys=self._keys)
+            provider.set_listeners(on_ended=self._ended, on_keys=self._keys, on_roles=self._roles)
             self.provider = provider
 
     def must_open(self, app: App | None) -> bool:
@@ -134,18 +138,20 @@ class DeploymentAccounts:
     def start(
         self,
         revoke: Callable[[str, str], None],
+        change_role: ChangeRole,
         keys_changed: Callable[[], None],
         put_copies: Put,
         move_documents: Move,
     ) -> None:
-        """On the event loop's thread. `revoke(issuer, session)` is told what ended, `keys_changed` when keys did.
+        """On the event loop's thread. `revoke(issuer, session)` is told what ended, `change_role(issuer, organization,
+        user, role)` what changed, `keys_changed` when keys did.
 
         `put_copies` is given what functions may know of users and organisations, whenever it changes; `move_documents` is
         asked to give the documents of merged users to those they are now.
         """
         self._put_copies, self._move_documents = put_copies, move_documents
         self._loop = asyncio.get_running_loop()
-        self._revoke, self._keys_changed = revoke, keys_changed
+        self._revoke, self._change_role, self._keys_changed = revoke, change_role, keys_changed
         if self.provider is not None:
             self._start(self.provider)
 
@@ -210,6 +216,7 @@ class DeploymentAccounts:
         provider.start()
         for session in provider.ended_lately():
             self._revoke(provider.issuer, session)
+        self._tell_roles(provider.issuer, provider.roles_changed_lately())
 
     def _ended(self, sessions: list[str]) -> None:
         """On any thread. On the loop's at once: who is told that a session has ended must find it ended."""
@@ -222,6 +229,20 @@ class DeploymentAccounts:
                 self._revoke(provider.issuer, session)
             else:
                 loop.call_soon_threadsafe(self._revoke, provider.issuer, session)
+
+    def _roles(self, changes: list[RoleChange]) -> None:
+        """As `_ended`."""
+        provider, loop = self.provider, self._loop
+        if provider is None or loop is None:
+            return
+        if _is_running(loop):
+            self._tell_roles(provider.issuer, changes)
+        else:
+            loop.call_soon_threadsafe(self._tell_roles, provider.issuer, changes)
+
+    def _tell_roles(self, issuer: str, changes: list[RoleChange]) -> None:
+        for each in changes:
+            self._change_role(issuer, each.organization, each.user_id, each.role)
 
     def _keys(self) -> None:
         if self._loop is not None:
@@ -326,6 +347,10 @@ def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def _nothing(issuer: str, session: str) -> None:
+    pass
+
+
+def _no_role(issuer: str, organization: str, user: str, role: str | None) -> None:
     pass
 
 

@@ -246,6 +246,7 @@ class Deployment:
         self.gateway.wheel.start(self._loop)
         self.accounts.start(
             self.verification.revocations.revoke_session,
+            self.verification.revocations.change_role,
             lambda: self._accept_tokens(self.release.app),
             partial(put_copies, self.engine),
             partial(move_documents, self.engine),

@@ -277,10 +277,13 @@ class Delivery:
         self.caller = caller
         self.expires_ns = None if verified is None else verified.expires_ns
         if verified is not None and self._services.revocations is not None:
-            self._watch = self._services.revocations.watch(verified, self._revoked)
+            self._watch = self._services.revocations.watch(verified, self._revoked, self._outdated)
 
     def _revoked(self) -> None:
         self.refuse_identity("The session has ended", attempted=False)
+
+    def _outdated(self) -> None:
+        self.refuse_identity("The token names a role that its user has no more", attempted=False)
 
     def _unwatch(self) -> None:
         if self._watch is not None:
