@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from support.browser import CHROMIUM, PATIENCE, Windows
+from support.node import node_modules
 from support.todo import EXAMPLE, PACKAGE, TodoServer, npm
+
+__all__ = ["node_modules"]
 
 
 @pytest.fixture(scope="session")

@@ -76,8 +76,12 @@ def test_two_people_cannot_see_each_others_rows_by_any_way(todo: TodoServer, win
     with SyncSocket(todo.port) as socket:
         socket.connect()
         socket.send(type="Authenticate", baseVersion=0, tokenType="User", value=eve.token())
-        socket.subscribe(0, "todos:list")
         socket.subscribe(1, "todos:get", id=guessed)
+        assert socket.value(1) is None
+        socket.mutate(0, "todos:remove", id=guessed)
+        refused = socket.response(0)
+        assert (refused["success"], refused["errorData"]["code"]) == (False, "not_found"), refused
+        socket.subscribe(0, "todos:list")
         assert [each["text"] for each in socket.value(0)] == ["rob a bank"]
         ada.page.get_by_role("checkbox", name="call Grace").check()
         eve.add("hide")
