@@ -142,7 +142,7 @@ def test_people_get_their_codes_though_a_template_fails(
         tmp_path, CHEAP, EmailCode(), Accounts(algorithm="ES256", mail_templates=folder)
     ) as built:
         built.sign_up("ann@example.com")
-        visitor = built.visitor()
+        visitor = built.visitor(address="127.0.0.1")
         visitor.get("/auth/sign-in")
         visitor.submit("/auth/sign-in", email="ann@example.com", method="code")
         assert built.code("ann@example.com") in built.mail("ann@example.com").html
@@ -168,7 +168,7 @@ def test_the_development_server_shows_every_mail_in_each_language(tmp_path: Path
     with live_house(
         tmp_path, CHEAP, EmailCode(), Accounts(algorithm="ES256", mail_templates=folder)
     ) as built:
-        visitor = built.visitor()
+        visitor = built.visitor(address="127.0.0.1")
         assert 'href="/auth/inbox/samples"' in visitor.get("/auth/inbox").text
         for language, words in (("en", "is your code for"), ("de", "ist Ihr Code für")):
             page = visitor.get(f"/auth/inbox/samples?lang={language}").text

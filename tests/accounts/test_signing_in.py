@@ -225,11 +225,16 @@ def test_a_new_device_is_told_of_by_mail(house: House) -> None:
 
 
 def test_test_addresses_have_a_fixed_code_in_development_only(house: House, tmp_path: Path) -> None:
-    visitor = house.visitor()
+    visitor = house.visitor(address="127.0.0.1")
     visitor.get("/auth/sign-up")
     visitor.submit("/auth/sign-up", email="ann+test@example.com", password=PASSWORD)
     visitor.submit("/auth/verify", code="424242")
     assert visitor.session() is not None
+    elsewhere = house.visitor(address="192.168.1.20")
+    elsewhere.get("/auth/sign-in")
+    elsewhere.submit("/auth/sign-in", email="ann+test@example.com", method="code")
+    elsewhere.submit("/auth/verify", code="424242")
+    assert elsewhere.session() is None and house.code("ann+test@example.com") != "424242"
     (tmp_path / "2").mkdir()
     with live_house(tmp_path / "2", url="https://example.com", production=True) as live:
         visitor = live.visitor()

@@ -136,7 +136,7 @@ def test_accounts_that_were_proved_with_the_fixed_code_are_not_taken_to_producti
     ways = (CHEAP, EmailCode(), Accounts(algorithm="ES256"))
     with house(tmp_path, *ways) as built:
         for email in (tester, real):
-            built.sign_up(email)
+            built.sign_up(email, address="127.0.0.1")
         assert built.code(tester) == "424242" != built.code(real)
     with pytest.raises(SetupError) as refused, house(tmp_path, *ways, production=True):
         pass

@@ -114,9 +114,9 @@ class House:
         assert found, self.mail(to).text
         return found[1]
 
-    def sign_up(self, email: str, password: str = PASSWORD, name: str = "") -> Visitor:
+    def sign_up(self, email: str, password: str = PASSWORD, name: str = "", **headers: str) -> Visitor:
         """Somebody with a new account, signed in."""
-        visitor = self.visitor()
+        visitor = self.visitor(**headers)
         visitor.get("/auth/sign-up")
         visitor.submit("/auth/sign-up", email=email, password=password, name=name)
         visitor.submit("/auth/verify", code=self.code(email))

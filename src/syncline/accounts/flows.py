@@ -48,9 +48,10 @@ def start(
     seconds: int,
     user_id: str | None = None,
     address: str | None = None,
+    here: bool = False,
     **state: object,
 ) -> Started:
-    """Begin a flow. An unfinished one of the same browser for the same purpose is over."""
+    """Begin a flow. An unfinished one of the same browser for the same purpose is over. `here`: see `Visitor`."""
     browser_hash = core.digest("browser", browser)
     core.file.change(
         "UPDATE flows SET used = 1 WHERE purpose = ? AND browser_hash = ? AND address IS ? AND used = 0",
@@ -58,7 +59,7 @@ def start(
         browser_hash,
         address,
     )
-    id, code, link = core.new_id("flow"), core.new_code(address), core.new_secret()
+    id, code, link = core.new_id("flow"), core.new_code(address, here=here), core.new_secret()
     core.file.change(
         "INSERT INTO flows(id, purpose, browser_hash, user_id, address, state, code_hash, link_hash, created_at, "
         "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

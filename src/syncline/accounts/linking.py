@@ -68,7 +68,7 @@ def begin_proof(core: Core, waiting: Flow, email: str, visitor: Visitor, browser
     admitted = admission.may_sign_up(core, email) or user is not None
     state: dict[str, Any] = {**waiting.state, "open": admitted}
     seconds = min(left, core.settings.code_seconds)
-    begun = flows.start(core, "connect", browser, seconds=seconds, address=email, **state)
+    begun = flows.start(core, "connect", browser, seconds=seconds, address=email, here=visitor.here, **state)
     if admitted:
         to = user.spelling(email) if user else email
         minutes = max(1, seconds // 60)

@@ -124,6 +124,7 @@ def begin_code(core: Core, email: str, visitor: Visitor, browser: str, target: s
         seconds=core.settings.code_seconds,
         user_id=user.id if user else None,
         address=email,
+        here=visitor.here,
         target=target,
     )
     if user is not None:
@@ -143,7 +144,8 @@ def begin_sign_up(
     taken = users.by_email(core, email, verified_only=True) is not None
     admitted = admission.may_sign_up(core, email)
     state: dict[str, Any] = {"target": target, "name": name, "hash": hashed, "open": admitted and not taken}
-    begun = flows.start(core, "sign_up", browser, seconds=core.settings.code_seconds, address=email, **state)
+    seconds = core.settings.code_seconds
+    begun = flows.start(core, "sign_up", browser, seconds=seconds, address=email, here=visitor.here, **state)
     if taken:
         queue(core, "exists", email, visitor.locale, url=f"{core.settings.issuer}/sign-in")
     elif not admitted:
@@ -162,6 +164,7 @@ def begin_reset(core: Core, email: str, visitor: Visitor, browser: str, target: 
         seconds=RESET_SECONDS,
         user_id=user.id if user else None,
         address=email,
+        here=visitor.here,
         target=target,
     )
     if user is not None:
@@ -182,6 +185,7 @@ def begin_address(core: Core, user: User, email: str, visitor: Visitor, browser:
         seconds=core.settings.code_seconds,
         user_id=user.id,
         address=email,
+        here=visitor.here,
         target=target,
         open=not taken,
     )
@@ -202,6 +206,7 @@ def begin_reverify(
         seconds=core.settings.code_seconds,
         user_id=user.id,
         address=user.email,
+        here=visitor.here,
         target=target,
         session=session.id,
     )

@@ -5,22 +5,55 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from starlette.types import Scope
 
 from syncline.kernel import proxies
-from syncline.kernel.proxies import FORWARDED, Network, is_in
+from syncline.kernel.proxies import FORWARDED, Network, is_in, read_networks
 
 logger = logging.getLogger("syncline.accounts")
 
 #: Hops that the log tells of in a server's life: anybody can be one.
 _TOLD: Final = 3
+_LOOPBACK: Final = read_networks("127.0.0.0/8, ::1")
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+#: By these a proxy or a tunnel says that it asks for somebody else.
+_SPEAKS: Final = (FORWARDED, b"forwarded", b"x-forwarded-host", b"x-real-ip")
 
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     """The address of the last hop that is none of our proxies."""
     client: tuple[str, int] | None = scope.get("client")
     return proxies.client_address(client[0] if client else "", scope.get("headers", ()), trusted)
+
+
+def is_here(scope: Scope, url: str) -> bool:
+    """Whether somebody on this machine asks, as far as a request tells. `url`: where browsers reach the server.
+
+    A proxy on this machine, such as the server of a frontend, counts if it asks for this machine. A page of another site
+    does not, whose name was made to lead here: its requests have that name.
+    """
+    client: tuple[str, int] | None = scope.get("client")
+    headers: list[tuple[bytes, bytes]] = list(scope.get("headers", ()))
+    hops = [client[0] if client else ""]
+    hops += [
+        hop.strip()
+        for name, value in headers
+        if name == FORWARDED
+        for hop in value.decode("latin-1").split(",")
+    ]
+    host = next((value.decode("latin-1") for name, value in headers if name == b"host"), "")
+    try:
+        named = urlsplit(f"//{host}").hostname
+    except ValueError:
+        return False
+    return all(is_in(hop, _LOOPBACK) for hop in hops) and named in (*_LOCAL_NAMES, urlsplit(url).hostname)
+
+
+def is_forwarded(scope: Scope) -> bool:
+    """Whether a proxy says that it asks for somebody else."""
+    return any(name in _SPEAKS for name, _ in scope.get("headers", ()))
 
 
 class UnknownProxies:

@@ -53,7 +53,7 @@ async def _answer(accounts: IdentityProvider, endpoint: Endpoint, request: Reque
     if endpoint.method != "GET":
         check_origin(accounts, request)
     address = client_address(request.scope, accounts.core.settings.trusted_proxies)
-    administrator = _administrator(accounts, request, address)
+    administrator = find_administrator(accounts, request, address)
     if administrator.read_only and endpoint.method != "GET":
         raise AccountError("error.key_scope", status=403)
     # Who may not ask is refused before anything that was sent is read.
@@ -65,7 +65,8 @@ async def _answer(accounts: IdentityProvider, endpoint: Endpoint, request: Reque
     return JSONResponse(answer, endpoint.status)
 
 
-def _administrator(accounts: IdentityProvider, request: Request, address: str) -> Administrator:
+def find_administrator(accounts: IdentityProvider, request: Request, address: str) -> Administrator:
+    """Whose admin key came with a request. Raises AccountError."""
     authorization = request.headers.get("authorization", "")
     found = None
     if authorization.lower().startswith(_SCHEME):

@@ -17,7 +17,7 @@ from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.redirects import allows_origin, is_own_origin, safe_redirect
 from syncline.accounts.sessions import Session
 
-from .addresses import client_address
+from .addresses import client_address, is_here
 
 if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
@@ -159,6 +159,7 @@ async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
         request.headers.get("user-agent", "")[:1000],
         request_locale(accounts, request),
         device if len(device) == known_devices.SECRET_LENGTH else "",
+        is_here(request.scope, core.settings.url),
     )
     browser = request.cookies.get(accounts.browser_cookie, "")
     secret = request.cookies.get(accounts.session_cookie, "")
