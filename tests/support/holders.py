@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -25,6 +26,7 @@ from syncline.accounts import (
 from syncline.accounts.core import Core
 from syncline.accounts.core import Visitor as Place
 from syncline.accounts.flows import start
+from syncline.accounts.web.visits import csrf_token
 
 _numbers = count(1)
 #: What changes by itself, or belongs to nobody.
@@ -56,8 +58,18 @@ class Holder:
         self.things: dict[str, str] = {}
         self.visitor = house.visitor(address=f"203.0.{number // 200}.{number % 200 + 1}")
         self.user_id, secret = house.do(self._make, second, actor)
-        for name, value in (("session", secret), ("browser", house.provider.new_browser_secret())):
-            self.visitor.cookies.set(f"syncline_{name}", value, domain="localhost.local", path="/")
+        self.set_cookie(house.provider.session_cookie, secret)
+        self.set_cookie(house.provider.browser_cookie, house.provider.new_browser_secret())
+
+    def set_cookie(self, name: str, value: str) -> None:
+        host = urlsplit(self.house.settings.url).hostname or ""
+        domain = host if "." in host else f"{host}.local"
+        self.visitor.cookies.set(name, value, domain=domain, path="/")
+
+    @property
+    def csrf(self) -> str:
+        """What forms of this browser carry."""
+        return csrf_token(self.house.core, self.visitor.cookies[self.house.provider.browser_cookie])
 
     def ask(self, ask: Ask, by: Visitor | None = None) -> httpx.Response:
         """Send it, as this holder or as somebody else who knows the names of the holder's things."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from syncline.accounts.redirects import allows_origin
+
+from .headers import protect
 
 if TYPE_CHECKING:
     from syncline.accounts.provider import IdentityProvider
@@ -52,4 +55,4 @@ class Preflights:
             response = Response(status_code=204, headers=headers)
         else:
             response = Response(status_code=403, headers={"vary": "origin"})
-        await response(scope, receive, send)
+        await protect(self._accounts, Request(scope), response)(scope, receive, send)
