@@ -43,8 +43,10 @@ _CLOCK_BY_DEFAULT: Final = {"gmtime": 0, "localtime": 0, "ctime": 0, "asctime": 
 _CHANCE: Final[dict[ModuleType, tuple[str, ...]]] = {
     random: tuple(
         name
-        for name in random.__all__
-        if getattr(getattr(random, name), "__self__", None).__class__ is random.Random and name != "getstate"
+        for name, value in vars(random).items()
+        if getattr(value, "__self__", None).__class__ is random.Random
+        and name != "getstate"
+        and name[0] != "_"
     ),
     secrets: ("choice", "randbelow", "randbits", "token_bytes", "token_hex", "token_urlsafe"),
     uuid: ("uuid1", "uuid4", "uuid6", "uuid7"),
