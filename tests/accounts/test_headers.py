@@ -26,7 +26,7 @@ FIXED = {
     "permissions-policy": "publickey-credentials-get=(self), publickey-credentials-create=(self)",
 }  # fmt: skip
 #: What everybody may keep for a while, because it is the same for all.
-KEPT = ("/auth/assets/", "/auth/.well-known/jwks.json")
+KEPT = ("/auth/assets/", "/auth/.well-known/")
 #: Mails as mail programs show them: styles of their own, images from elsewhere, and no script.
 MAILS = ("/auth/inbox/1", "/auth/inbox/samples/sign_up")
 FILLING = {"provider": "acme", "kind": "sign_up", "name": "style.css"}
@@ -67,12 +67,9 @@ def check(house: House, answer: httpx.Response) -> None:
         assert targets.split()[0] == "'self'" and "*" not in targets.replace("localhost:*", "").replace(
             "0.0.1:*", ""
         )
-    stored = answer.status_code == 200 and path.startswith(KEPT)
-    assert (
-        headers["cache-control"] == ("public, max-age=600" if "jwks" in path else "public, max-age=300")
-        if stored
-        else "no-store"
-    )
+    kept = "public, max-age=600" if "well-known" in path else "public, max-age=300"
+    is_kept = answer.status_code == 200 and path.startswith(KEPT)
+    assert headers["cache-control"] == (kept if is_kept else "no-store"), path
     assert ("strict-transport-security" in headers) is house.settings.secure
     if house.settings.secure:
         assert headers["strict-transport-security"] == "max-age=31536000"
