@@ -49,6 +49,17 @@ def test_a_request_is_answered_and_the_connection_stays_open() -> None:
             assert "connection" not in headers
 
 
+def test_the_log_of_a_fault_has_the_path_and_nothing_behind_it(caplog: pytest.LogCaptureFixture) -> None:
+    with bare_gateway(endpoints) as server:
+        answer = server.exchange(
+            request("POST", "/fail?adminKey=planted|key", b"planted body", connection="close")
+        )
+    assert b"500" in answer and b"planted" not in answer
+    [logged] = [record for record in caplog.records if "failed" in record.message]
+    assert logged.message == "POST /fail failed"
+    assert "RuntimeError: a fault" in caplog.text and "planted" not in caplog.text
+
+
 def test_pipelined_requests_of_all_kinds_are_answered_in_order() -> None:
     burst = [request("POST", "/later", b"1"), request("POST", "/echo", b"2"), request("GET", "/nowhere")]
     burst += [request("GET", "/text"), request("POST", "/later", b"3"), request("POST", "/echo", b"4")]

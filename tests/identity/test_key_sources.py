@@ -176,6 +176,16 @@ def test_a_thousand_invented_keys_cause_two_fetches() -> None:
     assert isinstance(world.last, PublicKey)
 
 
+def test_unknown_keys_are_fetched_again_after_half_a_minute_and_no_sooner() -> None:
+    world = World().known("ins_1")
+    for seconds, asked in ((29.5, 1), (0.5, 2), (29.5, 2), (0.5, 3)):
+        world.clock.advance(seconds)
+        world.find(f"bogus-{seconds}-{asked}")
+        assert len(world.network.asked) == asked
+        if world.network.waiting:
+            world.network.answer(public(rsa_key("ins_1")))
+
+
 def test_keys_are_refreshed_after_ten_minutes_while_the_known_ones_answer() -> None:
     world = World().known("ins_1")
     world.clock.advance(601)

@@ -334,6 +334,18 @@ def test_a_strict_issuers_tokens_name_their_session() -> None:
     assert "lacks `iat` or `sid`" in desk.refused(desk.clerk(iat=None))
 
 
+def test_the_leeway_of_our_own_tokens_is_five_seconds() -> None:
+    desk = Desk()
+    keys = LocalKeys(KeySet.load(public(rsa_key())))
+    desk.verifier.configure([Issuer(ISSUER, keys, frozenset({"RS256"}), frozenset({"convex"}), strict=True)])
+    now = desk.clock.wall_ns() // 10**9
+    desk.accepted(desk.clerk(exp=now - 4))
+    assert "expired" in desk.refused(desk.clerk(exp=now - 5))
+    desk.accepted(desk.clerk(iat=now + 5, nbf=now + 5))
+    assert "not valid yet" in desk.refused(desk.clerk(iat=now + 6))
+    assert "not valid yet" in desk.refused(desk.clerk(nbf=now + 6))
+
+
 def test_remembered_tokens_are_bounded_and_forgotten_with_their_key() -> None:
     desk = Desk(limits=Limits(verified_tokens=2))
     tokens = [desk.clerk() for _ in range(3)]

@@ -190,13 +190,36 @@ def test_what_administrators_change_is_recorded_and_what_they_look_at_is_not(ser
         ("mutation", id),
         ("mutation", "first"),
     ]
-    assert events[0]["function"] == "notes:add"
+    assert (events[0]["function"], events[0]["address"]) == ("notes:add", "127.0.0.1")
     assert [event["event"] for event in events[2:]] == ["key refused"] * 60
     assert events[2]["address"] == "127.0.0.1"
     text = (data / "audit.log").read_text()
     assert "secret text" not in text
     assert key.rpartition("_")[2] not in text
     assert (data / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_done_besides_calls_is_recorded_with_the_key_that_did_it(server: Running) -> None:
+    data = server.deployment.settings.data
+    id, key = made(data)
+    looked(server)
+    admin = {"authorization": f"Convex {key}"}
+
+    def ask(method: str, path: str, **body: object) -> None:
+        answer = server.http.request(method, path, json=body, headers=admin)
+        assert answer.status_code in (200, 400), answer.text  # There is no such import, and no such export.
+
+    ask("POST", "/api/update_environment_variables", changes=[{"name": "QUIET", "value": "secret text"}])
+    ask("POST", "/api/perform_import", importId="none")
+    ask("POST", "/api/export/request/zip?includeStorage=true")
+    ask("GET", "/api/export/zip/17")
+    server.call(server.deployment._audit.close)  # pyright: ignore[reportPrivateUsage] - all is written then
+    events = read_audit(data, 1000)
+    assert [event["event"] for event in events] == ["mutation", "import", "export", "export fetched"]
+    assert {(event["key"], event["address"]) for event in events} == {(id, "127.0.0.1")}
+    assert (events[0]["function"], events[1]["import"]) == ("_system/environment:change", "none")
+    assert (events[2]["files"], events[3]["export"]) == (True, "17")
+    assert "secret text" not in (data / "audit.log").read_text()
 
 
 def test_the_audit_log_is_bounded_and_shows_its_newest_events(

@@ -136,7 +136,9 @@ class Request(RequestResponseCycle):
         except ProtocolError as error:
             self.refuse(Refusal(400, error.code, str(error)))
         except Exception:
-            logger.exception("%s %s failed", self.method.decode(), self.url.decode("latin-1"))
+            # Without what is behind the question mark: keys and arguments are there.
+            path = self.url.partition(b"?")[0].decode("latin-1")
+            logger.exception("%s %s failed", self.method.decode(), path)
             self.refuse(internal_error())
 
     @property

@@ -54,6 +54,8 @@ class Caller:
     read_only: bool = False
     #: The id of an admin's key, if it is not the first one.
     admin_key: str | None = None
+    #: Where an admin's key came from: a network address, for the record of what admins do.
+    admin_address: str | None = None
 
     @property
     def trust(self) -> int:

@@ -58,6 +58,12 @@ class AuditLog:
         if self._refused <= _REFUSED_PER_MINUTE:
             self.record("key refused", {"address": address})
 
+    def administered(self, event: str, caller: Caller, facts: Mapping[str, object]) -> None:
+        """An admin did something: by which key, from where, and as whom."""
+        acting_as = None if caller.identity is None else caller.identity.token_identifier
+        who = {"key": caller.admin_key or "first", "address": caller.admin_address, "acting_as": acting_as}
+        self.record(event, {**facts, **who})
+
     def record(self, event: str, facts: Mapping[str, object]) -> None:
         """Note that something happened. Facts that are None are left out."""
         at = (_EPOCH + timedelta(microseconds=self._clock.wall_ns() // 1000)).isoformat()
@@ -125,18 +131,17 @@ class AuditedEngine:
 
     def mutate(self, call: MutationCall) -> None:
         if call.caller.admin:
-            self._audit.record("mutation", _facts(call.path, call.caller))
+            self._audit.administered("mutation", call.caller, _facts(call))
         self._engine.mutate(call)
 
     def act(self, call: ActionCall) -> None:
         if call.caller.admin:
-            self._audit.record("action", _facts(call.path, call.caller))
+            self._audit.administered("action", call.caller, _facts(call))
         self._engine.act(call)
 
     def cancel(self, handle: object, *, client_left: bool = False) -> None:
         self._engine.cancel(handle, client_left=client_left)
 
 
-def _facts(path: str, caller: Caller) -> dict[str, object]:
-    acting_as = None if caller.identity is None else caller.identity.token_identifier
-    return {"function": path, "key": caller.admin_key or "first", "acting_as": acting_as}
+def _facts(call: MutationCall | ActionCall) -> dict[str, object]:
+    return {"function": call.path, "request": call.request_id}

@@ -180,6 +180,7 @@ class Deployment:
             check_admin_key=partial(check_key, key=admin_key),
             find_admin_key=self._key_ring.find,
             on_refused_key=self._audit.refused,
+            on_administered=self._audit.administered,
             verify_user=self.verification.verifier,
             revocations=self.verification.revocations,
             count_strangers=stranger_rates(limits.anonymous_calls, limits.counted_callers, self._clock).count,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import ParamSpec
 
 P = ParamSpec("P")
@@ -16,4 +17,6 @@ def call_back(done: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> Non
     try:
         done(*args, **kwargs)
     except Exception:
-        log.exception("a callback failed: %r", done)
+        # By its name: what it would show of itself holds arguments of calls.
+        function = done.func if isinstance(done, partial) else done
+        log.exception("a callback failed: %s", getattr(function, "__qualname__", type(function).__name__))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from syncline.functions import ActionCall, MutationCall
@@ -62,6 +62,8 @@ class Services:
     find_admin_key: Callable[[str], AdminGrant | None] = lambda key: None
     #: Hears of every key that was none, with the address that it came from, where that is known.
     on_refused_key: Callable[[str | None], None] = lambda address: None
+    #: Told what an admin does otherwise than by calling functions: an event, and its facts.
+    on_administered: Callable[[str, Caller, Mapping[str, object]], None] = lambda event, caller, facts: None
     verify_user: TokenVerifier = no_providers
     #: Whoever keeps a connection open for a user watches here for the end of the session. None: sessions do not end.
     revocations: Revocations | None = None
@@ -83,8 +85,9 @@ class Services:
         `administers`: whether admin keys count where it was sent. Where they do not, the right one is like any other.
         """
         if administers and self.check_admin_key(key):
-            return AdminGrant(Caller(admin=True))
+            return AdminGrant(Caller(admin=True, admin_address=address))
         grant = self.find_admin_key(key) if administers else None
         if grant is None:
             self.on_refused_key(address)
-        return grant
+            return None
+        return replace(grant, caller=replace(grant.caller, admin_address=address))

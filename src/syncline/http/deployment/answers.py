@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -12,9 +12,12 @@ from syncline.functions import Failure, Outcome
 from syncline.http.replies import Refusal
 from syncline.http.request import Request
 from syncline.kernel.errors import OverloadedError, SynclineError
+from syncline.kernel.identity import Caller
 from syncline.protocol import ValueFormat
 
 T = TypeVar("T")
+#: An endpoint that sees requests of admins only, and whose they are.
+Administered: TypeAlias = Callable[[Request, Caller], None]
 
 
 def decoded(request: Request, kind: type[T]) -> T:

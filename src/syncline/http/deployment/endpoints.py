@@ -14,6 +14,7 @@ from syncline.sync import Services
 from syncline.transfer.live_exports import LiveExports
 from syncline.transfer.live_imports import LiveImports
 
+from .answers import Administered
 from .exports import ExportEndpoints
 from .imports import ImportEndpoints
 from .variables import VariableEndpoints
@@ -55,12 +56,12 @@ class DeploymentEndpoints:
         gateway.add("GET", _FIRST_OF_DEV, _no_javascript, administration=True)
         gateway.add("POST", "/api/run_test_function", _no_inline_query, administration=True)
 
-    def _guarded(self, endpoint: Endpoint, *, reading: bool) -> Endpoint:
+    def _guarded(self, endpoint: Administered, *, reading: bool) -> Endpoint:
         """The same for admins only; `reading`: also for those whose key is for reading only."""
 
         def admitted(request: Request, caller: Caller) -> None:
             self._callers.require_admin(caller, reading=reading)
-            request.guarded(endpoint, request)
+            request.guarded(endpoint, request, caller)
 
         def answer(request: Request) -> None:
             self._callers.resolve(request, partial(admitted, request))

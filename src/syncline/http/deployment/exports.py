@@ -17,12 +17,13 @@ from urllib.parse import parse_qs
 
 from syncline.http.gateway import url_path
 from syncline.http.replies import Refusal
-from syncline.http.request import Endpoint, Request
+from syncline.http.request import Request
 from syncline.kernel.errors import SynclineError
+from syncline.kernel.identity import Caller
 from syncline.sync import Services
 from syncline.transfer.live_exports import LiveExports
 
-from .answers import refusal_of
+from .answers import Administered, refusal_of
 
 _FILE: Final = "/api/export/zip/"
 _ZIP: Final = b"application/zip"
@@ -34,23 +35,25 @@ class ExportEndpoints:
         self._services = services
         self._exports = exports
 
-    def table(self) -> Iterator[tuple[str, str, Endpoint]]:
+    def table(self) -> Iterator[tuple[str, str, Administered]]:
         yield "POST", "/api/export/request/zip", self._request
         yield "GET", _FILE, self._fetch
 
-    def _request(self, request: Request) -> None:
+    def _request(self, request: Request, caller: Caller) -> None:
         fields = parse_qs(request.url.partition(b"?")[2].decode("latin-1"))
         storage = fields.get("includeStorage", ["false"])[-1] == "true"
 
         def answer(begun: bool | SynclineError) -> None:
             request.guarded(_answer_request, request, begun)
 
+        self._services.on_administered("export", caller, {"files": storage})
         self._exports.request(storage, answer)
 
-    def _fetch(self, request: Request) -> None:
+    def _fetch(self, request: Request, caller: Caller) -> None:
         name = url_path(request.url).decode("latin-1").removeprefix(_FILE)
         if not name.isascii() or not name.isdecimal() or len(name) > 20:
             raise Refusal(400, "BadExport", "the URL must end in the timestamp of an export")
+        self._services.on_administered("export fetched", caller, {"export": name})
         path = self._exports.path(int(name))
         loop = asyncio.get_running_loop()
 

@@ -18,12 +18,13 @@ from urllib.parse import parse_qs
 import msgspec
 
 from syncline.http.replies import Refusal
-from syncline.http.request import Endpoint, Request
+from syncline.http.request import Request
+from syncline.kernel.identity import Caller
 from syncline.sync import Services
 from syncline.transfer import Format, Mode
 from syncline.transfer.live_imports import ImportRequest, LiveImports
 
-from .answers import decoded, from_thread
+from .answers import Administered, decoded, from_thread
 
 _FORMATS: Final = {
     "csv": Format.CSV, "jsonLines": Format.JSONL, "jsonArray": Format.JSON, "zip": Format.ZIP,
@@ -54,19 +55,19 @@ class ImportEndpoints:
         self._services = services
         self._imports = imports
 
-    def table(self) -> Iterator[tuple[str, str, Endpoint]]:
+    def table(self) -> Iterator[tuple[str, str, Administered]]:
         yield "POST", "/api/import/start_upload", self._start
         yield "POST", "/api/import/upload_part", self._part
         yield "POST", "/api/import/finish_upload", self._finish
         yield "POST", "/api/perform_import", self._perform
         yield "POST", "/api/cancel_import", self._cancel
 
-    def _start(self, request: Request) -> None:
+    def _start(self, request: Request, caller: Caller) -> None:
         self._imports.start_upload(
             from_thread(request, lambda token: request.respond(200, _encode({"uploadToken": token})))
         )
 
-    def _part(self, request: Request) -> None:
+    def _part(self, request: Request, caller: Caller) -> None:
         fields = parse_qs(request.url.partition(b"?")[2].decode("latin-1"))
         token, number = fields.get("uploadToken", [""])[-1], fields.get("partNumber", [""])[-1]
         if not number.isascii() or not number.isdecimal() or len(number) > 6:
@@ -78,7 +79,7 @@ class ImportEndpoints:
             from_thread(request, lambda part: request.respond(200, _encode(part))),
         )
 
-    def _finish(self, request: Request) -> None:
+    def _finish(self, request: Request, caller: Caller) -> None:
         body = decoded(request, _Finish)
         wanted = body.wanted
         if wanted.component_path:
@@ -94,10 +95,12 @@ class ImportEndpoints:
             from_thread(request, lambda id: request.respond(200, _encode({"importId": id}))),
         )
 
-    def _perform(self, request: Request) -> None:
-        self._imports.confirm(decoded(request, _Named).import_id, _empty(request))
+    def _perform(self, request: Request, caller: Caller) -> None:
+        id = decoded(request, _Named).import_id
+        self._services.on_administered("import", caller, {"import": id})
+        self._imports.confirm(id, _empty(request))
 
-    def _cancel(self, request: Request) -> None:
+    def _cancel(self, request: Request, caller: Caller) -> None:
         self._imports.cancel(decoded(request, _Named).import_id, _empty(request))
 
 

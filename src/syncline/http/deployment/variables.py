@@ -8,20 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
 
 import msgspec
 
 from syncline.functions import MutationCall, Outcome
 from syncline.http.replies import TEXT
-from syncline.http.request import Endpoint, Request
+from syncline.http.request import Request
 from syncline.kernel.errors import OverloadedError
 from syncline.kernel.identity import Caller
 from syncline.sync import Services
 
-from .answers import decoded, refusal_of, value_of
-
-_ADMIN: Final = Caller(admin=True)
+from .answers import Administered, decoded, refusal_of, value_of
 
 
 class _Change(msgspec.Struct):
@@ -37,11 +34,11 @@ class VariableEndpoints:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def table(self) -> Iterator[tuple[str, str, Endpoint]]:
+    def table(self) -> Iterator[tuple[str, str, Administered]]:
         yield "POST", "/api/update_environment_variables", self._update
         yield "GET", "/api/list_environment_variables", self._list
 
-    def _update(self, request: Request) -> None:
+    def _update(self, request: Request, caller: Caller) -> None:
         changes = {change.name: change.value for change in decoded(request, _Changes).changes}
         args = msgspec.json.encode({"changes": changes})
 
@@ -49,15 +46,15 @@ class VariableEndpoints:
             request.guarded(_updated, request, outcome)
 
         try:
-            self._services.engine.mutate(MutationCall("_system/environment:change", args, _ADMIN, done))
+            self._services.engine.mutate(MutationCall("_system/environment:change", args, caller, done))
         except OverloadedError as error:
             raise refusal_of(error) from None
 
-    def _list(self, request: Request) -> None:
+    def _list(self, request: Request, caller: Caller) -> None:
         self._services.live.fetch(
             "_system/environment:list",
             b"{}",
-            _ADMIN,
+            caller,
             lambda outcome, ts: request.guarded(partial(_listed, request, outcome)),
         )
 
