@@ -100,3 +100,94 @@ def test_what_there_is_too_much_of_is_named_and_no_wait_is_asked_for(
         house.accounts.webhooks.create("https://hooks.example/x", ["*"])
     with pytest.raises(AccountsError, match=r"At most 0 invitations can be open\. Withdraw one first"):
         house.accounts.invitations.create("bob@example.com")
+
+
+def tick(visitor: Visitor, path: str) -> dict[str, str]:
+    """What the page's form sends of its checkbox, left as it is."""
+    box = re.search(r'<input type="checkbox" name="keys" value="1"( checked)?>', visitor.get(path).text)
+    return {"keys": "1"} if box and box[1] else {}
+
+
+def told_of_password(house: House) -> str:
+    mail = house.mail("ann@example.com")
+    assert mail.kind == "password_changed"
+    return mail.text
+
+
+def test_a_forgotten_password_takes_the_keys_along_and_says_so(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    secrets = [make(visitor, name=name) for name in ("Robot", "Other robot")]
+    visitor.post("/auth/sign-out")
+    visitor.get("/auth/reset")
+    visitor.submit("/auth/reset", email="ann@example.com")
+    page = visitor.submit("/auth/verify", code=house.code("ann@example.com"))
+    assert "Your API keys end, too (2)." in page.text
+    visitor.submit("/auth/new-password", password="a new sentence 88")
+    assert visitor.session() is not None
+    assert [works(house, secret) for secret in secrets] == [False, False]
+    assert len(house.provider.ended_lately()) >= 2
+    text = told_of_password(house)
+    assert "API keys that ended with it: 2." in text and "go on working" not in text
+
+
+def test_who_changes_the_password_is_asked_about_the_keys(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    assert "checkbox" not in visitor.get("/auth/account").text
+    secret = make(visitor, name="Robot")
+    assert "Also end your API keys (1). Otherwise they go on working." in visitor.get("/auth/account").text
+    kept = tick(visitor, "/auth/account")
+    assert kept == {}
+    visitor.submit("/auth/account/password", password="a new sentence 88", **kept)
+    assert works(house, secret)
+    assert "API keys that go on working: 1. You can end them here: http" in told_of_password(house)
+    visitor.get("/auth/account")
+    visitor.submit("/auth/account/password", password="another sentence 99", keys="1")
+    assert not works(house, secret) and visitor.session() is not None
+    assert "API keys that ended with it: 1." in told_of_password(house)
+    visitor.get("/auth/account")
+    visitor.submit("/auth/account/password", password="a third sentence 77", keys="1")
+    assert "API keys" not in told_of_password(house)
+
+
+@pytest.mark.parametrize("action", ["everywhere", "others"])
+def test_signing_out_everywhere_ends_the_keys_unless_one_says_otherwise(house: House, action: str) -> None:
+    visitor = house.sign_up("ann@example.com")
+    assert "checkbox" not in visitor.get("/auth/devices").text
+    secret = make(visitor, name="Robot")
+    asked = tick(visitor, "/auth/devices")
+    assert asked == {"keys": "1"}
+    visitor.submit("/auth/devices", action=action)
+    assert works(house, secret)
+    if action == "everywhere":
+        visitor.sign_in("ann@example.com")
+    visitor.get("/auth/devices")
+    visitor.submit("/auth/devices", action=action, **asked)
+    assert not works(house, secret)
+    mail = house.mail("ann@example.com")
+    assert mail.kind == "factor_changed" and "API keys (1)" in mail.text
+
+
+def test_the_pages_ask_in_german_too(house: House) -> None:
+    house.sign_up("ann@example.com")
+    visitor = house.visitor(language="de")
+    visitor.sign_in("ann@example.com")
+    make(visitor, name="Robot")
+    for path in ("/auth/account", "/auth/devices"):
+        assert "Auch Ihre API-Schlüssel beenden (1). Sonst gelten sie weiter." in visitor.get(path).text
+
+
+def test_a_password_that_an_administrator_sets_ends_the_keys(house: House) -> None:
+    secret = make(house.sign_up("ann@example.com"), name="Robot")
+    house.accounts.users.update("ann@example.com", password="a new sentence 88")
+    assert not works(house, secret)
+    assert "API keys that ended with it: 1." in told_of_password(house)
+
+
+def test_who_acts_as_somebody_cannot_end_the_keys(house: House) -> None:
+    secret = make(house.sign_up("ann@example.com"), name="Robot")
+    admin = house.visitor(address="192.0.2.1")
+    admin.get(house.accounts.users.impersonate("ann@example.com").removeprefix(house.settings.url))
+    admin.submit("/auth/impersonate")
+    assert "checkbox" not in admin.get("/auth/devices").text
+    assert admin.submit("/auth/devices", action="everywhere", keys="1").status_code == 403
+    assert works(house, secret) and admin.session() is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -79,6 +80,28 @@ def test_a_token_of_the_pages_opens_functions_and_sockets_until_its_session_ends
                 pass
             assert time.monotonic() - began < 5  # A second, on a machine with nothing else to do.
             assert message["authUpdateAttempted"] is False
+        assert ann.call(token) == 401
+
+
+def test_sockets_of_a_keys_token_end_with_the_keys(tmp_path: Path) -> None:
+    with running(tmp_path, MODULES) as server:
+        ann = Person(server, "ann@example.com")
+        ann.sign_up()
+        page = ann.http.get("/auth/api-keys")
+        page = ann.submit("/auth/api-keys", page, action="create", name="Robot")
+        secret = re.search(r"<code>(sk_[\w-]{43})</code>", page.text)
+        assert secret
+        headers = {"authorization": f"Bearer {secret[1]}"}
+        token = httpx.post(f"{server.url}/auth/token", json={}, headers=headers).json()["token"]
+        with SyncSocket(server.port).connect() as sync:
+            sync.send(type="Authenticate", baseVersion=0, tokenType="User", value=token)
+            sync.subscribe(0, "people:me")
+            assert sync.value(0) == "ann@example.com"
+            page = ann.http.get("/auth/account")
+            changed = {"password": "a new sentence 88", "keys": "1"}
+            assert "Saved" in ann.submit("/auth/account/password", page, **changed).text
+            while sync.receive()["type"] != "AuthError":
+                pass
         assert ann.call(token) == 401
 
 

@@ -119,6 +119,11 @@ def revoke(
     return changed > 0
 
 
+def revoke_all(core: Core, user_id: str, visitor: Visitor | None = None, *, actor: str | None = None) -> int:
+    """End all of the user's keys. How many there were."""
+    return sum(revoke(core, user_id, key.id, visitor, actor=actor) for key in listed(core, user_id))
+
+
 def give(core: Core, key: ApiKey, user_id: str) -> None:
     """Let a key act as this user from now on. It gets another id: tokens of before name the old one, and are refused."""
     core.file.change(

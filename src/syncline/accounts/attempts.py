@@ -17,6 +17,7 @@ from . import known_devices, rates
 from .core import Core, Visitor
 from .emails import normal_form
 from .sessions import Session
+from .users import User
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ def forget_failures(core: Core, by: Source) -> None:
     """The right password came from there."""
     for key in _keys(core, by):
         rates.forget_closing(core, key)
+
+
+def open_all(core: Core, user: User) -> None:
+    """Ask for the password of this user again, whoever tried to guess it at which address."""
+    for address in user.addresses:
+        rates.forget_failures(core, address.normal)
 
 
 def _source(

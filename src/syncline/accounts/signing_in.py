@@ -12,6 +12,7 @@ from syncline.kernel.proxies import subscriber_of
 
 from . import (
     admission,
+    api_keys,
     attempts,
     audit,
     events,
@@ -19,7 +20,6 @@ from . import (
     known_devices,
     passkeys,
     passwords,
-    rates,
     second_factor,
     sessions,
     users,
@@ -233,16 +233,31 @@ def signed_up(core: Core, flow: Flow, visitor: Visitor) -> User:
     return users.require(core, user.id)
 
 
-def change_password(core: Core, user_id: str, hashed: str, visitor: Visitor, *, keep: str | None) -> None:
-    """A new password. All sessions end but `keep`, and what was begun with the old one."""
+def change_password(
+    core: Core, user_id: str, hashed: str, visitor: Visitor, *, keep: str | None, end_keys: bool
+) -> None:
+    """A new password. All sessions end but `keep`, what was begun with the old one, and with `end_keys` the API keys."""
     passwords.put(core, user_id, hashed)
     user = users.require(core, user_id)
-    for address in user.addresses:
-        rates.forget_failures(core, address.normal)
+    attempts.open_all(core, user)
     sessions.end_all(core, user_id, "password changed", but=keep, device=visitor.device)
     core.file.change("DELETE FROM flows WHERE user_id = ? AND purpose IN ('second', 'new_password')", user_id)
     audit.record(core, "password.changed", user_id, visitor)
-    notify(core, user, "password_changed")
+    tell_of_password(core, user, api_keys.revoke_all(core, user_id, visitor) if end_keys else 0)
+
+
+def tell_of_password(core: Core, user: User, ended: int) -> None:
+    """A mail that the password was changed, and what has become of the user's API keys: so many ended."""
+    working = len(api_keys.listed(core, user.id))
+    notify(core, user, "password_changed", ended=ended, working=working)
+
+
+def end_keys(core: Core, user: User, visitor: Visitor) -> None:
+    """End all API keys of a user, who is told how many those were."""
+    ended = api_keys.revoke_all(core, user.id, visitor)
+    if ended:
+        title = core.pages.texts.get(user.locale, "api_keys.title")
+        notify(core, user, "factor_changed", what=f"{title} ({ended})")
 
 
 def notify(core: Core, user: User, kind: str, to: str | None = None, **values: object) -> None:

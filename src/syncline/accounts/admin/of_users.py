@@ -6,6 +6,7 @@ from typing import Any
 
 from syncline.accounts import (
     api_keys,
+    attempts,
     deletion,
     events,
     flows,
@@ -61,11 +62,11 @@ def _update(asked: Asked) -> Any:
     user = asked.user()
     _change(asked, user)
     if asked.password_hash is not None:
-        for address in user.addresses:
-            rates.forget_failures(asked.core, address.normal)
+        attempts.open_all(asked.core, user)
         sessions.end_all(asked.core, user.id, "password changed")
         asked.record("password.changed", user.id)
-        signing_in.notify(asked.core, user, "password_changed")
+        ended = api_keys.revoke_all(asked.core, user.id, asked.visitor, actor=asked.actor)
+        signing_in.tell_of_password(asked.core, user, ended)
     return _updated(asked, user, "user.updated", fields=sorted(asked.given))
 
 
@@ -116,8 +117,8 @@ def _let_in(asked: Asked, column: str, event: str) -> Any:
     # Their tokens of before stay refused; those of now must not be.
     for key in api_keys.listed(asked.core, user.id):
         api_keys.give(asked.core, key, user.id)
+    attempts.open_all(asked.core, user)
     for address in user.addresses:
-        rates.forget_failures(asked.core, address.normal)
         rates.forget_mails(asked.core, address.normal)
     users.touch(asked.core, user.id)
     return _updated(asked, user, event)
@@ -182,7 +183,7 @@ ENDPOINTS = (
     Endpoint("GET", "/users/count", _count, "how many there are", ("search",)),
     Endpoint("POST", "/users/import", _import, "rows of an export, see below", ("users",)),
     Endpoint("GET", "/users/{user}", _show, "one, with how it signs in, and its organisations"),
-    Endpoint("PATCH", "/users/{user}", _update, "changes what is given. A password ends all sessions", _CHANGES),
+    Endpoint("PATCH", "/users/{user}", _update, "changes what is given. A password ends all sessions and API keys", _CHANGES),
     Endpoint("DELETE", "/users/{user}", _delete, "deletes one with all that belongs to the account"),
     Endpoint("POST", "/users/{user}/ban", _ban, "keeps one out, and ends all sessions"),
     Endpoint("POST", "/users/{user}/unban", _unban, "lets one in again"),

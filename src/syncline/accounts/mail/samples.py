@@ -22,7 +22,7 @@ SAMPLES: Mapping[str, Mapping[str, object]] = {
     "add_email": {"code": _CODE, "url": _LINK},
     "taken": {},
     "reverify": {"code": _CODE, "url": _LINK},
-    "password_changed": {},
+    "password_changed": {"ended": 2, "working": 1},
     "email_changed": {"email": "new@example.com"},
     "factor_changed": {"what": "passkey"},
     "new_device": _DEVICE,

@@ -87,7 +87,10 @@ def _write(
         "accent": settings.accounts.theme.accent,
         "on_accent": on_color(settings.accounts.theme.accent) or "#ffffff",
         "greeting": say("mail.greeting"),
-        "paragraphs": [say(f"mail.{kind}.text")],
+        "paragraphs": [
+            say(f"mail.{kind}.text"),
+            *(say(name, keys=f"{settings.issuer}/api-keys") for name in _more(kind, values)),
+        ],
         "code_line": say("mail.code_line") if code else "",
         "button": say(f"mail.{kind}.button") if url else "",
         "after": after,
@@ -97,3 +100,10 @@ def _write(
     content["subject"] = " ".join(subject.split())
     text, html = (fill(kind, locale, form, content) or "" for form in ("txt", "html"))
     return Written(kind, locale, str(content["subject"]), text, html)
+
+
+def _more(kind: str, values: Mapping[str, object]) -> list[str]:
+    """The names of further texts: what a new password did to API keys, if there are any."""
+    if kind != "password_changed":
+        return []
+    return [f"mail.{kind}.{name}" for name in ("ended", "working") if values.get(name)]

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from syncline.accounts import (
+    api_keys,
     attempts,
     audit,
     deletion,
@@ -69,7 +70,13 @@ async def change_password(visit: Visit) -> Response:
         )
         hashed = await accounts.workers.hash(accounts.hasher.hash, password)
         await accounts.workers.run(
-            signing_in.change_password, core, user.id, hashed, visit.visitor, keep=session.id
+            signing_in.change_password,
+            core,
+            user.id,
+            hashed,
+            visit.visitor,
+            keep=session.id,
+            end_keys=bool(visit.form.get("keys")),
         )
     except AccountError as error:
         return await page(visit, error)
@@ -156,5 +163,6 @@ def _facts(core: Core, user_id: str) -> dict[str, Any]:
         "passkeys": passkeys.listed(core, user_id),
         "connections": [{"provider": row[0], "email": row[1], "created_at": row[2]} for row in connected],
         "organizations": organizations.memberships(core, user_id),
+        "key_count": len(api_keys.listed(core, user_id)),
         "session_count": len(sessions.listed(core, user_id)),
     }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import audit, known_devices, sessions
+from syncline.accounts import api_keys, audit, known_devices, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.sessions import Session
 
+from .completing import require_own
 from .visits import Visit
 
 
 async def show(visit: Visit) -> Response:
     if visit.session is None:
         return visit.redirect("/auth/sign-in", redirect="/auth/devices")
-    found = await visit.accounts.workers.run(sessions.listed, visit.core, visit.session.user_id)
-    return visit.page("devices.html", sessions=found)
+    run, user_id = visit.accounts.workers.run, visit.session.user_id
+    # Who acts as somebody does not end what that somebody's programs use.
+    keys = [] if visit.session.actor else await run(api_keys.listed, visit.core, user_id)
+    found = await run(sessions.listed, visit.core, user_id)
+    return visit.page("devices.html", sessions=found, key_count=len(keys))
 
 
 async def submit(visit: Visit) -> Response:
@@ -76,6 +80,8 @@ def _revoke(visit: Visit, own: Session, id: str) -> None:
 
 def _revoke_all(visit: Visit, own: Session, but: str | None) -> None:
     core: Core = visit.core
+    if visit.form.get("keys"):
+        signing_in.end_keys(core, users.require(core, require_own(visit).user_id), visit.visitor)
     known_devices.forget_all(core, own.user_id, but=own.id, device=visit.visitor.device)
     for each in sessions.listed(core, own.user_id):
         if each.id != but:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import attempts, flows, passwords, rates, signing_in, users
+from syncline.accounts import api_keys, attempts, flows, passwords, rates, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.emails import clean_email
 from syncline.accounts.flows import Flow
@@ -31,7 +31,7 @@ async def submit(visit: Visit) -> Response:
 
 async def show_new(visit: Visit) -> Response:
     flow = await open_flow(visit, visit.query.get("flow", ""), "new_password")
-    return visit.page("new_password.html", flow=flow)
+    return await _new_page(visit, flow)
 
 
 async def submit_new(visit: Visit) -> Response:
@@ -47,7 +47,7 @@ async def submit_new(visit: Visit) -> Response:
         )
         hashed = await accounts.workers.hash(accounts.hasher.hash, password)
     except AccountError as error:
-        return visit.page("new_password.html", error.status, flow=flow, error=error)
+        return await _new_page(visit, flow, error)
     await accounts.workers.run(_set, core, flow, hashed, visit.visitor)
     return await complete(visit, flow.user_id, ("pwd", "otp"), flow.state["target"])
 
@@ -56,7 +56,13 @@ def _set(core: Core, flow: Flow, hashed: str, visitor: Visitor) -> None:
     assert flow.user_id is not None
     if not flows.finish(core, flow):
         raise AccountError("notice.expired", status=410)
-    signing_in.change_password(core, flow.user_id, hashed, visitor, keep=None)
+    signing_in.change_password(core, flow.user_id, hashed, visitor, keep=None, end_keys=True)
+
+
+async def _new_page(visit: Visit, flow: Flow, error: AccountError | None = None) -> Response:
+    keys = await visit.accounts.workers.run(api_keys.listed, visit.core, flow.user_id or "")
+    status = error.status if error else 200
+    return visit.page("new_password.html", status, flow=flow, error=error, key_count=len(keys))
 
 
 def _page(visit: Visit, error: AccountError | None = None) -> Response:

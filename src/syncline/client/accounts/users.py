@@ -75,7 +75,8 @@ class Users:
         private_metadata: Metadata | Unset = UNSET,
         unsafe_metadata: Metadata | Unset = UNSET,
     ) -> UserDetails:
-        """Change what is given. Metadata are replaced as a whole. A new password ends all sessions."""
+        """Change what is given. Metadata are replaced as a whole. A new password ends all sessions and API
+        keys."""
         return self._requests.send(
             UserDetails,
             "PATCH",
