@@ -108,6 +108,33 @@ def test_five_wrong_second_steps_end_the_sign_in(house: House) -> None:
     assert other.submit("/auth/mfa", flow=flow, code=totp.at(house.core.now())).status_code == 410
 
 
+def test_a_wrong_code_leaves_the_secret_of_the_page_as_it_is(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    visitor.get("/auth/account/totp")
+    found = re.search(r"<code>([A-Z2-7 ]+)</code>", visitor.last.text)
+    assert found
+    visitor.submit("/auth/account/totp", code="000000")
+    assert visitor.alert == "This code is not right. Please look again." and found[0] in visitor.last.text
+    totp = TOTP(found[1].replace(" ", ""))
+    assert "backup codes" in visitor.submit("/auth/account/totp", code=totp.at(house.core.now())).text.lower()
+
+
+def test_a_secret_is_taken_from_the_page_of_its_own_session_only(house: House) -> None:
+    visitor = house.sign_up("ann@example.com")
+    secret = "A" * 32
+    visitor.get("/auth/account/totp")
+    own = visitor.hidden["secret"]
+    other = house.visitor()
+    other.sign_in("ann@example.com")
+    other.get("/auth/account/totp")
+    code = TOTP(secret).at(house.core.now())
+    for forged in (secret, "", own[:-4] + "AAAA", other.hidden["secret"], "v1:", "ä"):
+        visitor.get("/auth/account/totp")
+        visitor.submit("/auth/account/totp", code=code, secret=forged)
+        assert visitor.alert == "The form has expired. Please send it again.", forged
+    assert "Set up" in visitor.get("/auth/account").text
+
+
 def test_turning_the_second_step_on_ends_other_sessions(house: House) -> None:
     visitor, other = house.sign_up("ann@example.com"), house.visitor()
     other.sign_in("ann@example.com")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from support.houses import CHEAP, PASSWORD, URL, House, house
-from syncline.accounts import AccountSettings
+from syncline.accounts import AccountSettings, Core
 from syncline.accounts.redirects import allows_origin, safe_redirect
 from syncline.accounts.web.application import DEVELOPMENT, ENTRIES, Entry
 from syncline.auth import Accounts, EmailCode
@@ -127,13 +128,30 @@ def test_scripts_must_say_json(house: House) -> None:
     assert answer.status_code == 415
 
 
-def test_get_changes_nothing(house: House) -> None:
-    visitor = house.sign_up("ann@example.com")
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_get_changes_nothing(house: House, signed_in: bool) -> None:
+    owner = house.sign_up("ann@example.com")
+    visitor = owner if signed_in else house.visitor()
+    visitor.get("/auth/sign-in")  # So that it has a flow cookie.
+    before = contents(house)
     for entry in ENTRIES:
         if entry.get is not None:
-            visitor.request("GET", f"/auth{entry.path}")
-    assert visitor.session() is not None
-    assert visitor.user()["email"] == "ann@example.com"
+            for method in ("GET", "HEAD"):
+                visitor.request(method, f"/auth{entry.path}", headers={"accept": "text/html"})
+    after = contents(house)
+    assert {table for table in after if after[table] != before[table]} == set()
+    assert owner.session() is not None
+
+
+def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
+    """All that the identity file holds, by table, but for how often things were tried."""
+
+    def work(core: Core) -> dict[str, list[tuple[Any, ...]]]:
+        tables = [name for (name,) in core.file.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        tables.remove("rates")
+        return {name: core.file.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in tables}
+
+    return house.do(work)
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,8 @@ def plant_accounts(server: Running, built: Planted, ann: Person) -> None:
         key: str = json.loads(signing_keys.private_key(core, signing_keys.published(core)[0].id))["d"]
         return key
 
-    totp, _ = call(second_factor.set_up, core, user, ANN)
-    codes = call(second_factor.confirm, core, user, TOTP(totp).now())
+    totp, _ = call(second_factor.set_up, core, ANN)
+    codes = call(second_factor.confirm, core, user, totp, TOTP(totp).now())
     proof = grants.Proof(("pwd", "otp"), core.now(), core.now())
     granted = call(grants.begin_session, core, user, visitor, proof, client="a phone")
     assert codes is not None and granted is not None and granted.refresh_token is not None

@@ -23,28 +23,29 @@ def is_on(core: Core, user_id: str) -> bool:
     )
 
 
-def set_up(core: Core, user_id: str, account: str) -> tuple[str, str]:
-    """Begin: the secret to type, and the address that the picture holds. Counts from `confirm` on.
-
-    Raises nothing for a user who has it on already: it stays as it is until confirmed anew.
-    """
+def set_up(core: Core, account: str) -> tuple[str, str]:
+    """A new secret to type, and the address that the picture holds. Stored nowhere: `confirm` does that."""
     secret = base64.b32encode(core.entropy.bytes(_SECRET_BYTES)).decode()
+    return secret, address_of(core, secret, account)
+
+
+def address_of(core: Core, secret: str, account: str) -> str:
+    """What the picture of a secret holds."""
+    return _totp(secret).provisioning_uri(name=account, issuer_name=core.settings.name)
+
+
+def confirm(core: Core, user_id: str, secret: str, code: str) -> list[str] | None:
+    """Turn it on with a secret of `set_up`, by a first code. The backup codes, which are shown once; None for a wrong code."""
+    step = None if is_on(core, user_id) else _step(core, secret, code)
+    if step is None:
+        return None
     core.file.change(
-        "INSERT INTO totps(user_id, secret) VALUES (?, ?) ON CONFLICT(user_id) DO UPDATE SET secret = excluded.secret, "
-        "last_step = 0 WHERE confirmed_at IS NULL",
+        "INSERT OR REPLACE INTO totps(user_id, secret, confirmed_at, last_step) VALUES (?, ?, ?, ?)",
         user_id,
         core.box.seal(secret, f"identity:totp:{user_id}"),
+        core.now(),
+        step,
     )
-    stored = _secret(core, user_id) or secret
-    uri = _totp(stored).provisioning_uri(name=account, issuer_name=core.settings.name)
-    return stored, uri
-
-
-def confirm(core: Core, user_id: str, code: str) -> list[str] | None:
-    """Turn it on by a first code. The backup codes, which are shown once; None for a wrong code."""
-    if is_on(core, user_id) or not _check_totp(core, user_id, code):
-        return None
-    core.file.change("UPDATE totps SET confirmed_at = ? WHERE user_id = ?", core.now(), user_id)
     return new_backup_codes(core, user_id)
 
 
@@ -103,19 +104,24 @@ def move(core: Core, source: str, target: str) -> None:
 
 
 def _check_totp(core: Core, user_id: str, code: str) -> bool:
-    """A code of the step now, or of the one before or after it, that is later than any that was accepted."""
+    """A code that is right, and later than any that was accepted."""
     secret = _secret(core, user_id)
-    if secret is None:
+    step = None if secret is None else _step(core, secret, code)
+    if step is None:
         return False
-    totp = _totp(secret)
-    now = core.now() // _STEP_SECONDS
-    for step in (now, now - 1, now + 1):
-        if totp.verify(code, for_time=step * _STEP_SECONDS, valid_window=0):
-            accepted = core.file.change(
-                "UPDATE totps SET last_step = ? WHERE user_id = ? AND last_step < ?", step, user_id, step
-            )
-            return accepted > 0
-    return False
+    accepted = core.file.change(
+        "UPDATE totps SET last_step = ? WHERE user_id = ? AND last_step < ?", step, user_id, step
+    )
+    return accepted > 0
+
+
+def _step(core: Core, secret: str, code: str) -> int | None:
+    """Which half minute a code is of: the one now, or the one before or after it; None: of none of these."""
+    totp, now = _totp(secret), core.now() // _STEP_SECONDS
+    near = (now, now - 1, now + 1)
+    return next(
+        (step for step in near if totp.verify(code, for_time=step * _STEP_SECONDS, valid_window=0)), None
+    )
 
 
 def _secret(core: Core, user_id: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from syncline.accounts import (
+    attempts,
     audit,
     events,
     flows,
@@ -18,6 +19,7 @@ from syncline.accounts import (
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.redirects import safe_redirect
 from syncline.accounts.sessions import Session
+from syncline.kernel.errors import SetupError
 
 from .account import ACCOUNT, page, saved
 from .completing import complete_url, is_recent, require_own, require_recent
@@ -39,10 +41,11 @@ async def submit_totp(visit: Visit) -> Response:
     core, run, session = visit.core, visit.accounts.workers.run, visit.required()
     try:
         require_recent(visit)
-        rates.refuse(await run(rates.take, core, ("second", session.user_id)))
-        codes = await run(_confirm_totp, visit, session, visit.form.get("code", "")[:20])
+        rates.refuse(await run(attempts.take_second, core, session.user_id, visit.visitor, session))
+        secret = _carried(visit, session)
+        codes = await run(_confirm_totp, visit, session, secret, visit.form.get("code", "")[:20])
         if codes is None:
-            return await _totp_page(visit, AccountError("error.code"))
+            return await _totp_page(visit, AccountError("error.code"), secret)
     except AccountError as error:
         return await page(visit, error)
     visit.set_session(await run(sessions.new_secret, core, session.id))
@@ -165,14 +168,18 @@ def _require_passkeys(visit: Visit) -> None:
         raise AccountError("notice.not_found", status=404)
 
 
-async def _totp_page(visit: Visit, error: AccountError | None = None) -> Response:
+async def _totp_page(visit: Visit, error: AccountError | None = None, known: str | None = None) -> Response:
+    """A new secret, or the `known` one after a wrong code. The page carries it until a code confirms it."""
     session, core = visit.required(), visit.core
 
     def work() -> tuple[str, str] | None:
         if second_factor.is_on(core, session.user_id):
             return None
         user = users.require(core, session.user_id)
-        return second_factor.set_up(core, user.id, user.email or user.name or user.id)
+        account = user.email or user.name or user.id
+        if known is not None:
+            return known, second_factor.address_of(core, known, account)
+        return second_factor.set_up(core, account)
 
     found = await visit.accounts.workers.run(work)
     if found is None:
@@ -180,9 +187,22 @@ async def _totp_page(visit: Visit, error: AccountError | None = None) -> Respons
     secret, uri = found
     picture = await visit.accounts.workers.sign(_picture, uri)
     grouped = " ".join(secret[place : place + 4] for place in range(0, len(secret), 4))
-    return visit.page(
-        "totp.html", error.status if error else 200, error=error, secret=grouped, picture=picture
-    )
+    sealed = core.box.seal(secret, _sealed_for(session))
+    status = error.status if error else 200
+    return visit.page("totp.html", status, error=error, secret=grouped, sealed=sealed, picture=picture)
+
+
+def _sealed_for(session: Session) -> str:
+    """What opens a carried secret: nobody can make one up, or have another session take it."""
+    return f"identity:new totp:{session.id}"
+
+
+def _carried(visit: Visit, session: Session) -> str:
+    """The secret that the page carried. Raises AccountError for what is none of ours."""
+    try:
+        return visit.core.box.open(visit.form.get("secret", "")[:500], _sealed_for(session))
+    except SetupError:
+        raise AccountError("error.form", status=403) from None
 
 
 def _picture(uri: str) -> str:
@@ -192,8 +212,8 @@ def _picture(uri: str) -> str:
     return segno.make(uri, error="m").svg_data_uri(scale=5, border=2)
 
 
-def _confirm_totp(visit: Visit, session: Session, code: str) -> list[str] | None:
-    codes = second_factor.confirm(visit.core, session.user_id, code)
+def _confirm_totp(visit: Visit, session: Session, secret: str, code: str) -> list[str] | None:
+    codes = second_factor.confirm(visit.core, session.user_id, secret, code)
     if codes is not None:
         sessions.confirm(visit.core, session.id, second=True)
         sessions.end_all(visit.core, session.user_id, "second step changed", but=session.id)
