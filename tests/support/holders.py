@@ -33,7 +33,7 @@ _numbers = count(1)
 #: What changes by itself, or belongs to nobody.
 _PASSING = {
     "meta", "rates", "failures", "flows", "signing_keys", "audit", "mails", "deliveries", "profile_changes", "revoked",
-    "address_rules", "sqlite_sequence",
+    "address_rules", "sqlite_sequence", "organization_changes", "membership_changes", "changed_roles",
 }  # fmt: skip
 
 
