@@ -196,6 +196,8 @@ def test_what_cannot_be_read_is_refused_as_such(house: House) -> None:
     form = {"content-type": "application/x-www-form-urlencoded"}
     assert ask(house, "POST", "/users", {**ADMIN, **form}, content=b"email=a").status_code == 415
     assert ask(house, "POST", "/users", {**ADMIN, **kind}, content=b" " * 5_000_000).status_code == 413
+    packed = {**ADMIN, **kind, "content-encoding": "gzip"}
+    assert ask(house, "POST", "/users", packed, content=b"{}").status_code == 415
     foreign = {**ADMIN, "origin": "https://evil.example.com"}
     assert ask(house, "POST", "/users", foreign, json={"email": "a@example.com"}).status_code == 403
 

@@ -45,6 +45,9 @@ def test_pages_of_the_site_those_of_the_server_and_programs_may_connect(
     "origin",
     [
         "https://evil.example.com",
+        "https://eviltest",
+        "https://test.evil.example.com",
+        "https://test:444",
         f"{SITE}.evil.com",
         "null",
         "http://app.example.com",

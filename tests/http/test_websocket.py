@@ -144,6 +144,17 @@ def test_an_unfinished_message_before_connect_is_not_held_without_bound(server: 
         assert socket.closed_with()[0] == 1009
 
 
+def test_a_message_in_pieces_is_not_held_without_bound_after_connect_either(server: Running) -> None:
+    piece = b" " * 1024 * 1024
+    with SyncSocket(server.port) as socket:
+        socket.connect()
+        socket.send_raw(frame(TEXT, piece, fin=False))
+        for _ in range(15):
+            socket.send_raw(frame(CONTINUATION, piece, fin=False))
+        socket.send_raw(frame(CONTINUATION, b" " * 2049, fin=False))
+        assert socket.closed_with() == (1009, "the message is too large")
+
+
 def test_a_binary_frame_is_a_fatal_error(server: Running) -> None:
     with SyncSocket(server.port) as socket:
         socket.send_raw(frame(BINARY, CONNECT))

@@ -6,6 +6,7 @@ Functions are called one by one, over HTTP and sockets, in tests/identity/test_m
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections import Counter
@@ -310,3 +311,45 @@ def test_the_admin_key_opens_no_door_in_another_deployments_name(world: Gated) -
     for key in (f"other|{secret}", f"|{secret}", secret, f"{name}|", f"{name}|{secret.upper()}"):
         headers = {"authorization": f"Convex {key}"}
         assert world.admin_http.get("/api/check_admin_key", headers=headers).status_code == 403, key
+
+
+DEEP: Final = {
+    "lists": "[" * 100_000 + "]" * 100_000,
+    "objects": '{"a":' * 100_000 + "1" + "}" * 100_000,
+    "within": '{"path":"things:mine","format":"json","args":%s}' % ('{"a":' * 90_000 + "1" + "}" * 90_000),
+    "open": '{"path":"things:mine","args":{"a":' + "[" * 500_000,
+}
+
+
+def test_deep_json_is_a_mistake_of_the_caller_wherever_it_is_taken(world: Gated) -> None:
+    """And the server serves on: a parser that gives up takes nothing along."""
+    admin = {"authorization": f"Convex {world.server.admin_key}"}
+    asked = 0
+    for each in (*parts(world, "endpoint"), *parts(world, "sign-in")):
+        if each.method in ("GET", "HEAD", "OPTIONS") or each.path in ("*", "/echo"):
+            continue
+        for name, body in DEEP.items():
+            answer = ask(world, each, admin, body, world.admin_http)
+            assert answer.status_code < 500, (each, name, answer.text[:200])
+            asked += 1
+    assert asked > 200
+    assert world.http.get("/healthz").status_code == 200
+
+
+def test_deep_json_in_headers_and_addresses_is_a_mistake_of_the_caller(world: Gated) -> None:
+    deep = "[" * 5_000 + "]" * 5_000
+
+    def encoded(text: str) -> str:
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    header = encoded('{"alg":"RS256","typ":"JWT"}')
+    token = f"{header}.{encoded('[' * 2_500 + ']' * 2_500)}.{encoded('x')}"
+    query = {"path": "things:mine", "format": "json"}
+    for headers, args in (
+        ({"authorization": f"Bearer {token}"}, "{}"),
+        ({"authorization": f"Convex {world.server.admin_key}:{base64.b64encode(deep.encode()).decode()}"}, "{}"),
+        ({}, deep),
+        ({}, f'{{"a":{deep}}}'),
+    ):  # fmt: skip
+        answer = world.admin_http.get("/api/query", params={**query, "args": args}, headers=headers)
+        assert answer.status_code in (400, 401, 403), (headers, answer.status_code, answer.text[:200])
