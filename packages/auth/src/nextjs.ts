@@ -249,6 +249,7 @@ function refusal(request: NextRequest): Response {
   const { pathname, search } = request.nextUrl;
   const target = request.nextUrl.clone();
   target.pathname = "/auth/sign-in";
-  target.search = `?redirect=${encodeURIComponent(pathname + search)}`;
+  // With two slashes at its beginning a path would be the address of another site.
+  target.search = `?redirect=${encodeURIComponent(pathname.replace(/^[/\\]+/, "/") + search)}`;
   return NextResponse.redirect(target);
 }

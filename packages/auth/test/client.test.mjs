@@ -110,6 +110,17 @@ test("hosted pages are asked to come back, by a path on the same site", () => {
   );
 });
 
+test("an address to come back to never becomes the one to go to", async () => {
+  const client = createAuthClient({ url: "https://app.example.com" });
+  const addresses = ["//evil.example", "/\\evil.example", "https://evil.example", "https://app.example.com@evil.example", "javascript:alert(1)",
+    "https://app.example.com//evil.example", "&redirect=//evil.example", "#//evil.example"];
+  for (const address of addresses) {
+    const url = new URL(client.pageUrl("sign-in", address));
+    assert.equal(url.origin + url.pathname + url.hash, "https://app.example.com/auth/sign-in");
+    assert.deepEqual([...url.searchParams.keys()], ["redirect"]);
+  }
+});
+
 test("claims can be read of any text", () => {
   for (const text of ["", "a.b.c", "a", "ä.ö.ü", `a.${btoa("null")}.b`]) assert.equal(decodeClaims(text), null);
 });

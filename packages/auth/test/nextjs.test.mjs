@@ -55,6 +55,28 @@ test("strangers are sent to the sign-in and back, from pages", async () => {
   assert.equal(response.headers.get("location"), `${SITE}/auth/sign-in?redirect=%2Fnotes%2F7%3Fsort%3Dnew`);
 });
 
+test("strangers come back to a path of this site, whatever the one they asked for looks like", async () => {
+  const paths = ["//evil.example/notes", "///evil.example/notes", "/\\\\evil.example/notes", "/\t/evil.example/notes", "/@evil.example/notes"];
+  for (const path of paths) {
+    const response = await synclineMiddleware((auth) => auth.protect(), { url: server.url })(
+      new NextRequest(`${SITE}${path}`, { headers: { accept: "text/html", host: "localhost:3000" } }),
+    );
+    const location = new URL(response.headers.get("location"));
+    assert.equal(location.origin + location.pathname, `${SITE}/auth/sign-in`);
+    const back = new URL(location.searchParams.get("redirect"), SITE);
+    assert.equal(back.origin, SITE, path);
+  }
+});
+
+test("the handlers ask the backend and nobody else, whatever the path", async () => {
+  const { GET } = createHandlers({ url: server.url });
+  for (const path of ["//evil.example/auth/session", "/\\evil.example/auth/session", "/@evil.example/auth", "/auth/../../x"]) {
+    await GET(new Request(`${SITE}${path}`));
+    assert.equal(server.asked.at(-1).path, new URL(`${SITE}${path}`).pathname);
+  }
+  assert.equal(server.asked.length, 4);
+});
+
 test("other requests of strangers are refused", async () => {
   const { response } = await visit("/notes/api", { method: "POST" });
   assert.equal(response.status, 401);

@@ -10,12 +10,14 @@ from .settings import AccountSettings
 HOME = "/"
 _LONGEST = 2000
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+#: Behind the first slash: what others who undo escapes, before they redirect in turn, would take for a second one.
+_ESCAPED = re.compile(r"/%(?:[01][0-9a-f]|20|25|2f|5c)", re.IGNORECASE)
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?").fullmatch
 
 
 def safe_redirect(settings: AccountSettings, target: str) -> str:
     """`target` if it may be gone to, otherwise the start page."""
-    if not target or len(target) > _LONGEST or _FORBIDDEN.search(target):
+    if not target or len(target) > _LONGEST or _FORBIDDEN.search(target) or _ESCAPED.match(target):
         return HOME
     try:
         parts = urlsplit(target)
