@@ -26,8 +26,8 @@ def npm(folder: Path, script: str) -> None:
 class TodoServer(Server):
     """The example as a developer runs it, under the name that its cookies are for."""
 
-    def __init__(self, data: Path) -> None:
-        super().__init__(EXAMPLE, data, command="dev")
+    def __init__(self, data: Path, application: Path = EXAMPLE) -> None:
+        super().__init__(application, data, command="dev")
         self.site = f"http://localhost:{self.port}"
 
 
@@ -49,8 +49,13 @@ class Person:
 
     def sign_up(self) -> None:
         """Through the hosted pages, with the code from the inbox."""
+        self.page.get_by_role("button", name="Create an account").click()
+        self.register()
+        self.sees_todos()
+
+    def register(self) -> None:
+        """Fill in the page for signing up, and the one for the code."""
         page = self.page
-        page.get_by_role("button", name="Create an account").click()
         page.get_by_label("Name").fill(self.email.partition("@")[0].title())
         page.get_by_label("Email address").fill(self.email)
         page.get_by_label("Password").fill(PASSWORD)
@@ -58,7 +63,6 @@ class Person:
         page.wait_for_url("**/auth/verify*")
         page.locator("input[name=code]").fill(self.code())
         page.locator("main form button.primary").click()
-        self.sees_todos()
 
     def sign_in(self) -> None:
         """Through the hosted pages, with the password."""

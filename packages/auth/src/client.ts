@@ -19,6 +19,14 @@ export interface TokenOptions {
   skipCache?: boolean;
 }
 
+/** What `connect` needs of a client of the `convex` package. */
+export interface Connectable {
+  setAuth(
+    fetchToken: (options: { forceRefreshToken: boolean }) => Promise<string | null>,
+    onChange?: (isAuthenticated: boolean) => void,
+  ): void;
+}
+
 type Message = { kind: "token"; token: Token } | { kind: "signed-out" } | { kind: "changed" };
 
 /** A token with less than this left is replaced before it is handed out. */
@@ -102,6 +110,23 @@ export class AuthClient {
     const known = this.token;
     if (known && !skipCache && known.endsAt - Date.now() > SPARE_MS) return known.value;
     return await (this.refreshing ??= this.refresh(known).finally(() => (this.refreshing = null)));
+  }
+
+  /**
+   * Let a `ConvexClient` call as whoever is signed in, from now on: also after somebody signs in or out in another tab, and
+   * for another organisation. `onChange` is told what the server has confirmed. The returned function ends it.
+   */
+  connect(client: Connectable, onChange?: (isAuthenticated: boolean) => void): () => void {
+    const caller = () => `${this.current.session?.id} ${this.current.session?.organization}`;
+    let known = this.current.isLoaded ? caller() : null;
+    const authenticate = () => client.setAuth(({ forceRefreshToken }) => this.getToken({ skipCache: forceRefreshToken }), onChange);
+    authenticate();
+    return this.subscribe(() => {
+      // Who it is was not known before: the token that the client waits for says it, too.
+      const isAnother = known !== null && known !== caller();
+      known = caller();
+      if (isAnother) authenticate();
+    });
   }
 
   /** End the session, here and in all tabs. */

@@ -1,0 +1,203 @@
+"""A page without React and without a bundler: `@syncline/auth` and the official client, and what would sign people out of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from support.browser import Window, Windows
+from support.todo import EXAMPLE, Person, TodoServer
+
+pytestmark = pytest.mark.browser
+
+#: `events` is what the official client says of who is signed in, `tokens` what it was given.
+PAGE = """<!doctype html>
+<title>Plain</title>
+<link rel="icon" href="data:,">
+<p id="who">unknown</p>
+<ul></ul>
+<button id="in">Sign in</button>
+<button id="out">Sign out</button>
+<script src="/_syncline/convex.js"></script>
+<script type="module">
+  import { createAuthClient } from "./syncline-auth/index.js";
+  const auth = (window.auth = createAuthClient());
+  const client = new convex.ConvexClient(location.origin);
+  const events = (window.events = []);
+  const tokens = (window.tokens = []);
+  const getToken = auth.getToken.bind(auth);
+  auth.getToken = async (options) => {
+    const token = await getToken(options);
+    tokens.push(token);
+    return token;
+  };
+  auth.connect(client, (isAuthenticated) => events.push(isAuthenticated));
+  const show = (todos) => document.querySelector("ul").replaceChildren(...todos.map(({ text }) => {
+    return Object.assign(document.createElement("li"), { textContent: text });
+  }));
+  client.onUpdate("todos:list", {}, show, () => show([]));
+  auth.subscribe(() => {
+    document.querySelector("#who").textContent = auth.state.user?.email ?? "nobody";
+  });
+  document.querySelector("#in").onclick = () => auth.redirectToSignIn();
+  document.querySelector("#out").onclick = () => auth.signOut();
+</script>
+"""
+
+
+@pytest.fixture(scope="module")
+def plain(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TodoServer]:
+    """The backend of examples/todo with another page."""
+    folder = tmp_path_factory.mktemp("plain")
+    shutil.copytree(EXAMPLE / "backend", folder / "backend")
+    (folder / "pyproject.toml").write_text('[tool.syncline]\nsite = "site"\n')
+    shutil.copytree(package / "dist", folder / "site" / "syncline-auth")
+    (folder / "site" / "index.html").write_text(PAGE)
+    server = TodoServer(tmp_path_factory.mktemp("data"), folder)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def cookies(plain: TodoServer, browser: Browser) -> dict[str, str]:
+    """Of a browser in which Ada is signed in."""
+    windows = Windows(browser)
+    ada = Person(plain, windows.open(f"{plain.site}/auth/sign-up"), "ada@example.com")
+    ada.register()
+    who(ada.page, "ada@example.com")
+    found = ada.context.cookies(plain.site)
+    windows.close()
+    return {each.get("name", ""): each.get("value", "") for each in found}
+
+
+@pytest.fixture
+def open_page(plain: TodoServer, windows: Windows, cookies: dict[str, str]) -> Callable[[], Window]:
+    """Opens the page as Ada, once she is signed in and has the second token, which the client asks for at once."""
+
+    def prepared(page: Page) -> None:
+        page.clock.install()
+        page.context.add_cookies(
+            [{"name": name, "value": value, "url": plain.site} for name, value in cookies.items()]
+        )
+
+    def open_as_ada() -> Window:
+        window = windows.open(plain.site, before=prepared)
+        window.page.wait_for_function("tokens.length === 2 && events.length > 0")
+        return window
+
+    return open_as_ada
+
+
+def who(page: Page, expected: str) -> None:
+    expect(page.locator("#who")).to_have_text(expected)
+
+
+def add(page: Page, plain: TodoServer, text: str) -> None:
+    """By HTTP: the page hears of it over its socket, if that is still hers."""
+    answer = page.context.request.post(
+        f"{plain.url}/api/mutation",
+        data={"path": "todos:add", "args": {"text": text}, "format": "json"},
+        headers={"authorization": f"Bearer {page.evaluate('auth.getToken()')}"},
+    )
+    assert answer.json()["status"] == "success", answer.text()
+
+
+def is_live(page: Page, plain: TodoServer, text: str) -> None:
+    """The page shows what is added now, and was signed in all the time."""
+    add(page, plain, text)
+    expect(page.get_by_role("listitem").filter(has_text=text)).to_be_visible()
+    assert False not in page.evaluate("events")
+    assert None not in page.evaluate("tokens")
+
+
+def test_a_forced_refresh_gives_another_token(plain: TodoServer, open_page: Callable[[], Window]) -> None:
+    """Two tokens of one second: by the same one the client would think that there is none, and never ask again."""
+    window = open_page()
+    page = window.page
+    first, second = page.evaluate("tokens")
+    assert first != second
+    page.clock.fast_forward("04:55")
+    page.wait_for_function("tokens.length >= 3")
+    is_live(page, plain, "refreshed")
+
+
+def test_a_server_that_is_away_for_a_moment_signs_nobody_out(
+    plain: TodoServer, open_page: Callable[[], Window]
+) -> None:
+    window = open_page()
+    page = window.page
+    answers = [503, 429, 0]
+
+    def fail(route: Route) -> None:
+        if not answers:
+            route.continue_()
+        elif status := answers.pop(0):
+            route.fulfill(status=status, json={})
+        else:
+            route.abort()
+
+    page.route("**/auth/token", fail)
+    page.clock.fast_forward("04:55")
+    page.wait_for_function("tokens.length >= 3")
+    assert answers == []
+    is_live(page, plain, "after the deploy")
+    window.excuse("503|429|ERR_FAILED")
+
+
+def test_a_page_that_slept_without_a_network_is_still_signed_in(
+    plain: TodoServer, open_page: Callable[[], Window]
+) -> None:
+    window = open_page()
+    page = window.page
+    page.context.set_offline(True)
+    page.clock.fast_forward("20:00")
+    page.context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    page.wait_for_function("tokens.length >= 3")
+    is_live(page, plain, "awake")
+    window.excuse("ERR_INTERNET_DISCONNECTED")
+
+
+def test_tabs_take_turns(plain: TodoServer, open_page: Callable[[], Window]) -> None:
+    one = open_page().page
+    two = one.context.new_page()
+    two.goto(plain.site)
+    two.wait_for_function("tokens.length === 2")
+    asked: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    one.context.route("**/auth/token", hold_the_first)
+    for tab in (one, two):
+        tab.evaluate("void (window.asked = auth.getToken({ skipCache: true }))")
+    two.wait_for_function("navigator.locks.query().then(({ pending }) => pending.length === 1)")
+    assert len(asked) == 1
+    asked[0].continue_()
+    got = [tab.evaluate("asked") for tab in (one, two)]
+    assert all(got)
+    is_live(one, plain, "by one")
+    expect(two.get_by_role("listitem").filter(has_text="by one")).to_be_visible()
+
+
+def test_a_page_follows_who_is_signed_in_in_another_tab(plain: TodoServer, windows: Windows) -> None:
+    eve = Person(plain, windows.open(plain.site), "eve@example.com")
+    who(eve.page, "nobody")
+    tab = Person(plain, windows.open(f"{plain.site}/auth/sign-up", context=eve.context), eve.email)
+    tab.register()
+    for each in (tab, eve):
+        who(each.page, "eve@example.com")
+    add(tab.page, plain, "follow")
+    expect(eve.page.get_by_role("listitem")).to_have_text(["follow"])
+    tab.page.get_by_role("button", name="Sign out").click()
+    for each in (tab, eve):
+        who(each.page, "nobody")
+        expect(each.page.get_by_role("listitem")).to_have_count(0)
+        each.window.excuse("401")
