@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from support.holders import Holder
 from support.houses import CHEAP, House, Visitor, house
 from syncline.accounts import audit, grants
 from syncline.accounts.core import Visitor as Place
@@ -70,7 +71,13 @@ def test_a_code_is_exchanged_for_tokens_once(house_with_friends: House) -> None:
     [
         {"code_verifier": "w" * 50},
         {"code_verifier": "short"},
+        {"code_verifier": ""},
+        {"code_verifier": CHALLENGE},
         {"redirect_uri": APP + "/"},
+        {"redirect_uri": APP + "?x=1"},
+        {"redirect_uri": APP.upper()},
+        {"redirect_uri": APP.partition("/callback")[0]},
+        {"redirect_uri": ""},
         {"code": "flow_x.y"},
     ],
 )
@@ -82,15 +89,39 @@ def test_a_wrong_half_makes_a_code_worthless(house_with_friends: House, change: 
 
 
 def test_a_code_is_good_for_a_minute(house_with_friends: House) -> None:
+    visitor = house_with_friends.sign_up("ann@example.com")
+    for seconds, status in ((59, 200), (60, 401)):
+        code = code_for(visitor)
+        house_with_friends.clock.advance(seconds)
+        assert redeem(house_with_friends, code)[0] == status
+
+
+def test_of_many_who_redeem_a_code_at_once_one_gets_tokens(house_with_friends: House) -> None:
     code = code_for(house_with_friends.sign_up("ann@example.com"))
-    house_with_friends.clock.advance(61)
-    assert redeem(house_with_friends, code)[0] == 401
+    with ThreadPoolExecutor(10) as pool:
+        tries = [
+            pool.submit(house_with_friends.do, grants.redeem_code, code, VERIFIER, APP, Place())
+            for _ in range(10)
+        ]
+        assert [each.result() is not None for each in tries].count(True) == 1
+
+
+def test_a_code_of_an_administrator_acting_as_somebody_is_worth_nothing(house_with_friends: House) -> None:
+    """None is given; one that was would not become a session of the user's."""
+    house = house_with_friends
+    session = Holder(house, actor="tester").session
+    code = house.do(grants.new_code, session, APP, CHALLENGE)
+    assert redeem(house, code)[0] == 401
 
 
 @pytest.mark.parametrize(
     "change",
     [{"redirect_uri": "https://evil.example/"}, {"redirect_uri": "/notes"}, {"code_challenge_method": "plain"},
-     {"code_challenge": "short"}, {"redirect_uri": "https://app.example.com.evil.example/"}],
+     {"code_challenge_method": ""}, {"code_challenge_method": "s256"}, {"code_challenge": ""},
+     {"code_challenge": CHALLENGE + "="}, {"code_challenge": CHALLENGE[:-1]}, {"code_challenge": CHALLENGE[:-1] + "+"},
+     {"code_challenge": "short"}, {"redirect_uri": "https://app.example.com.evil.example/"}, {"redirect_uri": ""},
+     {"redirect_uri": "https://app.example.com@evil.example/"}, {"redirect_uri": APP + "#x"},
+     {"redirect_uri": "http://app.example.com/callback"}, {"redirect_uri": "javascript:alert(1)"}],
 )  # fmt: skip
 def test_codes_are_given_to_friends_with_pkce_only(house_with_friends: House, change: dict[str, str]) -> None:
     visitor = house_with_friends.sign_up("ann@example.com")

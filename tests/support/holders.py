@@ -27,6 +27,7 @@ from syncline.accounts import (
 from syncline.accounts.core import Core
 from syncline.accounts.core import Visitor as Place
 from syncline.accounts.flows import start
+from syncline.accounts.sessions import Session
 from syncline.accounts.web.visits import csrf_token
 
 _numbers = count(1)
@@ -61,6 +62,12 @@ class Holder:
         self.user_id, secret = house.do(self._make, second, actor)
         self.set_cookie(house.provider.session_cookie, secret)
         self.set_cookie(house.provider.browser_cookie, house.provider.new_browser_secret())
+
+    @property
+    def session(self) -> Session:
+        found = self.house.do(sessions.get, self.things["session"])
+        assert found is not None
+        return found
 
     def set_cookie(self, name: str, value: str) -> None:
         host = urlsplit(self.house.settings.url).hostname or ""
