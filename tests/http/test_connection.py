@@ -253,6 +253,21 @@ def test_a_request_that_does_not_arrive_in_time_is_408() -> None:
         assert connection.recv(1000).startswith(b"HTTP/1.1 408 ")
 
 
+def test_a_body_that_makes_no_progress_for_a_minute_ends_its_connection() -> None:
+    unfinished = request("POST", "/echo", b"x" * 100)[:-90]
+    with (
+        bare_gateway(endpoints, clock=FakeClock()) as server,
+        server.connect() as connection,
+        Responses(connection) as responses,
+    ):
+        connection.sendall(request("POST", "/echo", b"whole") + unfinished)
+        assert responses.next()[2] == b"whole"  # Then the head of the other one is read, too.
+        server.turn_wheel(59.0)
+        assert server.call(lambda: len(server.gateway.wheel)) == 1
+        server.turn_wheel(61.0)
+        assert connection.recv(1000) == b""
+
+
 def test_silent_and_idle_connections_are_closed_and_busy_ones_are_not() -> None:
     clock = FakeClock()
     waiting: list[Request] = []
