@@ -192,7 +192,7 @@ def test_templates_are_shown_by_a_command_and_read_again_on_save(tmp_path: Path)
     assert shown.stdout == "reset (en)  123456 is your code to reset the password\n\nFirst 123456\n\n"
     html = syncline("mails", "reset", "--language", "de", "--html", folder=tmp_path)
     assert html.stdout.startswith('<!doctype html>\n<html lang="de">')
-    assert syncline("mails", "--output", "out", folder=tmp_path).stdout == "34 mails in out\n"
+    assert syncline("mails", "--output", "out", folder=tmp_path).stdout == "36 mails in out\n"
     assert (tmp_path / "out" / "de" / "reset.txt").read_text() == "First 123456"
     for arguments, problem in (
         (("mails", "rest"), "there is no mail of the kind 'rest'"),

@@ -19,6 +19,9 @@ from .emails import normal_form
 from .sessions import Session
 from .users import User
 
+#: Wrong codes of the second step in a row of which the user is told: whoever enters them is past the first.
+TOLD = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -101,6 +104,17 @@ def take_second(core: Core, user_id: str, visitor: Visitor, session: Session | N
     return rates.take(core, *source_of(core, user_id, visitor, session).limits("second"))
 
 
+def note_wrong_second(core: Core, user_id: str, visitor: Visitor, session: Session | None = None) -> bool:
+    """Count a wrong code of the second step. True: the user should hear of it, once for many in a row."""
+    by = source_of(core, user_id, visitor, session)
+    return rates.note_wrong(core, _second_key(core, by), core.digest("failures", user_id)) == TOLD
+
+
+def forget_wrong_second(core: Core, user_id: str, visitor: Visitor, session: Session | None = None) -> None:
+    """A right code came from there."""
+    rates.forget_closing(core, _second_key(core, source_of(core, user_id, visitor, session)))
+
+
 def password_closed(core: Core, by: Source) -> int | None:
     """Seconds for which the password is not asked for there; None: it is. Other ways in stay open."""
     waits = [rates.closed_for(core, key) for key in _keys(core, by)]
@@ -142,6 +156,11 @@ def _source(
         # Signed in before there were known devices, or on one that was forgotten.
         known = session.id
     return Source(subject, visitor.address, known, familiar)
+
+
+def _second_key(core: Core, by: Source) -> bytes:
+    """Where wrong codes of the second step are counted: the owner's right ones elsewhere do not make strangers' forgotten."""
+    return core.digest("failures.second", by.strangers if by.known is None else by.known)
 
 
 def _keys(core: Core, by: Source) -> list[bytes]:

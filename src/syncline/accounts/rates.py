@@ -40,10 +40,11 @@ RATES: dict[str, tuple[Rate, ...]] = {
     "sign_up.ip": (Rate(10, HOUR),),
     "code.ip": (Rate(30, 60), Rate(200, HOUR)),
     "code.device": (Rate(30, 60), Rate(200, HOUR)),
-    "second": (Rate(10, 300),),
-    "second.place": (Rate(6, 300),),
-    "second.home": (Rate(10, 300),),
-    "second.device": (Rate(10, 300),),
+    # A day's worth is 60 of a million codes, of which three are good at a time.
+    "second": (Rate(10, 300), Rate(30, HOUR), Rate(60, DAY)),
+    "second.place": (Rate(6, 300), Rate(15, HOUR), Rate(30, DAY)),
+    "second.home": (Rate(10, 300), Rate(30, HOUR), Rate(60, DAY)),
+    "second.device": (Rate(10, 300), Rate(30, HOUR), Rate(60, DAY)),
     "oauth.ip": (Rate(60, 60),),
     # Too long to be guessed: a bound for programs that run wild, and none for the many behind one address.
     "refresh.ip": (Rate(300, 60),),
@@ -97,9 +98,12 @@ def refuse(wait: float | None) -> None:
 
 def forget_mails(core: Core, normal: str) -> None:
     """Let strangers ask for mails to this address as if nobody had lately."""
-    for name in ("send", "reset"):
-        for rate in RATES[name]:
-            core.file.change("DELETE FROM rates WHERE key = ?", _key(core, name, rate, normal))
+    _forget(core, ("send", "reset"), normal)
+
+
+def forget_second(core: Core, user_id: str) -> None:
+    """Let strangers try codes of this user's second step as if nobody had lately."""
+    _forget(core, ("second",), user_id)
 
 
 def closed_for(core: Core, key: bytes) -> int | None:
@@ -132,6 +136,15 @@ def note_failure(core: Core, key: bytes, about: bytes) -> bool:
     return closed_until > 0
 
 
+def note_wrong(core: Core, key: bytes, about: bytes) -> int:
+    """Count something wrong with this key. How many there were in a row, with less than a day between two."""
+    count: int = (core.file.value("SELECT count FROM failures WHERE key = ?", key) or 0) + 1
+    core.file.change(
+        "INSERT OR REPLACE INTO failures VALUES (?, ?, ?, 0, 0, ?)", key, count, core.now(), about
+    )
+    return count
+
+
 def forget_closing(core: Core, key: bytes) -> None:
     core.file.change("DELETE FROM failures WHERE key = ?", key)
 
@@ -157,6 +170,12 @@ def trim(core: Core) -> None:
                 f"DELETE FROM {table} WHERE key IN (SELECT key FROM {table} ORDER BY {column} LIMIT ?)",  # noqa: S608 - as above
                 excess,
             )
+
+
+def _forget(core: Core, names: tuple[str, ...], who: str) -> None:
+    for name in names:
+        for rate in RATES[name]:
+            core.file.change("DELETE FROM rates WHERE key = ?", _key(core, name, rate, who))
 
 
 def _key(core: Core, name: str, rate: Rate, who: str) -> bytes:

@@ -120,6 +120,7 @@ def _let_in(asked: Asked, column: str, event: str) -> Any:
     attempts.open_all(asked.core, user)
     for address in user.addresses:
         rates.forget_mails(asked.core, address.normal)
+    rates.forget_second(asked.core, user.id)
     users.touch(asked.core, user.id)
     return _updated(asked, user, event)
 
@@ -192,7 +193,7 @@ ENDPOINTS = (
         "POST",
         "/users/{user}/unlock",
         _unlock,
-        "lets one in again, also where too many passwords were tried or mails asked for",
+        "lets one in again, also where too many passwords or codes were tried or mails asked for",
     ),
     Endpoint(
         "POST",

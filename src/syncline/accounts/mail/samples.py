@@ -26,6 +26,7 @@ SAMPLES: Mapping[str, Mapping[str, object]] = {
     "email_changed": {"email": "new@example.com"},
     "factor_changed": {"what": "passkey"},
     "new_device": _DEVICE,
+    "second_failed": {"count": 10, **_DEVICE},
     "token_reused": {},
     "deleted": {},
     "invitation": {

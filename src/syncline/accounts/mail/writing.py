@@ -14,7 +14,9 @@ from .samples import SAMPLES, sample
 from .templates import check_files, explain
 
 #: Kinds that tell of a change: they say what to do if somebody else made it.
-_NOTICES = frozenset({"password_changed", "email_changed", "factor_changed", "new_device", "token_reused"})
+_NOTICES = frozenset(
+    {"password_changed", "email_changed", "factor_changed", "new_device", "second_failed", "token_reused"}
+)
 
 Fill = Callable[[str, str, str, Mapping[str, object]], str | None]
 

@@ -18,6 +18,7 @@ from syncline.accounts import (
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.flows import Flow
 from syncline.accounts.passkeys import listed as passkeys_of
+from syncline.accounts.sessions import Session
 
 from .completing import complete, require_own
 from .sign_in import check_password
@@ -35,7 +36,7 @@ async def submit(visit: Visit) -> Response:
     assert flow.user_id is not None
     run = visit.accounts.workers.run
     rates.refuse(await run(attempts.take_second, visit.core, flow.user_id, visit.visitor))
-    used = await run(_check, visit.core, flow, visit.form.get("code", "")[:60], visit.visitor)
+    used = await run(_check_step, visit.core, flow, visit.form.get("code", "")[:60], visit.visitor)
     if used is None:
         error = AccountError("error.code")
         if flow.attempts + 1 >= flows.ATTEMPTS:
@@ -64,7 +65,10 @@ async def submit_again(visit: Visit) -> Response:
             return visit.redirect("/auth/verify", flow=flow.id)
         if visit.form.get("method") == "totp":
             rates.refuse(await run(attempts.take_second, core, user.id, visit.visitor, session))
-            if await run(second_factor.check, core, user.id, visit.form.get("code", "")[:60]) is None:
+            if (
+                await run(_check, core, user.id, visit.form.get("code", "")[:60], visit.visitor, session)
+                is None
+            ):
                 raise AccountError("error.code")
             await run(sessions.confirm, core, session.id, second=True)
         else:
@@ -83,14 +87,32 @@ async def submit_again(visit: Visit) -> Response:
     return visit.redirect(visit.target)
 
 
-def _check(core: Core, flow: Flow, code: str, visitor: Visitor) -> str | None:
+def _check_step(core: Core, flow: Flow, code: str, visitor: Visitor) -> str | None:
+    """The second step of a sign-in: what the code was, None if it is wrong or came too late."""
     assert flow.user_id is not None
-    used = second_factor.check(core, flow.user_id, code)
+    used = _check(core, flow.user_id, code, visitor)
     if used is None:
         flows.fail(core, flow)
-        audit.record(core, "second_step.failed", flow.user_id, visitor)
         return None
     return used if flows.finish(core, flow) else None
+
+
+def _check(
+    core: Core, user_id: str, code: str, visitor: Visitor, session: Session | None = None
+) -> str | None:
+    """What the code was, or None with the failure counted. After many in a row the user hears of it."""
+    used = second_factor.check(core, user_id, code)
+    if used is not None:
+        attempts.forget_wrong_second(core, user_id, visitor, session)
+        return used
+    audit.record(core, "second_step.failed", user_id, visitor)
+    if attempts.note_wrong_second(core, user_id, visitor, session):
+        device = core.pages.device(visitor.agent)
+        user = users.require(core, user_id)
+        signing_in.notify(
+            core, user, "second_failed", count=attempts.TOLD, device=device, address=visitor.address
+        )
+    return None
 
 
 async def _page(visit: Visit, error: AccountError | None = None) -> Response:
