@@ -129,7 +129,7 @@ def test_a_user_takes_everything_along(house: House) -> None:
     assert content["user"]["email"] == "ann@example.com"
     assert [entry["event"] for entry in content["events"]] == ["sign_up", "sign_in"]
     text = exported.text
-    assert "$argon2" not in text and "hash" not in text and "private_metadata" not in text
+    assert "$argon2" not in text and "hash" not in text
 
 
 def test_the_log_of_who_is_gone_says_only_that_something_happened(house: House) -> None:

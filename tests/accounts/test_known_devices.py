@@ -14,7 +14,7 @@ import pytest
 from pyotp.totp import TOTP
 
 from support.houses import PASSWORD, House, Visitor, house
-from syncline.accounts import IdentityFile, attempts, deletion, housekeeping, known_devices, users
+from syncline.accounts import IdentityFile, attempts, deletion, exporting, housekeeping, known_devices, users
 from syncline.accounts.core import Core
 from syncline.accounts.core import Visitor as Somebody
 from syncline.accounts.identity_file import FILE
@@ -441,8 +441,9 @@ def test_an_export_says_when_devices_were_used_and_a_deletion_takes_them(house: 
     house.sign_up(ANN)
     user = house.do(users.by_email, ANN)
     assert user is not None
-    exported = house.do(deletion.export_user, user.id)["known_devices"]
-    assert exported == [{"created_at": house.core.now(), "signed_in_at": house.core.now()}]
+    exported = house.do(exporting.export_user, user.id)["known_devices"]
+    now = house.core.now() * 1000
+    assert exported == [{"created_at": now, "signed_in_at": now}]
     house.do(deletion.delete_user, user.id)
     assert house.do(lambda core: core.file.value("SELECT count(*) FROM known_devices")) == 0
 

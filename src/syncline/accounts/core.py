@@ -136,6 +136,11 @@ class Core:
         return hmac.digest(self.pepper, text, sha256)
 
 
+def ms(seconds: int | None) -> int | None:
+    """Seconds of the file as others are told them: milliseconds since the epoch."""
+    return None if seconds is None else seconds * 1000
+
+
 def dumps(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 

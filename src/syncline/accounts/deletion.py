@@ -1,21 +1,8 @@
-"""The end of an account, and a copy of all that is known of it."""
+"""The end of an account."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from . import (
-    api_keys,
-    audit,
-    events,
-    known_devices,
-    merging,
-    organizations,
-    passkeys,
-    second_factor,
-    sessions,
-    users,
-)
+from . import api_keys, audit, events, merging, organizations, sessions, users
 from .core import Core, Visitor
 from .mail.outbox import queue
 
@@ -44,56 +31,3 @@ def delete_user(
     events.emit(core, "user.deleted", {"id": user_id, "object": "user", "deleted": True})
     if user.email:
         queue(core, "deleted", user.email, user.locale)
-
-
-def export_user(core: Core, user_id: str) -> dict[str, Any]:
-    """All that is stored of a user, without secrets."""
-    user = users.require(core, user_id)
-    connections = core.file.rows(
-        "SELECT provider, subject, email, created_at, used_at FROM connections WHERE user_id = ?", user_id
-    )
-    ended = core.file.rows(
-        "SELECT id, created_at, seen_at, ended_at, ended_why, address, agent FROM sessions WHERE user_id = ?",
-        user_id,
-    )
-    return {
-        "user": events.describe_user(user),
-        "password": core.file.row("SELECT changed_at FROM passwords WHERE user_id = ?", user_id) is not None,
-        "second_step": second_factor.is_on(core, user_id),
-        "passkeys": [
-            {"name": each.name, "created_at": each.created_at, "used_at": each.used_at}
-            for each in passkeys.listed(core, user_id)
-        ],
-        "connections": [
-            dict(zip(("provider", "subject", "email", "created_at", "used_at"), row, strict=True))
-            for row in connections
-        ],
-        "sessions": [
-            dict(
-                zip(
-                    ("id", "created_at", "seen_at", "ended_at", "ended_why", "address", "agent"),
-                    row,
-                    strict=True,
-                )
-            )
-            for row in ended
-        ],
-        "known_devices": [
-            {"created_at": created, "signed_in_at": seen}
-            for created, seen in known_devices.listed(core, user_id)
-        ],
-        "organizations": [
-            {"id": each.organization, "slug": each.slug, "name": each.name, "role": each.role}
-            for each in organizations.memberships(core, user_id)
-        ],
-        "events": [
-            _shown(entry)
-            for id in (*merging.former_ids(core, user_id), user_id)
-            for entry in audit.entries(core, user_id=id, limit=100_000)
-        ],
-    }
-
-
-def _shown(entry: audit.AuditEntry) -> dict[str, Any]:
-    """An event as its user may see it: not from where an administrator did something."""
-    return dict(entry) if entry["actor"] is None else {**entry, "address": "", "agent": ""}

@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from . import admission, audit, events, flows, signing_in, users
-from .core import AccountError, Core, Visitor
+from .core import AccountError, Core, Visitor, ms
 from .emails import clean_email
 from .flows import Flow
 from .mail.outbox import queue
@@ -119,6 +119,24 @@ def disconnect(core: Core, user_id: str, provider: str, visitor: Visitor) -> Non
     core.file.change("DELETE FROM connections WHERE user_id = ? AND provider = ?", user_id, provider)
     audit.record(core, "factor.removed", user_id, visitor, what=provider)
     signing_in.notify(core, user, "factor_changed", what=provider)
+
+
+def described(core: Core, user_id: str) -> list[dict[str, Any]]:
+    """A user's accounts at other services as JSON, the oldest first."""
+    rows = core.file.rows(
+        "SELECT provider, subject, email, created_at, used_at FROM connections WHERE user_id = ? ORDER BY created_at",
+        user_id,
+    )
+    return [
+        {
+            "provider": provider,
+            "subject": subject,
+            "email": email,
+            "created_at": ms(created),
+            "used_at": ms(used),
+        }
+        for provider, subject, email, created, used in rows
+    ]
 
 
 def _clean(text: str) -> str:

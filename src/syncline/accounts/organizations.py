@@ -27,6 +27,7 @@ class Membership:
     slug: str
     name: str
     role: str
+    since: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def create(core: Core, name: str, user_id: str, slug: str = "") -> Membership:
     )
     _tell(core, "organization.created", id)
     join(core, id, user_id, ADMIN)
-    return Membership(id, wanted, name, ADMIN)
+    return Membership(id, wanted, name, ADMIN, core.now())
 
 
 def join(core: Core, organization: str, user_id: str, role: str) -> None:
@@ -230,11 +231,21 @@ def set_metadata(core: Core, id: str, kind: str, value: dict[str, Any]) -> None:
 
 def memberships(core: Core, user_id: str) -> list[Membership]:
     rows = core.file.rows(
-        "SELECT id, slug, name, role FROM organizations JOIN memberships ON organization = id WHERE user_id = ? "
+        "SELECT id, slug, name, role, memberships.created_at FROM organizations JOIN memberships ON organization = id WHERE user_id = ? "
         "ORDER BY name, id",
         user_id,
     )
     return [Membership(*row) for row in rows]
+
+
+def describe(membership: Membership) -> dict[str, Any]:
+    """A user's membership as JSON."""
+    return {
+        "id": membership.organization,
+        "slug": membership.slug,
+        "name": membership.name,
+        "role": membership.role,
+    }
 
 
 def membership(core: Core, organization: str, user_id: str) -> Membership:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from syncline.accounts import events, organizations, passkeys, passwords, second_factor
+from syncline.accounts import events, linking, organizations, passkeys, passwords, second_factor
 from syncline.accounts.admission import Invitation
 from syncline.accounts.api_keys import ApiKey
 from syncline.accounts.audit import AuditEntry
-from syncline.accounts.core import Core
+from syncline.accounts.core import Core, ms
 from syncline.accounts.organizations import Organization
 from syncline.accounts.sessions import Session
 from syncline.accounts.signing_keys import SigningKey
@@ -22,10 +22,6 @@ def describe_user(user: User) -> dict[str, Any]:
 
 def describe_account(core: Core, user: User) -> dict[str, Any]:
     """A user with how it signs in and where it belongs."""
-    connections = core.file.rows(
-        "SELECT provider, subject, email, created_at, used_at FROM connections WHERE user_id = ? ORDER BY created_at",
-        user.id,
-    )
     return {
         **describe_user(user),
         "password": passwords.get(core, user.id) is not None,
@@ -39,20 +35,8 @@ def describe_account(core: Core, user: User) -> dict[str, Any]:
             }
             for each in passkeys.listed(core, user.id)
         ],
-        "connections": [
-            {
-                "provider": provider,
-                "subject": subject,
-                "email": email,
-                "created_at": ms(created),
-                "used_at": ms(used),
-            }
-            for provider, subject, email, created, used in connections
-        ],
-        "organizations": [
-            {"id": each.organization, "slug": each.slug, "name": each.name, "role": each.role}
-            for each in organizations.memberships(core, user.id)
-        ],
+        "connections": linking.described(core, user.id),
+        "organizations": [organizations.describe(each) for each in organizations.memberships(core, user.id)],
     }
 
 
@@ -137,7 +121,3 @@ def describe_event(entry: AuditEntry) -> dict[str, Any]:
         "agent": entry["agent"],
         "data": entry["data"],
     }
-
-
-def ms(seconds: int | None) -> int | None:
-    return None if seconds is None else seconds * 1000

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from syncline.accounts import merging
+from syncline.accounts.core import ms
 from syncline.accounts.merging import Merge
 
 from .asking import Asked, Endpoint, page
-from .describing import ms
 
 
 def _merge(asked: Asked) -> Any:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from syncline.accounts import audit, signing_keys, users, webhooks
+from syncline.accounts.core import ms
 from syncline.accounts.webhooks import Webhook
 
 from .asking import Asked, Endpoint, missing, page
-from .describing import describe_event, describe_signing_key, describe_webhook, ms
+from .describing import describe_event, describe_signing_key, describe_webhook
 
 #: Newer than every delivery: where the first page begins.
 _NEWEST = 2**62

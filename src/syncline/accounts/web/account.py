@@ -12,6 +12,8 @@ from syncline.accounts import (
     audit,
     deletion,
     events,
+    exporting,
+    linking,
     organizations,
     passkeys,
     passwords,
@@ -113,7 +115,7 @@ async def export(visit: Visit) -> Response:
     except AccountError as error:
         return await page(visit, error)
     rates.refuse(await run(rates.take, core, ("export", session.user_id)))
-    content = await run(deletion.export_user, core, session.user_id)
+    content = await run(exporting.export_user, core, session.user_id)
     headers = {"content-disposition": 'attachment; filename="account.json"'}
     return visit.finish(JSONResponse(content, headers=headers))
 
@@ -152,16 +154,13 @@ def _change_address(visit: Visit, user: users.User, email: str, remove: bool) ->
 
 
 def _facts(core: Core, user_id: str) -> dict[str, Any]:
-    connected = core.file.rows(
-        "SELECT provider, email, created_at FROM connections WHERE user_id = ? ORDER BY created_at", user_id
-    )
     return {
         "user": users.require(core, user_id),
         "has_password": passwords.get(core, user_id) is not None,
         "has_totp": second_factor.is_on(core, user_id),
         "codes_left": second_factor.backup_codes_left(core, user_id),
         "passkeys": passkeys.listed(core, user_id),
-        "connections": [{"provider": row[0], "email": row[1], "created_at": row[2]} for row in connected],
+        "connections": linking.described(core, user_id),
         "organizations": organizations.memberships(core, user_id),
         "key_count": len(api_keys.listed(core, user_id)),
         "session_count": len(sessions.listed(core, user_id)),

@@ -104,8 +104,5 @@ def _describe(core: Core, found: Session) -> dict[str, Any]:
             "image_url": user.picture or None,
             "email": user.email or None,
         },
-        "organizations": [
-            {"id": each.organization, "slug": each.slug, "name": each.name, "role": each.role}
-            for each in organizations.memberships(core, user.id)
-        ],
+        "organizations": [organizations.describe(each) for each in organizations.memberships(core, user.id)],
     }
