@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import audit, events, organizations, users
-from .core import AccountError, Core
+from .core import AccountError, Core, Visitor
 from .disposable import is_disposable
 from .emails import matches, normal_form
 from .mail.outbox import queue
@@ -72,6 +72,7 @@ def invite(
     organization: str | None = None,
     role: str = organizations.MEMBER,
     by: User | None = None,
+    visitor: Visitor | None = None,
     actor: str | None = None,
 ) -> str:
     """Invite an address to the application, or to an organisation. Sends a mail; returns the ticket that is in it.
@@ -120,6 +121,7 @@ def invite(
         core,
         "invitation.created",
         by.id if by else None,
+        visitor,
         actor=actor,
         email=email,
         organization=organization,
@@ -166,7 +168,9 @@ def _open(
     return [Invitation(*row) for row in rows]
 
 
-def accept(core: Core, invitation: Invitation, user: User, *, actor: str | None = None) -> None:
+def accept(
+    core: Core, invitation: Invitation, user: User, visitor: Visitor, *, actor: str | None = None
+) -> None:
     """The user takes the invitation. Raises AccountError unless the invited address is a verified one of the user's."""
     if not any(address.normal == invitation.normal and address.verified for address in user.addresses):
         raise AccountError("invitation.other", status=403, email=invitation.email)
@@ -179,15 +183,17 @@ def accept(core: Core, invitation: Invitation, user: User, *, actor: str | None 
         raise AccountError("invitation.gone", status=410)
     if invitation.organization is not None:
         organizations.join(core, invitation.organization, user.id, invitation.role or organizations.MEMBER)
-    audit.record(core, "invitation.accepted", user.id, actor=actor, organization=invitation.organization)
+    audit.record(
+        core, "invitation.accepted", user.id, visitor, actor=actor, organization=invitation.organization
+    )
     _tell(core, "accepted", invitation.id)
 
 
-def accept_for_new(core: Core, user: User) -> None:
+def accept_for_new(core: Core, user: User, visitor: Visitor) -> None:
     """A new user with a verified address has accepted the application's own invitations by signing up."""
     for invitation in open_invitations(core, user.email):
         if invitation.organization is None:
-            accept(core, invitation, users.require(core, user.id))
+            accept(core, invitation, users.require(core, user.id), visitor)
 
 
 def revoke_invitation(core: Core, id: str, organization: str | None) -> bool:

@@ -30,6 +30,7 @@ def create(
     scopes: tuple[str, ...] = (),
     *,
     seconds: int | None = None,
+    visitor: Visitor | None = None,
     actor: str | None = None,
 ) -> tuple[ApiKey, str]:
     """A key for a user, and its secret, which is nowhere else."""
@@ -51,7 +52,7 @@ def create(
         core.now(),
         expires_at,
     )
-    audit.record(core, "api_key.created", user.id, actor=actor, name=name, key=id)
+    audit.record(core, "api_key.created", user.id, visitor, actor=actor, name=name, key=id)
     return ApiKey(id, user.id, name, scopes, core.now(), expires_at, None), secret
 
 

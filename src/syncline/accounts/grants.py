@@ -132,11 +132,12 @@ def redeem_refresh_token(core: Core, token: str, visitor: Visitor) -> Granted | 
 
 def end_by_refresh_token(core: Core, token: str, visitor: Visitor) -> None:
     """Sign-out of a client. Says nothing of tokens that are none."""
-    session_id = core.file.value(
-        "SELECT session_id FROM refresh_tokens WHERE token_hash = ?", core.digest("refresh", token)
+    found = core.file.row(
+        "SELECT session_id, user_id FROM refresh_tokens JOIN sessions ON id = session_id WHERE token_hash = ?",
+        core.digest("refresh", token),
     )
-    if session_id is not None and sessions.end(core, session_id, "signed out"):
-        audit.record(core, "sign_out", None, visitor, session=session_id)
+    if found is not None and sessions.end(core, found[0], "signed out"):
+        audit.record(core, "sign_out", found[1], visitor, session=found[0])
 
 
 def _new_refresh_token(core: Core, session_id: str) -> str:

@@ -183,7 +183,7 @@ def _sign_up(core: Core, profile: Profile, email: str, visitor: Visitor) -> User
     if not admission.may_sign_up(core, email):
         raise AccountError("error.sign_up_closed", status=403)
     user = users.create(core, email=email, name=profile.name, picture=profile.picture, locale=visitor.locale)
-    admission.accept_for_new(core, user)
+    admission.accept_for_new(core, user, visitor)
     audit.record(core, "sign_up", user.id, visitor, provider=profile.provider)
     events.user_changed(core, "user.created", user.id)
     return user

@@ -227,7 +227,7 @@ def signed_up(core: Core, flow: Flow, visitor: Visitor) -> User:
         user = users.create(core, email=flow.address, name=flow.state["name"], locale=visitor.locale)
     if flow.state["hash"]:
         passwords.put(core, user.id, flow.state["hash"])
-    admission.accept_for_new(core, user)
+    admission.accept_for_new(core, user, visitor)
     audit.record(core, "sign_up", user.id, visitor)
     events.user_changed(core, "user.created", user.id)
     return users.require(core, user.id)

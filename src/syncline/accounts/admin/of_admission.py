@@ -42,6 +42,7 @@ def _made(asked: Asked, organization: str | None, role: str | None) -> Any:
             locale=locale,
             organization=organization,
             role=role or MEMBER,
+            visitor=asked.visitor,
             actor=asked.actor,
         )
     made = admission.open_invitations(asked.core, email)

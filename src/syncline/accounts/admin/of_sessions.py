@@ -62,7 +62,13 @@ def _create_key(asked: Asked) -> Any:
     scopes = tuple(asked.texts("scopes")) if "scopes" in asked else ()
     with asked.about("name"):
         key, secret = api_keys.create(
-            asked.core, user.id, asked.text("name"), scopes, seconds=days * _DAY or None, actor=asked.actor
+            asked.core,
+            user.id,
+            asked.text("name"),
+            scopes,
+            seconds=days * _DAY or None,
+            visitor=asked.visitor,
+            actor=asked.actor,
         )
     return {**describe_api_key(key), "secret": secret}
 

@@ -79,7 +79,9 @@ async def impersonate(visit: Visit) -> Response:
 def _create(visit: Visit, user_id: str) -> str:
     """A new key's secret. Its user is told: whoever holds it stays in when the sessions end."""
     core, seconds = visit.core, _lifetime(visit.form.get("days", str(_DAYS_AT_FIRST)))
-    key, secret = api_keys.create(core, user_id, visit.form.get("name", ""), seconds=seconds)
+    key, secret = api_keys.create(
+        core, user_id, visit.form.get("name", ""), seconds=seconds, visitor=visit.visitor
+    )
     signing_in.notify(core, users.require(core, user_id), "factor_changed", what=f"API key “{key.name}”")
     return secret
 

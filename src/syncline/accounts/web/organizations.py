@@ -92,7 +92,8 @@ async def accept_invitation(visit: Visit) -> Response:
         found = admission.find_invitation(core, visit.form.get("ticket", "")[:100])
         if found is None:
             raise AccountError("invitation.gone", status=410)
-        admission.accept(core, found, users.require(core, session.user_id), actor=session.actor)
+        user = users.require(core, session.user_id)
+        admission.accept(core, found, user, visit.visitor, actor=session.actor)
         if found.organization is not None:
             sessions.choose_organization(core, session.id, found.organization)
         return found.organization
@@ -119,6 +120,7 @@ async def _invite(visit: Visit) -> None:
             organization=own.organization,
             role=role,
             by=by,
+            visitor=visit.visitor,
             actor=session.actor,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from syncline.accounts import attempts, passwords, rates, sessions, signing_in, users
+from syncline.accounts import attempts, audit, passwords, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.emails import clean_email
 from syncline.accounts.sessions import Session
@@ -82,7 +82,8 @@ async def submit_out(visit: Visit) -> Response:
 
 def end_session(core: Core, session: Session, visitor: Visitor) -> None:
     """Sign-out of one session."""
-    sessions.end(core, session.id, "signed out")
+    if sessions.end(core, session.id, "signed out"):
+        audit.record(core, "sign_out", session.user_id, visitor, actor=session.actor, session=session.id)
 
 
 def _page(visit: Visit, error: AccountError | None = None) -> Response:
