@@ -99,9 +99,9 @@ def by_code(holder: Holder, page: str, target: str, kind: str, email: str, **fie
 
 
 def by_second_step(holder: Holder, target: str) -> str:
-    secret, _ = holder.house.do(second_factor.set_up, holder.user_id, holder.email)
+    secret, _ = holder.house.do(second_factor.set_up, holder.email)
     app = TOTP(secret)
-    holder.house.do(second_factor.confirm, holder.user_id, app.at(holder.house.core.now() - 30))
+    holder.house.do(second_factor.confirm, holder.user_id, secret, app.at(holder.house.core.now() - 30))
     submit(signed_out(with_password(holder)), "/sign-in", target, email=holder.email, password=PASSWORD)
     holder.visitor.submit("/auth/mfa", code=app.at(holder.house.core.now()))
     return led(holder)
