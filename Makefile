@@ -49,11 +49,11 @@ demo: $(PACKAGE)
 	@cd examples/chat && exec syncline dev --port $(PORT)
 
 test: $(DEV) $(NODE_MODULES) $(BUNDLE)
-	@scripts/ensure-chromium
+	@scripts/ensure-system-packages
 	@scripts/run-tests
 
 test-long: $(DEV) $(NODE_MODULES) $(BUNDLE)
-	@scripts/ensure-chromium
+	@scripts/ensure-system-packages
 	pytest -m long
 
 check: $(DEV)

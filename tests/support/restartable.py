@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -135,6 +136,8 @@ class RestartableServer:
             with suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
         self._process.wait()
+        for child in children:
+            _wait_until_gone(child)
 
     def stop(self) -> None:
         """Stop gracefully. It must end with exit code 0."""
@@ -160,6 +163,16 @@ class RestartableServer:
         for task in Path(f"/proc/{self._process.pid}/task").iterdir():
             found += [int(child) for child in (task / "children").read_text().split()]
         return found
+
+
+def _wait_until_gone(process: int) -> None:
+    """Somebody else's child, whose port is taken until then (Linux)."""
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(process)
+        try:
+            select.select([descriptor], [], [], _START_SECONDS)
+        finally:
+            os.close(descriptor)
 
 
 def _free_port() -> int:
