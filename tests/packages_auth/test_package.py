@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from support.todo import PACKAGE
+from syncline.accounts.web.assets import ASSETS
 
 
 @pytest.mark.node
@@ -17,6 +19,20 @@ def test_the_packages_own_tests_pass(package: Path) -> None:
         ["node", "--test", "test/"], cwd=package, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.node
+def test_servers_offer_the_package_as_it_is_now(package: Path, tmp_path: Path) -> None:
+    """To pages without a bundler, in one file."""
+    command = shlex.split(json.loads((package / "package.json").read_text())["scripts"]["bundle"])
+    fresh = tmp_path / "auth.js"
+    command[-1] = f"--outfile={fresh}"
+    subprocess.run(
+        [package / "node_modules" / ".bin" / command[0], *command[1:], "--log-level=error"],
+        cwd=package,
+        check=True,
+    )
+    assert fresh.read_text() == (ASSETS / "auth.js").read_text(), "run `npm run bundle` in packages/auth"
 
 
 def test_the_package_depends_on_nothing() -> None:

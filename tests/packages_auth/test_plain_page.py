@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from support.browser import Window, Windows
+from support.browser import Window, Windows, wait_until
 from support.todo import EXAMPLE, Person, TodoServer
 
 pytestmark = pytest.mark.browser
@@ -24,7 +23,7 @@ PAGE = """<!doctype html>
 <button id="out">Sign out</button>
 <script src="/_syncline/convex.js"></script>
 <script type="module">
-  import { createAuthClient } from "./syncline-auth/index.js";
+  import { createAuthClient } from "/auth/assets/auth.js";
   const auth = (window.auth = createAuthClient());
   const client = new convex.ConvexClient(location.origin);
   const events = (window.events = []);
@@ -50,12 +49,12 @@ PAGE = """<!doctype html>
 
 
 @pytest.fixture(scope="module")
-def plain(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TodoServer]:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TodoServer]:
     """The backend of examples/todo with another page."""
     folder = tmp_path_factory.mktemp("plain")
     shutil.copytree(EXAMPLE / "backend", folder / "backend")
     (folder / "pyproject.toml").write_text('[tool.syncline]\nsite = "site"\n')
-    shutil.copytree(package / "dist", folder / "site" / "syncline-auth")
+    (folder / "site").mkdir()
     (folder / "site" / "index.html").write_text(PAGE)
     server = TodoServer(tmp_path_factory.mktemp("data"), folder)
     server.start()
@@ -77,7 +76,7 @@ def cookies(plain: TodoServer, browser: Browser) -> dict[str, str]:
 
 @pytest.fixture
 def open_page(plain: TodoServer, windows: Windows, cookies: dict[str, str]) -> Callable[[], Window]:
-    """Opens the page as Ada, once she is signed in and has the second token, which the client asks for at once."""
+    """Opens the page as Ada, once the server has confirmed the second token, which the client asks for at once."""
 
     def prepared(page: Page) -> None:
         page.clock.install()
@@ -87,7 +86,7 @@ def open_page(plain: TodoServer, windows: Windows, cookies: dict[str, str]) -> C
 
     def open_as_ada() -> Window:
         window = windows.open(plain.site, before=prepared)
-        window.page.wait_for_function("tokens.length === 2 && events.length > 0")
+        window.page.wait_for_function("tokens.length === 2 && events.length === 2")
         return window
 
     return open_as_ada
@@ -179,6 +178,7 @@ def test_tabs_take_turns(plain: TodoServer, open_page: Callable[[], Window]) -> 
     for tab in (one, two):
         tab.evaluate("void (window.asked = auth.getToken({ skipCache: true }))")
     two.wait_for_function("navigator.locks.query().then(({ pending }) => pending.length === 1)")
+    wait_until(lambda: two.evaluate("1") == 1 and len(asked) > 0, lambda: "no tab asks for a token")
     assert len(asked) == 1
     asked[0].continue_()
     got = [tab.evaluate("asked") for tab in (one, two)]

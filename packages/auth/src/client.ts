@@ -106,6 +106,8 @@ export class AuthClient {
    */
   async getToken({ skipCache = false }: TokenOptions = {}): Promise<string | null> {
     await this.leaving?.catch(() => undefined);
+    // For nobody there is no token: asking for one would be an error in the browser's console.
+    if (!this.current.isLoaded) await this.loading;
     if (this.current.isLoaded && !this.current.session) return null;
     const known = this.token;
     if (known && !skipCache && known.endsAt - Date.now() > SPARE_MS) return known.value;
