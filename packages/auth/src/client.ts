@@ -1,6 +1,6 @@
 import { CodeSource, exclusively, type Keeping } from "./code.js";
 import { decodeClaims } from "./jwt.js";
-import { CookieSource, NOBODY, pageUrl, type Loaded, type Source } from "./sources.js";
+import { CookieSource, NOBODY, organizationsOf, pageUrl, type Loaded, type Source } from "./sources.js";
 import { SignedOutError, type AuthState, type Claims, type ListedSession, type Token } from "./types.js";
 
 export interface AuthClientOptions {
@@ -119,14 +119,13 @@ export class AuthClient {
    * for another organisation. `onChange` is told what the server has confirmed. The returned function ends it.
    */
   connect(client: Connectable, onChange?: (isAuthenticated: boolean) => void): () => void {
-    const caller = () => `${this.current.session?.id} ${this.current.session?.organization}`;
-    let known = this.current.isLoaded ? caller() : null;
+    let known = this.current.isLoaded ? caller(this.current) : null;
     const authenticate = () => client.setAuth(({ forceRefreshToken }) => this.getToken({ skipCache: forceRefreshToken }), onChange);
     authenticate();
     return this.subscribe(() => {
       // Who it is was not known before: the token that the client waits for says it, too.
-      const isAnother = known !== null && known !== caller();
-      known = caller();
+      const isAnother = known !== null && known !== caller(this.current);
+      known = caller(this.current);
       if (isAnother) authenticate();
     });
   }
@@ -222,7 +221,7 @@ export class AuthClient {
       organization: claims.o?.id ?? null,
       actor: claims.act?.sub ?? null,
     };
-    this.current = { isLoaded: true, session, user, organizations: [] };
+    this.current = { isLoaded: true, session, user, organizations: organizationsOf(claims) };
   }
 
   /** `known` is the token that is not good enough. Tabs take turns: the second one takes what the first one got. */
@@ -233,6 +232,7 @@ export class AuthClient {
         const token = await this.source.token();
         this.token = token;
         this.tell({ kind: "token", token });
+        this.follow(token);
         return token.value;
       });
     } catch (error) {
@@ -244,11 +244,16 @@ export class AuthClient {
 
   private become(loaded: Loaded): void {
     this.loadedAt = Date.now();
-    if (!loaded.session || loaded.session.id !== this.claims?.sid) this.token = null;
+    if (this.token && whoActs(decodeClaims(this.token.value)) !== caller(loaded)) this.token = null;
     const next = { isLoaded: true, ...loaded };
     if (JSON.stringify(next) === JSON.stringify(this.current)) return;
     this.current = next;
     for (const listener of [...this.listeners]) listener();
+  }
+
+  /** A token knows of a session, an organisation or a role that we do not: ask for the rest. */
+  private follow(token: Token): void {
+    if (this.current.isLoaded && whoActs(decodeClaims(token.value)) !== caller(this.current)) void this.load();
   }
 
   private tell(message: Message): void {
@@ -260,7 +265,7 @@ export class AuthClient {
       this.become(NOBODY);
     } else if (message.kind === "token") {
       this.token = message.token;
-      if (decodeClaims(message.token.value)?.sid !== this.current.session?.id) void this.load();
+      this.follow(message.token);
     } else {
       this.token = null;
       void this.load();
@@ -275,6 +280,17 @@ export class AuthClient {
       void this.getToken({ skipCache: true }).catch((error: unknown) => console.error("[syncline]", error));
     }
   };
+}
+
+/** The session, the active organisation and the role there: for another one of these there is another token. */
+function caller({ session, organizations }: Loaded): string {
+  const active = organizations.find((each) => each.id === session?.organization);
+  return JSON.stringify([session?.id ?? null, active?.id ?? null, active?.role ?? null]);
+}
+
+/** The same, as a token says it. */
+function whoActs(claims: Claims | null): string {
+  return JSON.stringify([claims?.sid ?? null, claims?.o?.id ?? null, claims?.o?.rol ?? null]);
 }
 
 /** `new AuthClient(options)`. */

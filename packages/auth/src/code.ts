@@ -1,6 +1,6 @@
 import { decodeClaims, toBase64Url } from "./jwt.js";
 import { RefusedError, request } from "./requests.js";
-import { NOBODY, type Loaded, type Source } from "./sources.js";
+import { NOBODY, organizationsOf, type Loaded, type Source } from "./sources.js";
 import { SignedOutError, type Session, type Token } from "./types.js";
 
 /** Where the refresh token is kept. */
@@ -147,7 +147,7 @@ export class CodeSource implements Source {
           unsafe_metadata: {},
           created_at: null,
         },
-        organizations: claims.o ? [{ id: claims.o.id, slug: claims.o.slg, name: claims.o.slg, role: claims.o.rol }] : [],
+        organizations: organizationsOf(claims),
       };
     }
     return { value: answer.token, endsAt: asked + 1000 * answer.expires_in };

@@ -62,11 +62,28 @@ export interface Auth {
   sessionClaims: Claims | { aud: "convex" } | null | undefined;
   getToken: (options?: { skipCache?: boolean; template?: string }) => Promise<string | null>;
   signOut: () => Promise<void>;
-  /**
-   * Whether the active organisation's role is this one, and whether who it is was proved lately enough. For showing:
-   * what a caller may do the backend decides, with `ctx.auth.require_recent()`.
-   */
-  has: (what: { role?: string; reverification?: Reverification }) => boolean;
+  /** Whether all of this is so. For showing: what a caller may do the backend decides. */
+  has: (what: Wanted) => boolean;
+}
+
+/** What `has` and `<Show when>` ask. Anything else that other packages know, such as permissions, nobody here has. */
+export interface Wanted {
+  /** The role in the active organisation: `admin`, or as Clerk writes it `org:admin`. */
+  role?: string;
+  /** Who it is was proved as lately as this. The backend asks by `ctx.auth.require_recent()`. */
+  reverification?: Reverification;
+}
+
+const CAN_BE_ASKED = new Set(["role", "reverification"]);
+
+function holds(what: Wanted, session: Session | null, organization: Organization | undefined): boolean {
+  const { role, reverification } = what;
+  return (
+    session !== null &&
+    Object.keys(what).every((each) => CAN_BE_ASKED.has(each)) &&
+    (role === undefined || (organization !== undefined && organization.role === role.replace(/^org:/, ""))) &&
+    (reverification === undefined || isRecent(session, reverification))
+  );
 }
 
 /** Who is signed in, and tokens. All but `isLoaded` and the functions is undefined until it is known. */
@@ -92,10 +109,7 @@ export function useAuth(): Auth {
       sessionClaims: known(session && (client.claims ?? { aud: "convex" as const })),
       getToken,
       signOut,
-      has: ({ role, reverification }: { role?: string; reverification?: Reverification }) =>
-        session !== null &&
-        (role === undefined || organization?.role === role) &&
-        (reverification === undefined || isRecent(session, reverification)),
+      has: (what: Wanted) => holds(what, session, organization),
     };
   }, [isLoaded, session, user, organizations, client, getToken, signOut]);
 }
@@ -110,6 +124,13 @@ export function useUser(): { isLoaded: boolean; isSignedIn: boolean | undefined;
 export function useSession(): { isLoaded: boolean; session: Session | null | undefined } {
   const { isLoaded, session } = useAuthState();
   return { isLoaded, session: isLoaded ? session : undefined };
+}
+
+/** The active organisation, with the user's role in it; null without one. */
+export function useOrganization(): { isLoaded: boolean; organization: Organization | null | undefined } {
+  const { isLoaded, session, organizations } = useAuthState();
+  const active = organizations.find((each) => each.id === session?.organization) ?? null;
+  return { isLoaded, organization: isLoaded ? active : undefined };
 }
 
 /** The user's organisations, the active one, and how to change it. */
@@ -131,8 +152,10 @@ export function useConvexAuthFromSyncline(): {
   fetchAccessToken: (options: { forceRefreshToken: boolean }) => Promise<string | null>;
 } {
   const client = useAuthClient();
-  const { isLoaded, session } = useAuthState();
-  // Another function means "authenticate anew" to the provider: it changes with the session and the organisation only.
+  const { isLoaded, session, organizations } = useAuthState();
+  const role = organizations.find((each) => each.id === session?.organization)?.role;
+  // Another function means "authenticate anew" to the provider: it changes with the session, the organisation and the role
+  // in it only.
   const fetchAccessToken = useCallback(
     async ({ forceRefreshToken }: { forceRefreshToken: boolean }) => {
       try {
@@ -142,8 +165,8 @@ export function useConvexAuthFromSyncline(): {
         return null;
       }
     },
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- the session and the organisation are meant
-    [client, session?.id, session?.organization],
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- what tokens differ by is meant
+    [client, session?.id, session?.organization, role],
   );
   return useMemo(
     () => ({ isLoading: !isLoaded, isAuthenticated: session !== null, fetchAccessToken }),
@@ -166,7 +189,7 @@ export function ConvexProviderWithSyncline({
   );
 }
 
-type When = "signed-in" | "signed-out" | ((auth: Auth) => boolean);
+type When = "signed-in" | "signed-out" | Wanted | ((auth: Auth) => boolean);
 
 /** Shows its children to those whom `when` means, and `fallback` to others; nothing until it is known who it is. */
 export function Show({
@@ -180,9 +203,13 @@ export function Show({
 }): ReactElement | null {
   const auth = useAuth();
   if (!auth.isLoaded) return null;
-  const shown =
-    typeof when === "function" ? auth.isSignedIn === true && when(auth) : auth.isSignedIn === (when === "signed-in");
-  return <>{shown ? children : fallback}</>;
+  return <>{isMeant(when, auth) ? children : fallback}</>;
+}
+
+function isMeant(when: When, auth: Auth): boolean {
+  if (typeof when === "function") return auth.isSignedIn === true && when(auth);
+  if (typeof when === "object") return auth.has(when);
+  return auth.isSignedIn === (when === "signed-in");
 }
 
 export function SignedIn({ children }: { children?: ReactNode }): ReactElement | null {

@@ -1,9 +1,14 @@
 import { request } from "./requests.js";
-import type { AuthState, ListedSession, Token } from "./types.js";
+import type { AuthState, Claims, ListedSession, Organization, Token } from "./types.js";
 
 export type Loaded = Omit<AuthState, "isLoaded">;
 
 export const NOBODY: Loaded = { session: null, user: null, organizations: [] };
+
+/** What a token says of organisations: the active one, called by its slug. The server knows its name, and the others. */
+export function organizationsOf({ o }: Claims): Organization[] {
+  return o ? [{ id: o.id, slug: o.slg, name: o.slg, role: o.rol }] : [];
+}
 
 /** Where sessions are and tokens come from. All of it throws SignedOutError if nobody is signed in. */
 export interface Source {

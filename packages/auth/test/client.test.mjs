@@ -11,6 +11,7 @@ beforeEach(() => {
   server.failures = [];
   server.asked = [];
   server.session = { id: "sess_1", organization: null };
+  server.organizations = [];
   server.seconds = 300;
 });
 
@@ -96,6 +97,58 @@ test("a page that came with a token starts signed in, and uses it", async () => 
   assert.deepEqual(server.asked, []);
   const stale = createAuthClient({ url: server.url, initialToken: await server.token({ exp: 1 }) });
   assert.equal(stale.state.isLoaded, false);
+});
+
+const ORCHARD = { id: "org_1", slug: "orchard", name: "Orchard", role: "member" };
+
+test("another active organisation means another token", async () => {
+  server.organizations = [ORCHARD, { ...ORCHARD, id: "org_2", role: "admin" }];
+  const client = await loaded();
+  const first = await client.getToken();
+  assert.equal(client.claims.o, undefined);
+  for (const [id, role] of [["org_1", "member"], ["org_2", "admin"], [null, undefined]]) {
+    await client.setOrganization(id);
+    assert.equal(client.state.session.organization, id);
+    assert.notEqual(await client.getToken(), first);
+    assert.equal(client.claims.o?.rol, role);
+  }
+});
+
+test("a role that was changed elsewhere is known with the next token, and the old one is not used", async () => {
+  server.organizations = [ORCHARD];
+  server.session.organization = "org_1";
+  const client = await loaded();
+  const told = [];
+  client.subscribe(() => told.push(client.state.organizations[0]?.role));
+  await client.getToken();
+  assert.deepEqual([server.count("/auth/session"), told], [1, []]);
+  server.organizations = [{ ...ORCHARD, role: "admin" }];
+  await client.getToken({ skipCache: true }); // As the official client asks, when the server refuses the old one.
+  await client.load();
+  assert.deepEqual([told, client.claims.o.rol], [["admin"], "admin"]);
+  server.organizations = [];
+  server.session.organization = null;
+  await client.load();
+  assert.equal(client.claims, null);
+  await client.getToken();
+  assert.deepEqual([client.claims.o, client.state.session.id], [undefined, "sess_1"]);
+});
+
+test("a client that is connected authenticates anew for another session, organisation or role", async () => {
+  server.organizations = [ORCHARD];
+  const client = await loaded();
+  let times = 0;
+  client.connect({ setAuth: () => times++ });
+  await client.load();
+  assert.equal(times, 1);
+  await client.setOrganization("org_1");
+  assert.equal(times, 2);
+  server.organizations = [{ ...ORCHARD, role: "admin" }];
+  await client.load();
+  assert.equal(times, 3);
+  server.organizations = [{ ...ORCHARD, role: "admin", name: "Orchard Ltd" }];
+  await client.load();
+  assert.equal(times, 3);
 });
 
 test("hosted pages are asked to come back, by a path on the same site", () => {

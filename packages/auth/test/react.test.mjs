@@ -5,7 +5,9 @@ import { createElement as h } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 
 import { createAuthClient } from "../dist/index.js";
-import { Show, SignedIn, SignedOut, SignInButton, SynclineAuthProvider, useAuth, UserButton } from "../dist/react.js";
+import {
+  Show, SignedIn, SignedOut, SignInButton, SynclineAuthProvider, useAuth, useOrganization, UserButton,
+} from "../dist/react.js";
 import { AuthServer } from "./server.mjs";
 
 let server;
@@ -60,6 +62,46 @@ test("has tells whether who it is was proved lately", async () => {
     ],
     [true, false, true, false, true, false, false, false],
   );
+});
+
+test("what is shown can depend on the role in the active organisation", async () => {
+  const shown = async (claims, when) => {
+    const client = createAuthClient({ url: server.url, initialToken: await server.token(claims) });
+    return render(client, h(Show, { when, fallback: "no" }, "yes"));
+  };
+  const admin = { o: { id: "org_1", slg: "orchard", rol: "admin" } };
+  const editor = { o: { ...admin.o, rol: "editor" } };
+  assert.deepEqual(
+    [
+      await shown(admin, { role: "admin" }),
+      await shown(admin, { role: "org:admin" }),
+      await shown(editor, { role: "admin" }),
+      await shown({}, { role: "admin" }),
+      await shown(admin, { permission: "org:notes:write" }),
+      await shown(admin, { role: "admin", reverification: "strict" }),
+      await shown({ ...admin, auth_time: Math.floor(Date.now() / 1000) }, { role: "admin", reverification: "strict" }),
+      await shown(admin, (auth) => auth.has({ permission: "org:notes:write" })),
+    ],
+    ["yes", "yes", "no", "no", "no", "no", "yes", "no"],
+  );
+  const nobody = createAuthClient({ url: server.url });
+  assert.equal(render(nobody, h(Show, { when: { role: "admin" }, fallback: "no" }, "yes")), "");
+});
+
+test("the active organisation is known with the token that the page came with", async () => {
+  const seen = async (claims) => {
+    let found;
+    const Probe = () => {
+      found = [useOrganization(), useAuth()];
+      return null;
+    };
+    render(createAuthClient({ url: server.url, initialToken: await server.token(claims) }), h(Probe));
+    return found;
+  };
+  const [{ organization }, auth] = await seen({ o: { id: "org_1", slg: "orchard", rol: "editor" } });
+  assert.deepEqual(organization, { id: "org_1", slug: "orchard", name: "orchard", role: "editor" });
+  assert.deepEqual([auth.orgId, auth.orgRole, auth.orgSlug], ["org_1", "editor", "orchard"]);
+  assert.deepEqual((await seen({}))[0], { isLoaded: true, organization: null });
 });
 
 test("useAuth has the shape that ConvexProviderWithClerk wants", async () => {

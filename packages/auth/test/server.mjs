@@ -22,6 +22,7 @@ export class AuthServer {
   failures = [];
   asked = [];
   session = { id: "sess_1", organization: null };
+  organizations = [];
   seconds = 300;
   made = 0;
 
@@ -50,6 +51,12 @@ export class AuthServer {
     };
   }
 
+  /** What tokens say of the active organisation. */
+  active() {
+    const found = this.organizations.find((each) => each.id === this.session.organization);
+    return found ? { o: { id: found.id, slg: found.slug, rol: found.role } } : {};
+  }
+
   token(changes, header) {
     return sign(this.key, this.claims(changes), header);
   }
@@ -74,17 +81,21 @@ export class AuthServer {
     if (failure) return say(...failure);
     if (path === "/auth/session") {
       const user = this.session && { id: "user_1", name: "Ada Lovelace", email: "ada@example.com", email_verified: true };
-      return say(200, { session: this.session, user, organizations: [] });
+      return say(200, { session: this.session, user, organizations: this.organizations });
     }
     if (path === "/auth/token") {
       if (!this.session) return say(401, { error: "signed_out" });
-      return say(200, { token: await this.token(), expires_in: this.seconds });
+      return say(200, { token: await this.token(this.active()), expires_in: this.seconds });
     }
     if (path === "/auth/sessions") {
       const sessions = [{ id: "sess_1", current: true }, { id: "sess_2", current: false }];
       return this.session ? say(200, { sessions }) : say(401, { error: "signed_out" });
     }
     if (path === "/auth/sessions/revoke") return this.session ? say(200, {}) : say(401, { error: "signed_out" });
+    if (path === "/auth/organizations/active") {
+      this.session.organization = JSON.parse(body).organization;
+      return say(200, {});
+    }
     if (path === "/auth/sign-out") {
       this.session = null;
       return say(200, {}, { "set-cookie": ["syncline_session=; Max-Age=0", "other=1"] });
