@@ -268,3 +268,23 @@ def test_internal_functions_answer_strangers_like_missing_ones(server: Restartab
         return [re.sub(r"[0-9a-f]{16}", "-", answer.replace(path, "PATH")) for answer in answers]
 
     assert told("things:secret") == told("things:absent")
+
+
+def test_arguments_that_do_not_fit_are_not_kept_in_the_record_of_calls(server: RestartableServer) -> None:
+    """Among them may be a password that was sent with a wrong name or type."""
+    wrong: list[object] = [
+        {"name": {"planted": "planted-1"}},
+        {"name": ["planted-2"]},
+        {"name": "planted-3", "password": "planted-4"},
+        {"value": "planted-5"},
+        "planted-6",
+    ]
+    for args in wrong:
+        body = {"path": "things:put", "args": args, "format": "json"}
+        answer = httpx.post(f"http://127.0.0.1:{server.port}/api/mutation", json=body, timeout=30)
+        assert answer.json()["status"] == "error"
+    url = f"http://127.0.0.1:{server.port}/api/stream_function_logs?cursor=0"
+    recorded = httpx.get(url, headers={"authorization": f"Convex {ADMIN_KEY}"}, timeout=30).text
+    assert recorded.count('"identifier":"things:put"') >= len(wrong)
+    assert "ArgumentValidationError: Object contains extra field `password`" in recorded
+    assert "planted" not in recorded and "planted" not in server.log

@@ -16,7 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from syncline.kernel.clock import Entropy
-from syncline.kernel.errors import AppError, ArgumentError, SynclineError
+from syncline.kernel.errors import AppError, ArgumentError, DocumentError, SynclineError
 from syncline.values import encode_json, to_clean_json
 
 from .logs import EMPTY, encode_lines
@@ -70,7 +70,7 @@ def make_failure(
         data=data,
         log_lines=log_lines,
         request_id=request_id,
-        error=ErrorFacts(type(error).__name__, _text(error), frames, shown, expected),
+        error=ErrorFacts(type(error).__name__, _logged(error, redact), frames, shown, expected),
         exception=_bare(error),
         lines=tuple(captured),
     )
@@ -92,6 +92,15 @@ def _described(error: BaseException, raised_by_function: bool) -> tuple[bytes | 
     if isinstance(error, ArgumentError) and not raised_by_function:
         return data, str(error), None
     return data, f"Uncaught {type(error).__name__}: {error}" if raised_by_function else str(error), None
+
+
+def _logged(error: BaseException, redact: bool) -> str:
+    """What the record of calls says. In production without values that did not fit: a password may be among them."""
+    text = _text(error)
+    if not (redact and isinstance(error, ArgumentError | DocumentError)):
+        return text
+    lines = [line for line in text.splitlines() if not line.startswith(("Value: ", "Object: "))]
+    return "\n".join(line.partition(", got ")[0] for line in lines)
 
 
 def _text(error: BaseException) -> str:
