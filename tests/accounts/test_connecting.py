@@ -91,8 +91,9 @@ def test_who_comes_without_an_address_is_asked_for_one(service: LoginService, at
     built = at()
     service.person = {"sub": "a-1", "preferred_username": username}
     visitor = built.visitor()
-    assert arrive(service, visitor) == "Your email address"
+    assert arrive(service, visitor, redirect="/notes") == "Your email address"
     assert (f'value="{username}"' in visitor.last.text) is ("@" in username)
+    assert '<a href="/auth/sign-in?redirect=/notes">Back</a>' in visitor.last.text
     visitor.submit("/auth/connect", email="not one")
     assert visitor.alert == "This is not an email address."
     visitor.submit("/auth/connect", email="ann@home.example")
