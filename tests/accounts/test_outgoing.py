@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
-from syncline.accounts import outgoing
+from support.houses import CHEAP, house
+from syncline.accounts import outgoing, webhooks
 from syncline.accounts.outgoing import OutgoingError, send
+from syncline.auth import Accounts
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -65,3 +68,16 @@ def test_an_answer_that_is_too_long_is_given_up(port: int, monkeypatch: pytest.M
     monkeypatch.setattr(outgoing, "_BYTES", 2000)
     with pytest.raises(OutgoingError, match="the answer is too long or too slow"):
         send("GET", f"http://localhost:{port}/large", production=False)
+
+
+def test_webhooks_do_not_go_inside_in_production(tmp_path: Path) -> None:
+    with house(
+        tmp_path, CHEAP, Accounts(algorithm="ES256"), url="https://example.com", production=True
+    ) as built:
+        for target in ("https://10.0.0.1/", "https://169.254.169.254/", "https://localhost:9/"):
+            built.do(webhooks.create, target, ["*"])
+        built.accounts.users.create(email="ann@example.com")
+        assert built.run(built.provider.webhooks.deliver_due()) == 3
+        for hook in built.do(webhooks.listed):
+            [tried] = built.do(webhooks.deliveries, hook.id)
+            assert "is at an address that is not asked" in tried["error"], tried

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.houses import CHEAP, PASSWORD, URL, House, house
-from syncline.accounts import AccountSettings, Core
+from syncline.accounts import AccountSettings, Core, flows
 from syncline.accounts.redirects import allows_origin, safe_redirect
 from syncline.accounts.web.application import DEVELOPMENT, ENTRIES, Entry
 from syncline.auth import Accounts, EmailCode
@@ -216,6 +216,23 @@ def test_development_helpers_are_not_there_in_production(tmp_path: Path) -> None
                 == 404
             )
         assert not allows_origin(built.settings, "http://localhost:5173")
+
+
+def test_a_fault_of_a_page_is_logged_without_what_was_sent(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(flows, "get", broken)
+    visitor = house.visitor()
+    answer = visitor.request(
+        "GET", "/auth/link?flow=planted-flow&token=planted-token", headers={"cookie": "x=planted-cookie"}
+    )
+    assert answer.status_code == 500 and "a fault" not in answer.text
+    [logged] = [record for record in caplog.records if record.exc_info]
+    assert logged.message == "GET /auth/link failed"
+    assert "RuntimeError: a fault" in caplog.text and "planted" not in caplog.text
 
 
 def test_nothing_secret_is_logged(house: House, caplog: pytest.LogCaptureFixture) -> None:

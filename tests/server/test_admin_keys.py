@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import stat
 import time
@@ -15,6 +16,7 @@ from support.notes import MODULES
 from support.processes import syncline
 from support.serving import Running, running
 from support.sockets import SyncSocket
+from syncline.http import check_key
 from syncline.kernel.clock import FakeClock, SeededEntropy
 from syncline.kernel.errors import SetupError
 from syncline.server import audit_log
@@ -197,6 +199,31 @@ def test_what_administrators_change_is_recorded_and_what_they_look_at_is_not(ser
     assert "secret text" not in text
     assert key.rpartition("_")[2] not in text
     assert (data / "audit.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_are_compared_in_a_time_that_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[bool] = []
+    compare = hmac.compare_digest
+
+    def noting(one: Any, other: Any) -> bool:
+        compared.append(compare(one, other))
+        return compared[-1]
+
+    _, text = made(tmp_path)
+    keys = AdminKeys(read_keys(tmp_path))
+    monkeypatch.setattr(hmac, "compare_digest", noting)
+    for found, right in (
+        (keys.find(text, 0) is not None, True),
+        (keys.find(f"{text[:-1]}{'0' if text[-1] != '0' else '1'}", 0) is not None, False),
+        (check_key("syncline|right", "syncline|right"), True),
+        (check_key("syncline|wrong", "syncline|right"), False),
+    ):
+        assert found is right
+    assert compared == [True, False, True, False]
+    assert keys.find(f"syncline|sk_{'0' * 12}_{'0' * 64}", 0) is None
+    assert len(compared) == 5  # Also for keys that are not there.
 
 
 def test_what_is_done_besides_calls_is_recorded_with_the_key_that_did_it(server: Running) -> None:
