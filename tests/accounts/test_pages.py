@@ -223,3 +223,11 @@ def test_the_field_that_is_wrong_says_so_and_has_the_focus(house: House) -> None
     visitor.submit("/auth/sign-in", email="ann@example.com", password="wrong")
     assert focused() == ["password"]
     assert "aria-invalid" not in visitor.last.text  # which of the two is wrong is not said
+
+
+def test_the_account_leads_back_to_the_application(house: House) -> None:
+    ann = house.sign_up("ann@example.com")
+    assert ann.get("/auth/account?redirect=/notes").text.count('href="/notes"') == 2
+    for elsewhere in ("", "?redirect=https://evil.example", "?redirect=//evil.example"):
+        assert '<a href="/"><span class="mark"' in ann.get(f"/auth/account{elsewhere}").text
+    assert '<header class="brand">\n<span' in house.visitor().get("/auth/sign-in?redirect=/notes").text
