@@ -76,6 +76,37 @@ def test_deep_values_are_refused_on_every_way_in(server: RestartableServer, dept
     assert call(server, "query", "things:echo", value=1)["value"] == 1
 
 
+@pytest.mark.parametrize("depth", [65, 1_000, 1_000_000])
+def test_deep_arguments_of_queries_and_actions_are_refused_on_sockets_and_streams(
+    server: RestartableServer, depth: int
+) -> None:
+    value = "[" * depth + "]" * depth
+    call = f'"udfPath":"things:echo","args":[{{"value":{value}}}]'
+    added = f'{{"type":"Add","queryId":0,{call}}}'
+    for message in (
+        f'{{"type":"Action","requestId":0,{call}}}',
+        f'{{"type":"ModifyQuerySet","baseVersion":0,"newVersion":1,"modifications":[{added}]}}',
+    ):
+        with SyncSocket(server.port) as client:
+            client.connect()
+            client.send_raw(frame(TEXT, message.encode()))
+            heard = client.receive()
+            failed = [each["type"] for each in heard.get("modifications", ())] == ["QueryFailed"]
+            assert heard["type"] == "FatalError" or heard.get("success") is False or failed, heard
+    if depth < 100_000:  # More does not fit into an address.
+        args = f'{{"value":{value}}}'
+        url = f"http://127.0.0.1:{server.port}/api/watch/things:echo"
+        with httpx.stream("GET", url, params={"args": args}, timeout=30) as stream:
+            assert stream.status_code == 400 or '"errorMessage"' in next(
+                line for line in stream.iter_lines() if line.startswith("data: ")
+            )
+    assert call_echo(server) == 1
+
+
+def call_echo(server: RestartableServer) -> object:
+    return call(server, "query", "things:echo", value=1)["value"]
+
+
 def test_large_arguments_are_not_worked_through_on_the_event_loop() -> None:
     """Nobody is served there meanwhile."""
     small, large = b'{"b": 1, "a": 2}', b'{"b": [' + b"1," * 40_000 + b'1], "a": 2}'

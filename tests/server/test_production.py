@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from pathlib import Path
 
@@ -62,6 +63,11 @@ def test_what_is_random_is_never_taken_for_guessable() -> None:
             {"SYNCLINE_DATA_KEY": "ab" * 32},
             "the environment variable SYNCLINE_DATA_KEY is a key that others could guess: it is made of 1 different characters",
             "secrets.token_hex(32)",
+        ),
+        (
+            {"SYNCLINE_MAIL_SECRET": "whsec_" + base64.b64encode(bytes(range(32))).decode()},
+            "the environment variable SYNCLINE_MAIL_SECRET is a secret that others could guess: it only counts up",
+            "whsec_",
         ),
         (
             {"SYNCLINE_TRUSTED_PROXIES": "10.0.0.0/8, 0.0.0.0/0"},
@@ -163,3 +169,27 @@ def test_the_command_says_what_is_wrong_and_serves_nothing(tmp_path: Path) -> No
     assert done.stderr.count("SYNCLINE_ADMIN_KEY holds an admin key that others could guess") == 1
     assert "help: make one: python -c" in done.stderr
     assert "ready" not in done.stdout
+
+
+def test_functions_do_not_find_the_secrets_of_the_server_in_their_environment(tmp_path: Path) -> None:
+    """Code of the application is trusted, and could look elsewhere; what it prints of `ctx.env` has none of them."""
+    source = """
+        from syncline import QueryCtx, query
+
+
+        @query
+        def everything(ctx: QueryCtx) -> list[str]:
+            return [f"{name}={ctx.env[name]}" for name in ctx.env]
+    """
+    environment = {
+        "SYNCLINE_ADMIN_KEY": GOOD_KEY,
+        "SYNCLINE_DATA_KEY": secrets.token_hex(32),
+        "SYNCLINE_MAIL_URL": "smtps://someone:planted-password@mail.example.com",
+        "SYNCLINE_MAIL_SECRET": "planted-mail-secret",
+        "WORD": "shown",
+    }
+    with running(tmp_path, {"functions": source}, environment=environment) as server:
+        found = server.value("query", "functions:everything")
+    assert "WORD=shown" in found
+    hidden = [value for name, value in environment.items() if name != "WORD"]
+    assert not [each for each in found if any(value in each for value in hidden)]

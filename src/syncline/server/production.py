@@ -7,6 +7,7 @@ anybody noticing. What the sign-in refuses besides is in `accounts.account_setti
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 
 from syncline.kernel.errors import SetupError
 
+from .accounts import MAIL_SECRET
 from .admin_key import FILE, read_admin_key
 from .admin_key import VARIABLE as ADMIN_KEY
 from .data_key import VARIABLE as DATA_KEY
@@ -36,6 +38,7 @@ def check_production(data: Path, environment: Mapping[str, str]) -> None:
     """Raises SetupError, naming what would be dangerous, and what to set instead."""
     _check_admin_key(data, environment)
     _check_data_key(environment)
+    _check_mail_secret(environment)
     _check_proxies(environment)
 
 
@@ -79,6 +82,20 @@ def _check_data_key(environment: Mapping[str, str]) -> None:
             f"the environment variable {DATA_KEY} is a key that others could guess: {why}",
             'make a key: python -c "import secrets; print(secrets.token_hex(32))". Data that were encrypted with this one '
             "go by `syncline export` and `syncline import` into a new folder",
+        )
+
+
+def _check_mail_secret(environment: Mapping[str, str]) -> None:
+    try:
+        secret = b64decode(environment.get(MAIL_SECRET, "").removeprefix("whsec_"), validate=True)
+    except ValueError:
+        return  # What has another form is refused where it is used.
+    why = guessable(secret, 0) if secret else None
+    if why is not None:
+        raise SetupError(
+            f"the environment variable {MAIL_SECRET} is a secret that others could guess: {why}. Whoever has it can have mails "
+            "sent in this server's name",
+            "make one: python -c \"import base64, secrets; print('whsec_' + base64.b64encode(secrets.token_bytes(32)).decode())\"",
         )
 
 
