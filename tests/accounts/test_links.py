@@ -135,6 +135,18 @@ def test_of_link_and_code_the_first_one_counts(home: House, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_five_wrong_codes_are_all_that_may_be_tried(home: House, kind: str) -> None:
+    for wrong in (4, 5):
+        waiting = Waiting(home, kind)
+        waiting.send()
+        flow, code, link = waiting.visitor.hidden["flow"], home.code(waiting.to), waiting.link
+        other = f"{(int(code) + 1) % 1_000_000:06d}"
+        assert [waiting.enter(flow, other) for _ in range(wrong)] == [400, 400, 400, 400, 410][:wrong]
+        assert waiting.enter(flow, code) == (303 if wrong == 4 else 410)
+        assert waiting.use(link) == 410
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_secrets_of_mails_are_not_in_the_file(home: House, kind: str) -> None:
     waiting = Waiting(home, kind)
     waiting.send()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 import json
+import math
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -51,6 +52,11 @@ class AccountError(Exception):
         self.status = status
         self.retry_after = retry_after
         self.values = values
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """When to try again, in whole seconds that are enough."""
+        return {} if self.retry_after is None else {"retry-after": str(max(1, math.ceil(self.retry_after)))}
 
     @property
     def about(self) -> str | None:

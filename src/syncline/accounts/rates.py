@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from syncline.kernel.proxies import subscriber_of
@@ -23,9 +24,9 @@ class Rate:
 #: By what is tried. Those that end in `.ip` count per network address, in `.device` per known device of a user, in `.place`
 #: and `.home` per account or e-mail address and network, the others per account or e-mail address: see `attempts`.
 RATES: dict[str, tuple[Rate, ...]] = {
-    "password": (Rate(5, 60), Rate(20, HOUR)),
+    "password": (Rate(5, 60), Rate(10, HOUR)),
     "password.ip": (Rate(30, 60), Rate(300, HOUR)),
-    "password.device": (Rate(5, 60), Rate(20, HOUR)),
+    "password.device": (Rate(5, 60), Rate(10, HOUR)),
     # How many of the wrong passwords of one network count for everybody: fewer than close the password.
     "failure.place": (Rate(4, HOUR),),
     "send": (Rate(3, 600), Rate(10, DAY)),
@@ -93,7 +94,7 @@ def take(core: Core, *attempts: tuple[str, str]) -> float | None:
 def refuse(wait: float | None) -> None:
     """Raise the refusal that `take` asks for, if it does. Not within its transaction, which would be undone."""
     if wait is not None:
-        raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, round(wait)))
+        raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, math.ceil(wait)))
 
 
 def forget_mails(core: Core, normal: str) -> None:

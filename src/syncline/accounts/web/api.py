@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
@@ -25,7 +26,7 @@ async def token(visit: Visit) -> Response:
     session = visit.required()
     wait = accounts.token_wait(session.id)
     if wait is not None:
-        raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, round(wait)))
+        raise AccountError("error.too_many", status=429, retry_after=wait, seconds=max(1, math.ceil(wait)))
     draft = await accounts.workers.run(tokens.draft, visit.core, session)
     signed = await accounts.workers.sign(tokens.sign, draft)
     return visit.answer({"token": signed, "expires_in": draft.seconds})

@@ -57,7 +57,7 @@ def protect(accounts: IdentityProvider, request: Request, response: Response) ->
 def refusal(accounts: IdentityProvider, request: Request, error: AccountError, locale: str) -> Response:
     """A refusal as a page, or as JSON for scripts."""
     text = accounts.core.pages.texts.get(locale, error.text, app=accounts.core.settings.name, **error.values)
-    headers = {} if error.retry_after is None else {"retry-after": str(max(1, round(error.retry_after)))}
+    headers = error.headers
     if wants_html(request):
         html = accounts.core.pages.render(
             "notice.html", locale=locale, visit=None, text=text, error=None, notice=None

@@ -88,9 +88,6 @@ def end_session(core: Core, session: Session, visitor: Visitor) -> None:
 
 def _page(visit: Visit, error: AccountError | None = None) -> Response:
     status = error.status if error else 200
-    response = visit.page(
+    return visit.page(
         "sign_in.html", status, error=error, email=visit.form.get("email", visit.query.get("email", ""))
     )
-    if error is not None and error.retry_after is not None:
-        response.headers["retry-after"] = str(max(1, round(error.retry_after)))
-    return response

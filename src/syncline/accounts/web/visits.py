@@ -97,7 +97,10 @@ class Visit:
         """A page of the folder `pages/html`."""
         values = {"error": None, "notice": None, **values}
         html = self.core.pages.render(template, locale=self.locale, visit=self, **values)
-        return self.finish(HTMLResponse(html, status))
+        error = values["error"]
+        return self.finish(
+            HTMLResponse(html, status, error.headers if isinstance(error, AccountError) else None)
+        )
 
     def redirect(self, path: str, **query: str) -> Response:
         """On to another page, by GET. `path` is below /auth, or the safe target itself."""
