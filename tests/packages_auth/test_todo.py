@@ -7,11 +7,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from support.accessibility import Axe
 from support.browser import PATIENCE, Windows
 from support.sockets import SyncSocket
 from support.todo import EXAMPLE, Person, TodoServer
@@ -90,7 +92,7 @@ def test_two_people_cannot_see_each_others_rows_by_any_way(todo: TodoServer, win
 
 
 def test_signing_out_in_one_tab_signs_out_in_all_and_back_in_again(
-    todo: TodoServer, windows: Windows
+    todo: TodoServer, windows: Windows, node_modules: Path
 ) -> None:
     one = person(todo, windows, "grace")
     one.sign_up()
@@ -102,7 +104,14 @@ def test_signing_out_in_one_tab_signs_out_in_all_and_back_in_again(
     expect(one.page.get_by_role("link", name="Account")).to_have_attribute(
         "href", "/auth/account?redirect=%2F"
     )
+    assert Axe(node_modules / "node_modules").complaints(one.page) == []
     one.window.picture("todo-menu")
+    one.page.keyboard.press("Tab")
+    expect(one.page.get_by_role("link", name="Account")).to_be_focused()
+    one.page.keyboard.press("Escape")
+    expect(one.page.get_by_role("link", name="Account")).to_have_count(0)
+    expect(one.page.get_by_role("button", name="Grace")).to_be_focused()
+    one.page.keyboard.press("Enter")
     one.page.get_by_role("button", name="Sign out").click()
     for each in (one, two):
         expect(each.page.get_by_role("button", name="Sign in")).to_be_visible()

@@ -304,13 +304,17 @@ export function UserButton({ labels = {} }: { labels?: Partial<Record<"account" 
   const { user } = useUser();
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
   const menu = useId();
 
   useEffect(() => {
     if (!open) return;
     const close = (event: Event) => {
       const inside = event.target instanceof Node && root.current?.contains(event.target);
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !inside) setOpen(false);
+      if (event instanceof KeyboardEvent ? event.key !== "Escape" : inside) return;
+      setOpen(false);
+      // Who closes it by a key goes on from where it was opened.
+      if (event instanceof KeyboardEvent && inside) button.current?.focus();
     };
     document.addEventListener("pointerdown", close);
     document.addEventListener("keydown", close);
@@ -325,8 +329,8 @@ export function UserButton({ labels = {} }: { labels?: Partial<Record<"account" 
   return (
     <div ref={root} style={{ position: "relative", display: "inline-block" }} data-syncline="user-button">
       <button
+        ref={button}
         type="button"
-        aria-haspopup="true"
         aria-expanded={open}
         aria-controls={open ? menu : undefined}
         aria-label={name}

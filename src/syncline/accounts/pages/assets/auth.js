@@ -136,6 +136,9 @@ function wait(milliseconds) {
 
 // src/sources.ts
 var NOBODY = { session: null, user: null, organizations: [] };
+function organizationsOf({ o }) {
+  return o ? [{ id: o.id, slug: o.slg, name: o.slg, role: o.rol }] : [];
+}
 var CookieSource = class {
   constructor(url) {
     this.url = url;
@@ -289,7 +292,7 @@ var CodeSource = class {
           unsafe_metadata: {},
           created_at: null
         },
-        organizations: claims.o ? [{ id: claims.o.id, slug: claims.o.slg, name: claims.o.slg, role: claims.o.rol }] : []
+        organizations: organizationsOf(claims)
       };
     }
     return { value: answer.token, endsAt: asked + 1e3 * answer.expires_in };
@@ -393,13 +396,12 @@ var AuthClient = class {
    * for another organisation. `onChange` is told what the server has confirmed. The returned function ends it.
    */
   connect(client, onChange) {
-    const caller = () => `${this.current.session?.id} ${this.current.session?.organization}`;
-    let known = this.current.isLoaded ? caller() : null;
+    let known = this.current.isLoaded ? caller(this.current) : null;
     const authenticate = () => client.setAuth(({ forceRefreshToken }) => this.getToken({ skipCache: forceRefreshToken }), onChange);
     authenticate();
     return this.subscribe(() => {
-      const isAnother = known !== null && known !== caller();
-      known = caller();
+      const isAnother = known !== null && known !== caller(this.current);
+      known = caller(this.current);
       if (isAnother) authenticate();
     });
   }
@@ -482,7 +484,7 @@ var AuthClient = class {
       organization: claims.o?.id ?? null,
       actor: claims.act?.sub ?? null
     };
-    this.current = { isLoaded: true, session, user, organizations: [] };
+    this.current = { isLoaded: true, session, user, organizations: organizationsOf(claims) };
   }
   /** `known` is the token that is not good enough. Tabs take turns: the second one takes what the first one got. */
   async refresh(known) {
@@ -492,6 +494,7 @@ var AuthClient = class {
         const token = await this.source.token();
         this.token = token;
         this.tell({ kind: "token", token });
+        this.follow(token);
         return token.value;
       });
     } catch (error) {
@@ -502,11 +505,15 @@ var AuthClient = class {
   }
   become(loaded) {
     this.loadedAt = Date.now();
-    if (!loaded.session || loaded.session.id !== this.claims?.sid) this.token = null;
+    if (this.token && whoActs(decodeClaims(this.token.value)) !== caller(loaded)) this.token = null;
     const next = { isLoaded: true, ...loaded };
     if (JSON.stringify(next) === JSON.stringify(this.current)) return;
     this.current = next;
     for (const listener of [...this.listeners]) listener();
+  }
+  /** A token knows of a session, an organisation or a role that we do not: ask for the rest. */
+  follow(token) {
+    if (this.current.isLoaded && whoActs(decodeClaims(token.value)) !== caller(this.current)) void this.load();
   }
   tell(message) {
     this.channel?.postMessage(message);
@@ -516,7 +523,7 @@ var AuthClient = class {
       this.become(NOBODY);
     } else if (message.kind === "token") {
       this.token = message.token;
-      if (decodeClaims(message.token.value)?.sid !== this.current.session?.id) void this.load();
+      this.follow(message.token);
     } else {
       this.token = null;
       void this.load();
@@ -531,6 +538,13 @@ var AuthClient = class {
     }
   };
 };
+function caller({ session, organizations }) {
+  const active = organizations.find((each) => each.id === session?.organization);
+  return JSON.stringify([session?.id ?? null, active?.id ?? null, active?.role ?? null]);
+}
+function whoActs(claims) {
+  return JSON.stringify([claims?.sid ?? null, claims?.o?.id ?? null, claims?.o?.rol ?? null]);
+}
 function createAuthClient(options = {}) {
   return new AuthClient(options);
 }
