@@ -214,3 +214,31 @@ def test_with_ways_to_sign_in_mounts_and_routes_need_a_signed_in_caller(tmp_path
         assert server.http.post("/notes/hi").status_code == 201
         admin = {"authorization": f"Convex {server.admin_key}"}
         assert server.http.get("/who", headers=admin).text == "nobody"
+
+
+BROKEN = """
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+    from syncline import App
+
+
+    async def broken(request):
+        raise RuntimeError("planted: the text of a bug")
+
+
+    async def bare(scope, receive, send):
+        raise RuntimeError("planted: the text of a bug")
+
+
+    app = App(mounts={"/v1": Starlette(routes=[Route("/broken", broken)]), "/bare": bare})
+"""
+
+
+def test_the_text_of_a_bug_in_a_mount_is_in_the_log_and_nowhere_else_in_production(tmp_path: Path) -> None:
+    with running(tmp_path, {"app": BROKEN}, mode=Mode.START) as server:
+        answers = [server.http.get(path) for path in ("/v1/broken", "/bare/x")]
+    for answer in answers:
+        assert answer.status_code == 500 and "planted" not in answer.text and "Traceback" not in answer.text
+    log = server.log.getvalue()
+    assert log.count("RuntimeError: planted: the text of a bug") >= len(answers)
+    assert answers[1].json()["requestId"] in log

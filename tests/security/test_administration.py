@@ -10,6 +10,8 @@ import pytest
 
 from support.gated_app import Gated, gated
 from support.sockets import SyncSocket
+from syncline.kernel.clock import SystemEntropy
+from syncline.server.admin_keys import Scope, create_key
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +106,25 @@ def test_no_admin_key_counts_where_everybody_comes_in(world: Gated) -> None:
         refused = socket.receive()
         assert refused["type"] == "AuthError" and "BadDeployKey" in refused["error"]
     assert '"key refused"' in (world.server.deployment.settings.data / "audit.log").read_text()
+
+
+@pytest.mark.parametrize("scope", ["admin", "read"])
+def test_no_key_that_was_made_later_counts_there_either(world: Gated, scope: Scope) -> None:
+    deployment = world.server.deployment
+    _, made = create_key(deployment.settings.data, "syncline", "ci", scope, None, 0, SystemEntropy())
+    ring = deployment._key_ring  # pyright: ignore[reportPrivateUsage] - what its timer does
+    world.server.call(ring.look)
+    headers = {"authorization": f"Convex {made}"}
+    while world.admin_http.get("/api/check_admin_key", headers=headers).status_code != 200:
+        pass  # It is read on another thread.
+    call = {"path": "things:get", "args": {"id": world.thing}, "format": "json"}
+    answer = world.http.post("/api/query", json=call, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (403, "BadDeployKey")
+    assert world.http.get("/things", headers=headers).status_code == 401
+    with SyncSocket(world.server.port) as socket:
+        socket.connect()
+        socket.send(type="Authenticate", baseVersion=0, tokenType="Admin", value=made)
+        assert socket.receive()["type"] == "AuthError"
 
 
 def test_everything_is_answered_at_the_address_of_administration(world: Gated) -> None:
