@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from support.browser import Window, Windows, wait_until
-from support.todo import EXAMPLE, Person, TodoServer
+from support.todo import EXAMPLE, Person, TodoServer, call
 
 pytestmark = pytest.mark.browser
 
@@ -47,15 +49,47 @@ PAGE = """<!doctype html>
 </script>
 """
 
+#: The tree of a page that used Clerk, whose provider is as it is: `useAuth` comes from elsewhere.
+SWAPPED = """
+import { ConvexReactClient, Authenticated, Unauthenticated, useQuery } from "convex/react";
+import { ConvexProviderWithClerk } from "convex/react-clerk";
+import { anyApi } from "convex/server";
+import { createElement as h } from "react";
+import { createRoot } from "react-dom/client";
+import { SignInButton, SignOutButton, SynclineAuthProvider, useAuth } from "./dist/react.js";
+
+const convex = new ConvexReactClient(location.origin);
+const Todos = () => h("ul", null, useQuery(anyApi.todos.list)?.map(({ _id, text }) => h("li", { key: _id }, text)));
+
+createRoot(document.body).render(
+  h(SynclineAuthProvider, null,
+    h(ConvexProviderWithClerk, { client: convex, useAuth },
+      h(Authenticated, null, h(Todos), h(SignOutButton)),
+      h(Unauthenticated, null, h(SignInButton)),
+    ),
+  ),
+);
+"""
+
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TodoServer]:
+def plain(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TodoServer]:
     """The backend of examples/todo with another page."""
     folder = tmp_path_factory.mktemp("plain")
     shutil.copytree(EXAMPLE / "backend", folder / "backend")
     (folder / "pyproject.toml").write_text('[tool.syncline]\nsite = "site"\n')
     (folder / "site").mkdir()
     (folder / "site" / "index.html").write_text(PAGE)
+    (folder / "site" / "swapped.html").write_text(
+        '<!doctype html><title>Swapped</title><link rel="icon" href="data:,"><body><script src="/swapped.js"></script>'
+    )
+    bundle = [
+        "node_modules/.bin/esbuild",
+        "--bundle",
+        f"--outfile={folder / 'site' / 'swapped.js'}",
+        "--log-level=error",
+    ]
+    subprocess.run(bundle, cwd=package, input=SWAPPED, text=True, check=True)
     server = TodoServer(tmp_path_factory.mktemp("data"), folder)
     server.start()
     yield server
@@ -201,3 +235,19 @@ def test_a_page_follows_who_is_signed_in_in_another_tab(plain: TodoServer, windo
         who(each.page, "nobody")
         expect(each.page.get_by_role("listitem")).to_have_count(0)
         each.window.excuse("401")
+
+
+def test_the_provider_of_clerk_takes_this_sign_in_too(plain: TodoServer, windows: Windows) -> None:
+    """Who moves here from Clerk changes one import."""
+    joan = Person(plain, windows.open(f"{plain.site}/swapped.html"), "joan@example.com")
+    joan.page.get_by_role("button", name="Sign in").click()
+    joan.page.get_by_role("link", name="Sign up").click()
+    joan.register()
+    joan.page.wait_for_url("**/swapped.html")
+    expect(joan.page.get_by_role("button", name="Sign out")).to_be_visible()
+    answer = call(plain, "mutation", "todos:add", joan.token(), text="move")
+    assert answer["status"] == "success", answer
+    expect(joan.page.get_by_role("listitem")).to_have_text(["move"])
+    joan.page.get_by_role("button", name="Sign out").click()
+    expect(joan.page.get_by_role("button", name="Sign in")).to_be_visible()
+    joan.window.excuse("401")

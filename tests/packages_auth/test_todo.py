@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +11,15 @@ import pytest
 from playwright.sync_api import expect
 
 from support.accessibility import Axe
-from support.browser import PATIENCE, Windows
+from support.browser import Windows
 from support.sockets import SyncSocket
-from support.todo import EXAMPLE, Person, TodoServer
+from support.todo import EXAMPLE, Person, TodoServer, call
 
 pytestmark = pytest.mark.browser
 
 
 def person(todo: TodoServer, windows: Windows, name: str, **options: Any) -> Person:
     return Person(todo, windows.open(todo.site, **options), f"{name}@example.com")
-
-
-def call(todo: TodoServer, kind: str, path: str, token: str | None, **args: object) -> dict[str, Any]:
-    """A function over HTTP: the answer, whatever it is."""
-    body = json.dumps({"path": path, "args": args, "format": "json"}).encode()
-    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
-    request = urllib.request.Request(f"{todo.url}/api/{kind}", body, headers)
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
-            answer: dict[str, Any] = json.load(response)
-    except urllib.error.HTTPError as error:
-        answer = json.load(error) | {"status": error.code}
-    return answer
 
 
 def test_two_people_cannot_see_each_others_rows_by_any_way(todo: TodoServer, windows: Windows) -> None:

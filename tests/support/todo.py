@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
+import urllib.error
+import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from support.browser import REPOSITORY, Server, Window
+from support.browser import PATIENCE, REPOSITORY, Server, Window
 
 EXAMPLE = REPOSITORY / "examples" / "todo"
 PACKAGE = REPOSITORY / "packages" / "auth"
@@ -29,6 +33,19 @@ class TodoServer(Server):
     def __init__(self, data: Path, application: Path = EXAMPLE) -> None:
         super().__init__(application, data, command="dev")
         self.site = f"http://localhost:{self.port}"
+
+
+def call(todo: TodoServer, kind: str, path: str, token: str | None, **args: object) -> dict[str, Any]:
+    """A function over HTTP: the answer, whatever it is."""
+    body = json.dumps({"path": path, "args": args, "format": "json"}).encode()
+    headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {token}"} if token else {})
+    request = urllib.request.Request(f"{todo.url}/api/{kind}", body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            answer: dict[str, Any] = json.load(response)
+    except urllib.error.HTTPError as error:
+        answer = json.load(error) | {"status": error.code}
+    return answer
 
 
 @dataclass
