@@ -175,8 +175,9 @@ def test_webhooks_tell_of_it_as_of_a_change_and_an_end(house: House) -> None:
 def test_a_copy_for_functions_follows(house: House) -> None:
     put: list[dict[str, str | None]] = []
 
-    async def take(changed: Copies) -> None:
+    async def take(changed: Copies) -> str:
         put.append(changed.profiles)
+        return ""
 
     ann, bob = (house.accounts.users.create(email=f"{name}@example.com").id for name in ("ann", "bob"))
     house.provider.copies.put = take

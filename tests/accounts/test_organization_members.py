@@ -199,6 +199,11 @@ class Desk:
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
+    def until(self, roles: list[str], names: list[str]) -> None:
+        """Until functions know these memberships and organisations."""
+        while (self.all("all_roles"), self.all("all_names")) != (roles, names):
+            pass
+
     def all(self, path: str) -> Any:
         body: dict[str, Any] = {"path": f"plans:{path}", "args": {}, "format": "json"}
         return self.server.http.post("/api/query", json=body, headers=self._headers).json()["value"]
@@ -249,9 +254,7 @@ def test_live_queries_follow_memberships_without_another_token(tmp_path: Path) -
     with running(
         tmp_path, modules
     ) as server:  # What the first server did not hand on any more, this one does.
-        desk = Desk(server)
-        while (desk.all("all_roles"), desk.all("all_names")) != (["admin"], ["Left"]):
-            pass
+        Desk(server).until(["admin"], ["Left"])
 
 
 def test_tokens_of_a_former_role_are_refused_at_once_and_nobody_is_signed_out(tmp_path: Path) -> None:
@@ -337,10 +340,11 @@ def test_changes_of_roles_are_remembered_as_long_as_tokens_live(house: House) ->
 def test_a_change_is_noted_with_its_transaction_and_kept_until_it_is_handed_on(house: House) -> None:
     put: list[Copies] = []
 
-    async def take(changed: Copies) -> None:
+    async def take(changed: Copies) -> str:
         put.append(changed)
         if len(put) == 1:
             raise httpx.ConnectError("the database is not there yet")
+        return ""
 
     house.provider.copies.put = take
     ann = house.do(users.create, email="ann@example.com").id
@@ -355,10 +359,44 @@ def test_a_change_is_noted_with_its_transaction_and_kept_until_it_is_handed_on(h
     assert member["role"] == "admin"
 
 
+@pytest.mark.parametrize("which", ["syncline.db", FILE])
+def test_a_file_that_is_restored_alone_gets_what_the_other_one_has(tmp_path: Path, which: str) -> None:
+    modules, data, copy = {"app": APP, "plans": PLANS}, tmp_path / "data", tmp_path / "copy.db"
+    with running(tmp_path, modules) as server:
+        desk = Desk(server)
+        for name in ("ann", "bob"):
+            desk.ask("POST", "/users", email=f"{name}@example.com")
+        for name in ("Old", "Older"):
+            desk.ask("POST", "/organizations", name=name, user="ann@example.com")
+        desk.ask("POST", "/organizations/old/members", user="bob@example.com", role="former")
+        desk.until(["admin", "admin", "former"], ["Old", "Older"])
+    with closing(sqlite3.connect(data / which)) as connection:
+        connection.execute("VACUUM INTO ?", (str(copy),))
+    with running(tmp_path, modules) as server:
+        desk = Desk(server)
+        desk.ask("DELETE", "/organizations/old/members/bob@example.com")
+        desk.ask("DELETE", "/organizations/older")
+        desk.ask("POST", "/organizations", name="New", user="bob@example.com")
+        desk.until(["admin", "admin"], ["New", "Old"])
+    for path in data.glob(f"{which}*"):
+        path.unlink()
+    copy.rename(data / which)
+    with running(tmp_path, modules) as server:
+        desk = Desk(server)
+        if which == FILE:
+            desk.until(["admin", "admin", "former"], ["Old", "Older"])
+        else:
+            desk.until(["admin", "admin"], ["New", "Old"])
+        desk.ask("DELETE", "/organizations/old")
+        desk.until(["admin"], ["Older" if which == FILE else "New"])
+        assert server.log.getvalue().count("of another time") <= 1
+
+
 def members(house: House) -> dict[tuple[str, str], str | None]:
     """The memberships that are to be handed on, with their roles, by organisation and user; they count as handed on."""
     found = house.do(copies.changes)
     house.do(copies.settle, found.notes)
+    assert found.copies.known == [found.copies.known[0], found.copies.stamp]
     rows = map(json.loads, found.copies.members)
     return {(row["organization_id"], row["subject"]): row["role"] for row in rows}
 

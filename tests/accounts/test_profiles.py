@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,11 +164,12 @@ def test_a_change_is_noted_with_its_transaction_and_kept_until_it_is_handed_on(t
     house = House(tmp_path)
     put: list[dict[str, str | None]] = []
 
-    async def take(changed: Copies) -> None:
+    async def take(changed: Copies) -> str:
         if not put:
             put.append({})
             raise RuntimeError("the database is not there yet")
         put.append(changed.profiles)
+        return ""
 
     house.provider.copies.put = take
     ann = house.do(users.create, email="ann@example.com", name="Ann").id
@@ -211,9 +212,9 @@ def test_metadata_that_no_document_holds_are_left_out(make: Make) -> None:
             '{"issuer": "i", "name": "Ann", "picture": "", "locale": "en", "email": null, "shared": true, '
             f'"since": 0, "metadata": {metadata}}}'
         )
-        changes = {ann.identity.subject: profile}
-        put: dict[str, Any] = {"profiles": changes, "organizations": {}, "members": []}
-        backend.world.probe(Caller(backend=True), "_system/users:put", **put)
+        changes: dict[str, str | None] = {ann.identity.subject: profile}
+        put = replace(backend.world.accounts.copies(), profiles=changes)
+        backend.world.probe(Caller(backend=True), "_system/users:put", **asdict(put))
         [found] = [user.metadata for user in as_user(backend, ann, "everybody")]
         assert found == kept
 

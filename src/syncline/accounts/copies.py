@@ -2,10 +2,14 @@
 
 Triggers of the identity file note what changed, in the transaction that changed it. A note is taken away once the
 application's database has the change: what a crash interrupts is handed on after the next start.
+
+Both sides remember a stamp of the last batch. If they differ the database is of another time than the accounts, which
+were restored without each other: all is handed on anew.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,9 +21,13 @@ from .core import Core, dumps
 from .outbox_loop import OutboxLoop
 from .workers import Workers
 
+logger = logging.getLogger("syncline.accounts")
+
 #: Copies of each kind in one transaction.
 BATCH = 100
 _FORM = "profiles"
+#: The stamps of the batch that was put last, and of the one that is under way or may be.
+_PUT, _PUTTING = "copied", "copying"
 
 #: Tables of notes, and what their rows name.
 _NOTES: Mapping[str, tuple[str, ...]] = {
@@ -39,14 +47,18 @@ class Copies:
     profiles: dict[str, str | None]
     organizations: dict[str, str | None]
     members: list[str]
+    #: What the database is to remember of this batch, and what it may remember of the one before.
+    stamp: str
+    known: list[str]
 
     @property
     def count(self) -> int:
         return len(self.profiles) + len(self.organizations) + len(self.members)
 
 
-#: Puts copies into the application's database.
-Put = Callable[[Copies], Awaitable[None]]
+#: Puts copies into the application's database. What is to be done next: nothing (the empty text), the same again since it
+#: takes away what it had ("clearing"), or everything ("anew").
+Put = Callable[[Copies], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,7 @@ def changes(core: Core, limit: int = BATCH) -> Changes:
         {str(id): _profile(core, str(id)) for id, _ in notes["profile_changes"]},
         {str(id): _organization(core, str(id)) for id, _ in notes["organization_changes"]},
         [_member(core, str(of), str(user)) for of, user, _ in notes["membership_changes"]],
+        *_stamps(core),
     )
     return Changes(copies, notes)
 
@@ -77,12 +90,19 @@ def settle(core: Core, notes: Notes) -> None:
         condition = " AND ".join(f"{name} = ?" for name in (*_NOTES[table], "number"))
         for row in rows:
             core.file.change(f"DELETE FROM {table} WHERE {condition}", *row)  # noqa: S608 - names from here
+    _remember(core, _PUT, _recall(core, _PUTTING))
 
 
 def note_all(core: Core) -> None:
     """Hand all on again."""
     for statement in _note_all():
         core.file.change(statement)
+
+
+def begin_anew(core: Core) -> None:
+    """Hand all on to a database that has nothing any more, but the stamp of the batch under way."""
+    note_all(core)
+    _remember(core, _PUT, _recall(core, _PUTTING))
 
 
 def follow_settings(core: Core) -> None:
@@ -104,6 +124,8 @@ class CopySender:
         self._workers = workers
         #: Where they go; None: nowhere, and they wait.
         self.put: Put | None = None
+        #: Whether the database is known to be of the same time as the accounts.
+        self._agreed = False
         self.loop = OutboxLoop("changed profiles and memberships", self.send_due, self._next_wait)
 
     async def send_due(self) -> int:
@@ -111,13 +133,42 @@ class CopySender:
         if self.put is None:
             return 0
         found = await self._workers.run(changes, self._core)
-        if found.copies.count:
-            await self.put(found.copies)
+        count = found.copies.count
+        if not count and self._agreed:
+            return 0
+        verdict = await self.put(found.copies)
+        self._agreed = not verdict
+        if verdict == "anew":
+            logger.warning(
+                "the database is of another time than the accounts: it gets all profiles and memberships anew"
+            )
+            await self._workers.run(begin_anew, self._core)
+        elif not verdict:
             await self._workers.run(settle, self._core, found.notes)
-        return found.copies.count
+        # Where nothing waited, the database has said that it is as it should be.
+        return count if not verdict else 1
 
     async def _next_wait(self) -> float | None:
         return None
+
+
+def _stamps(core: Core) -> tuple[str, list[str]]:
+    """The stamp of the next batch, and those that the database may have."""
+    put, putting = _recall(core, _PUT), _recall(core, _PUTTING)
+    if put == putting:
+        putting = core.entropy.bytes(8).hex()
+        _remember(core, _PUTTING, putting)
+    # The batch under way keeps its stamp until it is known to have arrived.
+    return putting, [put, putting]
+
+
+def _recall(core: Core, name: str) -> str:
+    found: str | None = core.file.value("SELECT value FROM meta WHERE name = ?", name)
+    return found or ""
+
+
+def _remember(core: Core, name: str, stamp: str) -> None:
+    core.file.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, stamp)
 
 
 def _note_all() -> Iterator[str]:

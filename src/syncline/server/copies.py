@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from syncline.accounts.copies import Copies
 
 
-async def put_copies(engine: Engine, copies: Copies) -> None:
-    """In one transaction. Raises RuntimeError or OverloadedError if it could not be made: try later."""
+async def put_copies(engine: Engine, copies: Copies) -> str:
+    """In one transaction; what is to be done next, as `accounts.copies.Put` says. Raises RuntimeError or OverloadedError if it could not be made: try later."""
     finished: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
 
     def done(outcome: Outcome, ts: int | None) -> None:
@@ -28,3 +28,5 @@ async def put_copies(engine: Engine, copies: Copies) -> None:
     outcome = await finished
     if not isinstance(outcome, Success):
         raise RuntimeError(f"{copies.count} profiles and memberships could not be put: {outcome.message}")
+    verdict: str = msgspec.json.decode(outcome.value, type=str)
+    return verdict

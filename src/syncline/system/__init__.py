@@ -12,7 +12,7 @@ from .environment import EnvironmentVariable
 from .files import DeletedBlob, StoredBlob, StoredFile, UsedUpload
 from .helpers import MigrationRun, MigrationState, PresenceEntry, RateBucket
 from .jobs import CronJob, CronRun, JobKind, JobState, ScheduledJob
-from .organizations import Organization, OrganizationMember
+from .organizations import CopyState, Organization, OrganizationMember
 from .progress import ActionProgress
 from .transfers import ExportJob, ImportJob
 from .users import UserProfile
@@ -39,12 +39,14 @@ SYSTEM_TABLES: tuple[TableSpec, ...] = (
     table_of(UserProfile),
     table_of(OrganizationMember),
     table_of(Organization),
+    table_of(CopyState),
 )
 
 __all__ = [
     "SYSTEM_TABLES",
     "ActionProgress",
     "AggregateRow",
+    "CopyState",
     "CronJob",
     "CronRun",
     "DeletedBlob",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from syncline.schema import Document, Index, members
+from syncline.schema import Document, Index, members, private
 
 
 class OrganizationMember(Document, table="_organization_members"):
@@ -31,6 +31,14 @@ class OrganizationMember(Document, table="_organization_members"):
     by_user = Index("user_id", "organization_id")
     by_organization = Index("organization_id", "subject", unique=True)
     access = members("organization_id", via=by_user, field="organization_id")
+
+
+class CopyState(Document, table="_copies"):
+    """How far the copies of accounts are; one row. `stamp` names the last batch."""
+
+    stamp: str
+
+    access = private
 
 
 class Organization(Document, table="_organizations"):

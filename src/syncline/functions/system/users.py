@@ -13,10 +13,12 @@ from syncline.functions.decorators import mutation
 from syncline.functions.system_db import system_writer
 from syncline.kernel.errors import SynclineError
 from syncline.schema import Document
-from syncline.system import Organization, OrganizationMember, UserProfile
+from syncline.system import CopyState, Organization, OrganizationMember, UserProfile
 
 D = TypeVar("D", bound=Document)
 
+#: Documents of each kind that one transaction takes away.
+_CLEARED = 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,9 +54,22 @@ def put(
     profiles: dict[str, str | None],
     organizations: dict[str, str | None],
     members: list[str],
-) -> None:
-    """Copies as JSON, by subject and by organisation; None for what is gone. What is as it should be is not written."""
+    stamp: str,
+    known: list[str],
+) -> str:
+    """Copies as JSON, by subject and by organisation; None for what is gone. What is as it should be is not written.
+
+    `known` are the stamps that the database may have of batches before, and `stamp` is that of this one. With another
+    one the database is of another time than the accounts, such as one that was restored: then all copies are taken away, a
+    part at a time ("clearing"), until it is ready for all of them ("anew"). The empty text: these were put.
+    """
     db = system_writer(ctx)
+    state = db.query(CopyState).first()
+    if (state.stamp if state is not None else "") not in known:
+        if _clear(db):
+            return "clearing"
+        _stamp(db, state, stamp)
+        return "anew"
     for id, text in organizations.items():
         described = None if text is None else _fields(msgspec.json.decode(text, type=_Organization))
         found = db.query(Organization).where(organization_id=id).unique()
@@ -65,6 +80,24 @@ def put(
         profile = None if text is None else _fields(msgspec.json.decode(text, type=_Profile))
         found_one = db.query(UserProfile).where(subject=subject).unique()
         _put(db, UserProfile, found_one, {"subject": subject}, profile)
+    _stamp(db, state, stamp)
+    return ""
+
+
+def _clear(db: SystemWriter) -> bool:
+    """Whether there was anything."""
+    kinds: tuple[type[Document], ...] = (OrganizationMember, Organization, UserProfile)
+    gone = [document for cls in kinds for document in db.query(cls).take(_CLEARED)]
+    for document in gone:
+        db.delete(document)
+    return bool(gone)
+
+
+def _stamp(db: SystemWriter, state: CopyState | None, stamp: str) -> None:
+    if state is None:
+        db.insert(CopyState(stamp=stamp))
+    else:
+        db.patch(state, stamp=stamp)
 
 
 def _put_member(db: SystemWriter, member: _Member) -> None:
