@@ -282,3 +282,45 @@ def test_two_hundred_functions_compile(tmp_path: Path, node_modules: Path) -> No
     (web / "right.tsx").write_text(head + uses)
     (web / "wrong.tsx").write_text("export {};\n")
     assert compile_typescript(web, node_modules) == []
+
+
+@pytest.mark.node
+def test_documents_of_syncline_that_functions_give_away_have_types_too(
+    tmp_path: Path, node_modules: Path
+) -> None:
+    people = """
+        from syncline import Id, OrganizationMember, QueryCtx, StoredFile, UserProfile, query
+
+        @query
+        def me(ctx: QueryCtx) -> UserProfile | None:
+            return ctx.auth.user()
+
+        @query
+        def colleagues(ctx: QueryCtx, file: Id[StoredFile]) -> list[OrganizationMember]:
+            return ctx.db.query(OrganizationMember).all()
+
+        @query(internal=True)
+        def files(ctx: QueryCtx) -> list[StoredFile]:
+            return ctx.db.query(StoredFile).all()
+    """
+    release = load_application(write_backend(tmp_path, people=people))
+    files = generate(release.registry, release.schema)
+    model = files.contents["dataModel.d.ts"]
+    assert re.findall(r"^  (\w+): \{", model, re.M) == ["_organization_members", "_users"]
+    web = tmp_path / "web"
+    files.write(web / "_generated")
+    (web / "right.tsx").write_text(
+        """
+        import { useQuery } from "convex/react";
+        import { api } from "./_generated/api.js";
+        import type { Id } from "./_generated/dataModel.js";
+
+        export function useNames(file: Id<"_storage">): (string | undefined)[] {
+          const roles: string[] | undefined = useQuery(api.people.colleagues, { file })?.map((each) => each.role);
+          const since: number | undefined = useQuery(api.people.me)?.since;
+          return [useQuery(api.people.me)?.name, since?.toFixed(), ...(roles ?? [])];
+        }
+        """
+    )
+    (web / "wrong.tsx").write_text("export {};\n")
+    assert compile_typescript(web, node_modules) == []

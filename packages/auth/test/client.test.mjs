@@ -114,7 +114,7 @@ test("another active organisation means another token", async () => {
   }
 });
 
-test("a role that was changed elsewhere is known with the next token, and the old one is not used", async () => {
+test("a role that was changed elsewhere is known with the next token, and the old one is not used", { timeout: 20_000 }, async () => {
   server.organizations = [ORCHARD];
   server.session.organization = "org_1";
   const client = await loaded();

@@ -11,6 +11,7 @@ from syncline.functions import FunctionDefinition, Registry
 from syncline.schema import TableSpec
 from syncline.schema.arguments import Parameter
 
+from .system_tables import WELL_KNOWN, given_away
 from .typescript import TypeWriter, comment, name_of, object_type
 
 _HEADER = (
@@ -44,9 +45,13 @@ class GeneratedFiles:
 
 
 def generate(registry: Registry, schema: Sequence[TableSpec]) -> GeneratedFiles:
-    """The files for all public functions and all tables."""
+    """The files for all public functions and all tables, with those of Syncline that functions give away."""
     return GeneratedFiles(
-        {"api.js": _API_JS, "api.d.ts": _api(registry), "dataModel.d.ts": _data_model(schema)}
+        {
+            "api.js": _API_JS,
+            "api.d.ts": _api(registry),
+            "dataModel.d.ts": _data_model([*schema, *given_away(registry)]),
+        }
     )
 
 
@@ -62,6 +67,7 @@ def _read(path: Path) -> str | None:
 
 def _data_model(schema: Sequence[TableSpec]) -> str:
     tables = "\n".join(line for spec in schema for line in _table(spec))
+    known = " | ".join(f'"{name}"' for name in WELL_KNOWN)
     return f"""{_HEADER}
 import type {{ GenericId }} from "convex/values";
 
@@ -73,7 +79,7 @@ export interface Documents {{
 export type TableNames = keyof Documents;
 
 /** The id of a document in a table. */
-export type Id<T extends TableNames | "_storage" | "_scheduled_functions"> = GenericId<T>;
+export type Id<T extends TableNames | {known}> = GenericId<T>;
 
 /** A document of a table. */
 export type Doc<T extends TableNames> = Documents[T];
