@@ -24,7 +24,8 @@ async () => {
   const alerts = [...document.querySelectorAll("[role=alert]")].filter((each) => each.checkVisibility());
   const told = document.activeElement.ariaDescribedByElements ?? [];
   const tells = document.querySelector("#error") === null || told.some((each) => each.id === "error");
-  return [document.title, document.documentElement.lang, alerts.map((each) => each.textContent).join(), tells];
+  return [document.title, document.documentElement.lang, alerts.map((each) => each.textContent).join(), tells,
+    document.documentElement.scrollWidth - innerWidth];
 }
 """
 
@@ -35,6 +36,8 @@ class _Shown(NamedTuple):
     alert: str
     #: Whether who comes to the page is told at once what is wrong, and with which field.
     tells: bool
+    #: By how much the page is wider than its window.
+    excess: int
 
 
 @dataclass
@@ -96,6 +99,8 @@ class Walk:
         found = self.axe.complaints(self.page)
         if not shown.tells:
             found.append("no field that is described by the error has the focus")
+        if shown.excess > 0:
+            found.append(f"it is wider than its window by {shown.excess}")
         if shown.language != self.language:
             found.append(f"it is in {shown.language}")
         self.complaints += [f"{where}: {each}" for each in found]

@@ -190,8 +190,16 @@ def inbox(walk: Walk) -> None:
 
 @contextmanager
 def opened(browser: Browser, language: str, scheme: Literal["light", "dark"]) -> Generator[BrowserContext]:
-    """A browser of its own. Nothing moves in it, as a colour on its way is neither the one nor the other."""
-    context = browser.new_context(locale=language, reduced_motion="reduce", color_scheme=scheme)
+    """A browser of its own, for somebody who has made everything four times as large.
+
+    Nothing moves in it: a colour on its way is neither the one nor the other.
+    """
+    context = browser.new_context(
+        locale=language,
+        reduced_motion="reduce",
+        color_scheme=scheme,
+        viewport={"width": 320, "height": 256},
+    )
     context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
