@@ -10,6 +10,7 @@ import pytest
 from support.holders import Holder
 from support.houses import CHEAP, House, house
 from support.login_service import CLIENT, LoginService, come_back, leave, login_service
+from syncline.accounts.core import Core
 from syncline.accounts.web.completing import RECENT_SECONDS
 from syncline.auth import Accounts, EmailCode, OpenIDSignIn
 
@@ -103,3 +104,19 @@ def test_the_proof_must_be_recent_at_the_end_too(orchard: Orchard) -> None:
     ann.age(RECENT_SECONDS)
     orchard.come_back(ann, orchard.leave(ann))
     assert orchard.connected("s-5") == ann.user_id
+
+
+def test_the_last_ways_to_sign_in_are_not_removed_together(orchard: Orchard) -> None:
+    ann = Holder(orchard.home)
+
+    def leave_two_connections(core: Core) -> None:
+        core.file.change("DELETE FROM passwords WHERE user_id = ?", ann.user_id)
+        core.file.change("UPDATE addresses SET verified_at = NULL WHERE user_id = ?", ann.user_id)
+        core.file.change("INSERT INTO connections VALUES ('acme', 'two', ?, '', 0, NULL)", ann.user_id)
+
+    orchard.home.do(leave_two_connections)
+    before = ann.belongings()
+    ann.visitor.get("/auth/account")
+    ann.visitor.submit("/auth/account/connections", provider="acme")
+    assert "only way to sign in" in ann.visitor.alert
+    assert ann.belongings() == before

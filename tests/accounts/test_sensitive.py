@@ -12,7 +12,8 @@ import pytest
 from support.holders import Ask, Holder
 from support.houses import CHEAP, House, house
 from support.login_service import CLIENT, login_service
-from syncline.accounts import audit, users
+from syncline.accounts import audit, sessions, users
+from syncline.accounts.core import Core, Visitor
 from syncline.accounts.web.application import ENTRIES
 from syncline.accounts.web.completing import RECENT_SECONDS
 from syncline.auth import Accounts, EmailCode, OpenIDSignIn, Passkey
@@ -82,6 +83,18 @@ LOGGED = (
     Ask("/invitation", {"ticket": "{own_ticket}"}),
     Ask("/sessions/revoke", {"session": "{session}"}, kind="script"),
 )
+#: What is told by which mail, to the address that was the primary one, and whether it ends all other sessions.
+TOLD = {
+    Ask("/account/password", {"password": "another long sentence"}): ("password_changed", True),
+    Ask("/account/emails", {"action": "primary", "email": "{other}"}): ("email_changed", True),
+    Ask("/account/emails", {"action": "remove", "email": "{other}"}): ("factor_changed", False),
+    Ask("/account/totp/off"): ("factor_changed", True),
+    Ask("/account/backup-codes"): ("factor_changed", False),
+    Ask("/account/passkeys", {"passkey": "{passkey}"}): ("factor_changed", False),
+    Ask("/account/connections", {"provider": "acme"}): ("factor_changed", False),
+    Ask("/api-keys", {"action": "create", "name": "mine"}): ("factor_changed", False),
+    Ask("/account/delete", {"word": "delete"}): ("deleted", True),
+}
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +160,26 @@ def test_what_is_done_by_acting_as_somebody_is_logged_with_who_did_it(home: Hous
         assert holder.belongings() != before, (ask, holder.visitor.answers[-1].text)
         told = home.do(audit.entries, after=newest)
         assert told and {entry["actor"] for entry in told} == {"tester"}, ask
+
+
+@pytest.mark.parametrize("ask", TOLD, ids=str)
+def test_the_owner_hears_of_each_change_and_whoever_else_is_signed_in_is_out(home: House, ask: Ask) -> None:
+    kind, ends = TOLD[ask]
+    holder = Holder(home, second=True)
+    other = home.do(_another_session, holder.user_id)
+    # Who is alone in charge of an organisation stays in it.
+    holder.ask(Ask("/organizations/{organization}", {"action": "delete"}))
+    before, old = holder.belongings(), holder.visitor.cookies["syncline_session"]
+    holder.ask(ask)
+    assert holder.belongings() != before, holder.visitor.answers[-1].text
+    assert home.mail(holder.email).kind == kind
+    assert (home.do(sessions.get, other) is None) is ends
+    if kind != "deleted":
+        assert holder.visitor.session() is not None
+    if kind == "password_changed":  # Who copied the cookie of this very session is out, too.
+        assert home.do(sessions.find, old) is None
+
+
+def _another_session(core: Core, user_id: str) -> str:
+    session, _ = sessions.begin(core, users.require(core, user_id), Visitor("198.51.100.1"), ("pwd",))
+    return session.id

@@ -25,6 +25,7 @@ ASKS = (
     Ask("/account/passkeys/add", {"flow": "{flow_add_passkey}"}, kind="script"),
     Ask("/account/emails", {"action": "remove", "email": "{other}"}),
     Ask("/account/emails", {"action": "primary", "email": "{other}"}),
+    Ask("/account/connections", {"provider": "{user}"}),
     Ask("/api-keys", {"action": "revoke", "key": "{key}"}),
     Ask("/organizations", {"action": "choose", "organization": "{organization}"}),
     Ask("/organizations", {"action": "leave", "organization": "{organization}"}),

@@ -234,6 +234,8 @@ def test_pages_of_the_sign_in_refuse_whoever_has_no_session(world: Gated) -> Non
         for name, headers in guests.items():
             for kind in ("application/json", "application/x-www-form-urlencoded"):
                 answer = ask(world, each, {**headers, **origin, "content-type": kind})
+                assert answer.headers["x-frame-options"] == "DENY", each
+                assert "default-src 'none'" in answer.headers["content-security-policy"], each
                 if answer.status_code == 303:
                     assert answer.headers["location"].startswith("/auth/sign-in"), (name, each)
                 else:

@@ -38,7 +38,7 @@ _PASSING = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ask:
     """A request to an entry of the pages. `{name}` in the path and in fields stands for something of the holder's."""
 

@@ -114,9 +114,11 @@ def connect(core: Core, profile: Profile, user_id: str, title: str, visitor: Vis
 def disconnect(core: Core, user_id: str, provider: str, visitor: Visitor) -> None:
     """Raises AccountError if it is the only way to sign in."""
     user = users.require(core, user_id)
-    if signing_in.ways_to_sign_in(core, user) <= 1:
+    if not core.file.change("DELETE FROM connections WHERE user_id = ? AND provider = ?", user_id, provider):
+        raise AccountError("error.not_found", status=404)
+    # There may have been more than one connection with it.
+    if signing_in.ways_to_sign_in(core, user) == 0:
         raise AccountError("error.last_method")
-    core.file.change("DELETE FROM connections WHERE user_id = ? AND provider = ?", user_id, provider)
     audit.record(core, "factor.removed", user_id, visitor, what=provider)
     signing_in.notify(core, user, "factor_changed", what=provider)
 
