@@ -29,10 +29,12 @@ from syncline.accounts import (
     users,
 )
 from syncline.accounts.copies import Copies
+from syncline.accounts.core import RoleChange
 from syncline.accounts.tables import SCHEMA, UPGRADES
 from syncline.functions import load_application
+from syncline.identity import Revocations
 from syncline.kernel.errors import ForbiddenError
-from syncline.kernel.identity import ANONYMOUS, Caller
+from syncline.kernel.identity import ANONYMOUS, Caller, Identity
 from syncline.testing import Backend, User, deny_matrix
 
 APP = """
@@ -320,21 +322,44 @@ def test_changes_of_roles_are_remembered_as_long_as_tokens_live(house: House) ->
     ann, bob = (house.do(users.create, email=f"{name}@example.com").id for name in ("ann", "bob"))
     acme = house.do(organizations.create, "Acme", ann).organization
     house.do(organizations.join, acme, bob, "member")
-    assert house.provider.roles_changed_lately() == []
+    begun = ["admin", "member"]
+    assert [each.role for each in house.provider.roles_changed_lately()] == begun
     house.do(organizations.set_role, acme, bob, "member")
-    assert house.provider.roles_changed_lately() == []
+    house.do(organizations.join, acme, bob, "admin")
+    assert [each.role for each in house.provider.roles_changed_lately()] == begun
     house.do(organizations.set_role, acme, bob, "admin")
     with pytest.raises(AccountError):
         house.do(organizations.set_role, acme, "user_none", "?")
     house.do(organizations.leave, acme, bob)
     house.do(organizations.join, acme, bob, "member")
     told = [each.role for each in house.provider.roles_changed_lately()]
-    assert told == ["admin", None, "member"]
+    assert told == [*begun, "admin", None, "member"]
     lately = house.do(organizations.changed_roles, 60)
-    assert [(each.user_id, each.role) for each in lately] == [(bob, "member")]
+    assert {each.user_id: each.role for each in lately} == {ann: "admin", bob: "member"}
     house.clock.advance(3700)
     house.do(lambda core: house.provider._round())  # pyright: ignore[reportPrivateUsage] - what the loop does now and then
     assert house.do(organizations.changed_roles, 10_000) == []
+
+
+def test_who_comes_back_long_after_leaving_gets_in(house: House) -> None:
+    revocations = Revocations(house.clock)
+
+    def told(changes: list[RoleChange]) -> None:
+        for each in changes:
+            revocations.change_role("issuer", each.organization, each.user_id, each.role)
+
+    house.provider.set_listeners(on_ended=lambda ids: None, on_keys=lambda: None, on_roles=told)
+    ann, bob = (house.do(users.create, email=f"{name}@example.com").id for name in ("ann", "bob"))
+    acme = house.do(organizations.create, "Acme", ann).organization
+    member = Identity(bob, "issuer", claims={"o": {"id": acme, "slg": "acme", "rol": "member"}})
+    house.do(organizations.join, acme, bob, "member")
+    assert not revocations.is_outdated("issuer", member)
+    house.do(organizations.leave, acme, bob)
+    assert revocations.is_outdated("issuer", member)
+    house.clock.advance(2 * 3600)
+    house.do(lambda core: house.provider._round())  # pyright: ignore[reportPrivateUsage] - what the loop does now and then
+    house.do(organizations.join, acme, bob, "member")
+    assert not revocations.is_outdated("issuer", member)
 
 
 def test_a_change_is_noted_with_its_transaction_and_kept_until_it_is_handed_on(house: House) -> None:

@@ -90,10 +90,8 @@ def join(core: Core, organization: str, user_id: str, role: str) -> None:
         "INSERT OR IGNORE INTO memberships VALUES (?, ?, ?, ?)", organization, user_id, role, core.now()
     )
     if joined:
-        if core.file.row(
-            "SELECT 1 FROM changed_roles WHERE organization = ? AND user_id = ?", organization, user_id
-        ):
-            _note_role(core, organization, user_id, role)  # Tokens of the membership that ended stay refused.
+        # Whoever was a member before is one again for whoever remembers the end, however long ago that was.
+        _note_role(core, organization, user_id, role)
         _tell_of_member(core, "created", organization, user_id, role)
 
 
