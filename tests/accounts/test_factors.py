@@ -305,6 +305,9 @@ def test_everybody_can_be_asked_for_a_second_step(tmp_path: Path) -> None:
         page = visitor.submit("/auth/verify", code=built.code("ann@example.com"))
         assert "Set up an authenticator app" in page.text
         assert visitor.post("/auth/token").json()["error"] == "second_required"
+        visitor.get("/auth/api-keys")  # Nor are there keys, which are exchanged for tokens.
+        page = visitor.submit("/auth/api-keys", action="create", name="Robot")
+        assert "Set up an authenticator app" in page.text and list(built.accounts.api_keys.list()) == []
         turn_on(built, visitor)
         assert visitor.post("/auth/token").status_code == 200
 

@@ -60,6 +60,14 @@ def require_own(visit: Visit) -> Session:
     return session
 
 
+def require_whole(visit: Visit) -> None:
+    """Refuse administrators acting as somebody, and who has done the first step only where two are needed. Raises
+    AccountError `error.impersonated` or `error.second_required`."""
+    session = require_own(visit)
+    if visit.core.settings.accounts.require_second_factor and session.second_at is None:
+        raise AccountError("error.second_required", status=403)
+
+
 def require_recent(visit: Visit) -> None:
     """Refuse what is important to sessions whose holder has not proved lately who he is, and to administrators acting
     as somebody. Raises AccountError `error.reverify` or `error.impersonated`."""

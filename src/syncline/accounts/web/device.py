@@ -7,7 +7,7 @@ from starlette.responses import Response
 from syncline.accounts import device_grants, rates, users
 from syncline.accounts.core import AccountError
 
-from .completing import require_own
+from .completing import require_whole
 from .visits import Visit
 
 DEVICE = "/auth/device"
@@ -37,7 +37,7 @@ async def show(visit: Visit) -> Response:
     if visit.session is None:
         return _to_sign_in(visit, code)
     try:
-        _require_whole_session(visit)
+        require_whole(visit)
     except AccountError as error:
         if error.text == "error.second_required":
             return visit.redirect("/auth/account/totp")
@@ -52,7 +52,7 @@ async def submit(visit: Visit) -> Response:
         return _to_sign_in(visit, device_grants.read_code(text))
     session = visit.session
     try:
-        _require_whole_session(visit)
+        require_whole(visit)
         attempts = (("device_code", session.user_id), ("device_code.ip", visit.visitor.address))
         rates.refuse(await run(rates.take, core, *attempts))
         found = await run(device_grants.claim, core, text, session, visit.visitor)
@@ -67,7 +67,7 @@ async def submit(visit: Visit) -> Response:
 async def decide(visit: Visit) -> Response:
     """Allow or refuse what was shown."""
     session, action = visit.required(), visit.form.get("action")
-    _require_whole_session(visit)
+    require_whole(visit)
     if action not in ("allow", "refuse"):
         raise AccountError("error.body")
     decided = await visit.accounts.workers.run(
@@ -81,13 +81,6 @@ async def decide(visit: Visit) -> Response:
     if decided is None:
         raise AccountError("notice.expired", status=410)
     return visit.page("device_done.html", asked=decided, allowed=action == "allow")
-
-
-def _require_whole_session(visit: Visit) -> None:
-    """Refuse administrators acting as somebody, and who has done the first step only where two are needed."""
-    session = require_own(visit)
-    if visit.core.settings.accounts.require_second_factor and session.second_at is None:
-        raise AccountError("error.second_required", status=403)
 
 
 def _to_sign_in(visit: Visit, code: str) -> Response:

@@ -9,7 +9,7 @@ from syncline.accounts.admin.of_users import ANYWHERE, IMPERSONATION_SECONDS
 from syncline.accounts.core import AccountError, Core
 
 from .account import page
-from .completing import require_recent
+from .completing import require_recent, require_whole
 from .visits import Visit
 
 KEYS = "/auth/api-keys"
@@ -34,10 +34,14 @@ async def submit(visit: Visit) -> Response:
             ):
                 raise AccountError("error.not_found", status=404)
             return visit.redirect(KEYS)
+        # A key outlives the session: it must not be the way around a second step.
+        require_whole(visit)
         secret = await visit.accounts.workers.run(_create, visit, session.user_id)
     except AccountError as error:
         if error.text == "error.reverify":
             return visit.redirect("/auth/reverify", redirect=KEYS)
+        if error.text == "error.second_required":
+            return visit.redirect("/auth/account/totp")
         if error.text == "error.impersonated":
             return await page(visit, error)
         return await _page(visit, error)
