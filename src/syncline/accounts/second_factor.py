@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .core import Core
@@ -53,7 +54,7 @@ def check(core: Core, user_id: str, code: str) -> str | None:
     """`otp` or `backup`, whichever the code was; None for a wrong one. Either works once."""
     if not is_on(core, user_id):
         return None
-    bare = "".join(code.split()).replace("-", "").lower()
+    bare = _bare(code)
     if len(bare) == 6 and bare.isdigit():
         return "otp" if _check_totp(core, user_id, bare) else None
     used = core.file.change(
@@ -117,11 +118,17 @@ def _check_totp(core: Core, user_id: str, code: str) -> bool:
 
 def _step(core: Core, secret: str, code: str) -> int | None:
     """Which half minute a code is of: the one now, or the one before or after it; None: of none of these."""
-    totp, now = _totp(secret), core.now() // _STEP_SECONDS
-    near = (now, now - 1, now + 1)
-    return next(
-        (step for step in near if totp.verify(code, for_time=step * _STEP_SECONDS, valid_window=0)), None
-    )
+    totp, bare, now = _totp(secret), _bare(code), core.now() // _STEP_SECONDS
+    for step in (now, now - 1, now + 1):
+        # With a time zone: pyotp 2.9 takes numbers for local time, which in one hour of a year has two meanings.
+        if totp.verify(bare, for_time=datetime.fromtimestamp(step * _STEP_SECONDS, UTC), valid_window=0):
+            return step
+    return None
+
+
+def _bare(code: str) -> str:
+    """A code without what people put between its parts: apps show `123 456`."""
+    return "".join(code.split()).replace("-", "").lower()
 
 
 def _secret(core: Core, user_id: str) -> str | None:
