@@ -237,7 +237,7 @@ def test_test_addresses_have_a_fixed_code_in_development_only(house: House, tmp_
     assert elsewhere.session() is None and house.code("ann+test@example.com") != "424242"
     (tmp_path / "2").mkdir()
     with live_house(tmp_path / "2", url="https://example.com", production=True) as live:
-        visitor = live.visitor()
+        visitor = live.visitor(address="127.0.0.1")
         visitor.get("/auth/sign-up")
         visitor.submit("/auth/sign-up", email="ann+test@example.com", password=PASSWORD)
         visitor.submit("/auth/verify", code="424242")
