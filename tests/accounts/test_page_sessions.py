@@ -141,3 +141,22 @@ def test_an_ended_session_opens_nothing_more(server: Running) -> None:
         eve.submit("/auth/devices", page, action="everywhere")
         eve.http.cookies.update(cookies)
         assert eve.http.get("/report", headers=OPENED).status_code == 303
+
+
+def test_a_page_is_opened_with_the_role_of_now(server: Running) -> None:
+    admin = {"authorization": f"Convex {server.admin_key}"}
+    with somebody(server, "fay@example.com") as fay:
+        fay.sign_up()
+        made = {"name": "Acme", "user": "fay@example.com"}
+        acme = httpx.post(f"{server.url}/auth/v1/organizations", json=made, headers=admin).json()["id"]
+        members = f"{server.url}/auth/v1/organizations/{acme}/members"
+        httpx.post(f"{server.url}/auth/v1/users", json={"email": "gus@example.com"}, headers=admin)
+        httpx.post(members, json={"user": "gus@example.com", "role": "admin"}, headers=admin)
+        chosen = fay.http.post("/auth/organizations/active", json={"organization": acme}, headers=fay.origin)
+        assert chosen.is_success
+        for change in ({}, {"role": "editor"}, {"role": "admin"}):
+            if change:
+                assert httpx.patch(f"{members}/fay@example.com", json=change, headers=admin).is_success
+            assert fay.http.get("/report", headers=OPENED).text == "the report of fay@example.com"
+        assert httpx.delete(f"{members}/fay@example.com", headers=admin).is_success
+        assert fay.http.get("/report", headers=OPENED).text == "the report of fay@example.com"

@@ -74,7 +74,9 @@ class PageSessions:
     async def _signed(self, session: Session, draft: Draft) -> str:
         accounts = self._accounts
         now = accounts.core.clock.monotonic()
-        key = (session.id, session.organization, session.first_at, session.second_at, session.actor)
+        # By the role in the organisation too: a token that names a former one would be refused.
+        active = tuple(draft.claims.get("o", {}).values())
+        key = (session.id, active, session.first_at, session.second_at, session.actor)
         kept = self._tokens.get(key)
         if kept is not None and kept[1] > now:
             return kept[0]
