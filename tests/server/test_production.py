@@ -137,6 +137,14 @@ def test_no_list_of_origins_takes_everybody(tmp_path: Path) -> None:
         load_settings(tmp_path, {"SYNCLINE_ORIGINS": "*"})
 
 
+def test_forms_of_pages_lead_to_development_servers_in_development_only(tmp_path: Path) -> None:
+    for production in (False, True):
+        url = "https://example.com"
+        with house(tmp_path, CHEAP, Accounts(algorithm="ES256"), production=production, url=url) as built:
+            policy = built.visitor().get("/auth/sign-in").headers["content-security-policy"]
+        assert ("localhost" in policy, "127.0.0.1" in policy) == (not production, not production)
+
+
 def test_accounts_that_were_proved_with_the_fixed_code_are_not_taken_to_production(tmp_path: Path) -> None:
     tester, real = "ann+test@example.com", "ann@example.com"
     ways = (CHEAP, EmailCode(), Accounts(algorithm="ES256"))
