@@ -212,7 +212,7 @@ def test_more_than_a_member_says_to_be_is_not_unpacked(tmp_path: Path) -> None:
         "../users",
         "../../outside/users",
         "/users",
-        "/tmp/users",
+        "/var/users",
         "C:\\users",
         "users/..",
         "_storage/../../users",
