@@ -13,7 +13,6 @@ from typing import Any
 from syncline.kernel.clock import Clock, Entropy
 from syncline.kernel.secrets import SecretBox
 
-from . import fixed_codes
 from .identity_file import IdentityFile
 from .rendering import Renderer
 from .settings import AccountSettings
@@ -128,12 +127,8 @@ class Core:
         """256 random bits in 43 characters of a URL."""
         return base64.urlsafe_b64encode(self.entropy.bytes(32)).decode().rstrip("=")
 
-    def new_code(self, address: str | None, *, here: bool = False) -> str:
-        """Six digits. In development those of addresses such as ann+test@example.com are always the same for who is `here`."""
-        helps = here and not self.settings.production
-        if helps and address is not None and fixed_codes.has_fixed_code(address):
-            fixed_codes.note(self.file, address)
-            return fixed_codes.CODE
+    def new_code(self) -> str:
+        """Six digits."""
         return f"{int.from_bytes(self.entropy.bytes(8), 'big') % 1_000_000:06d}"
 
     def digest(self, purpose: str, *parts: str) -> bytes:

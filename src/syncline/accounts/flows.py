@@ -10,6 +10,7 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from . import fixed_codes
 from .core import Core, dumps, loads
 
 #: Wrong codes before a flow is over.
@@ -59,7 +60,8 @@ def start(
         browser_hash,
         address,
     )
-    id, code, link = core.new_id("flow"), core.new_code(address, here=here), core.new_secret()
+    id, link = core.new_id("flow"), core.new_secret()
+    code = (fixed_codes.take(core, address) if here and address is not None else None) or core.new_code()
     core.file.change(
         "INSERT INTO flows(id, purpose, browser_hash, user_id, address, state, code_hash, link_hash, created_at, "
         "expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
