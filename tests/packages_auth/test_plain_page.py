@@ -56,7 +56,7 @@ import { ConvexProviderWithClerk } from "convex/react-clerk";
 import { anyApi } from "convex/server";
 import { createElement as h } from "react";
 import { createRoot } from "react-dom/client";
-import { SignInButton, SignOutButton, SynclineAuthProvider, useAuth } from "./dist/react.js";
+import { RedirectToSignIn, SignInButton, SignOutButton, SynclineAuthProvider, useAuth } from "./dist/react.js";
 
 const convex = new ConvexReactClient(location.origin);
 const Todos = () => h("ul", null, useQuery(anyApi.todos.list)?.map(({ _id, text }) => h("li", { key: _id }, text)));
@@ -65,7 +65,7 @@ createRoot(document.body).render(
   h(SynclineAuthProvider, null,
     h(ConvexProviderWithClerk, { client: convex, useAuth },
       h(Authenticated, null, h(Todos), h(SignOutButton)),
-      h(Unauthenticated, null, h(SignInButton)),
+      h(Unauthenticated, null, location.search === "?private" ? h(RedirectToSignIn) : h(SignInButton)),
     ),
   ),
 );
@@ -239,15 +239,18 @@ def test_a_page_follows_who_is_signed_in_in_another_tab(plain: TodoServer, windo
 
 def test_the_provider_of_clerk_takes_this_sign_in_too(plain: TodoServer, windows: Windows) -> None:
     """Who moves here from Clerk changes one import."""
-    joan = Person(plain, windows.open(f"{plain.site}/swapped.html"), "joan@example.com")
-    joan.page.get_by_role("button", name="Sign in").click()
-    joan.page.get_by_role("link", name="Sign up").click()
+    joan = Person(plain, windows.open(f"{plain.site}/swapped.html?private"), "joan@example.com")
+    page = joan.page
+    page.wait_for_url("**/auth/sign-in?redirect=%2Fswapped.html%3Fprivate")
+    page.get_by_role("link", name="Sign up").click()
     joan.register()
-    joan.page.wait_for_url("**/swapped.html")
-    expect(joan.page.get_by_role("button", name="Sign out")).to_be_visible()
+    page.wait_for_url("**/swapped.html?private")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     answer = call(plain, "mutation", "todos:add", joan.token(), text="move")
     assert answer["status"] == "success", answer
-    expect(joan.page.get_by_role("listitem")).to_have_text(["move"])
-    joan.page.get_by_role("button", name="Sign out").click()
-    expect(joan.page.get_by_role("button", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("listitem")).to_have_text(["move"])
+    page.goto(f"{plain.site}/swapped.html")
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/auth/sign-in?redirect=%2Fswapped.html")
     joan.window.excuse("401")
