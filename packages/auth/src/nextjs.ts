@@ -38,9 +38,12 @@ export interface MiddlewareAuth extends ServerAuth {
 type Handler = (auth: MiddlewareAuth, request: NextRequest) => Response | void | Promise<Response | void>;
 
 const SESSION_COOKIES = ["__Host-syncline_session", "syncline_session"];
+const TOKEN_PATH = "/auth/token";
 const TOKEN_HEADER = "x-syncline-token";
 /** A token with less than this left is replaced before the page is rendered with it. */
 const SPARE_SECONDS = 60;
+/** Whoever opens a page gets it with a token that is no older: a role that was taken away since would fail the page. */
+const FRESH_SECONDS = 60;
 const NOBODY: ServerAuth = { userId: null, sessionId: null, orgId: null, orgRole: null, claims: null, token: null };
 
 class ProtectError extends Error {}
@@ -75,7 +78,7 @@ export function synclineMiddleware(
     const known = session ? request.cookies.get(cookie)?.value : undefined;
     let auth = known ? await server.read(known) : NOBODY;
     let fresh: string | null | undefined;
-    if (session && secondsLeft(auth) < SPARE_SECONDS) {
+    if (session && (secondsLeft(auth) < SPARE_SECONDS || (isOpened(request) && ageOf(auth) > FRESH_SECONDS))) {
       fresh = await server.mint(session, request.headers);
       if (fresh !== undefined) auth = fresh ? await server.read(fresh) : NOBODY;
     }
@@ -145,7 +148,12 @@ export function createHandlers(options: ServerOptions = {}): Record<"GET" | "POS
     });
     const received = new Headers(answer.headers);
     for (const name of ["content-encoding", "content-length", "connection", "transfer-encoding"]) received.delete(name);
-    return new Response(answer.body, { status: answer.status, headers: received });
+    // A token for the holder of an API key is none of this browser's session.
+    const isToken = pathname === TOKEN_PATH && request.method === "POST" && answer.ok && !request.headers.has("authorization");
+    const text = isToken ? await answer.text() : null;
+    const token = text === null ? null : (JSON.parse(text) as { token: string; expires_in: number });
+    for (const cookie of tokenCookies(request, answer, token)) received.append("set-cookie", cookie);
+    return new Response(text ?? answer.body, { status: answer.status, headers: received });
   };
   return { GET: handle, POST: handle };
 }
@@ -232,6 +240,28 @@ function isForeign(sent: { get(name: string): string | null }, host: string | nu
 
 function secondsLeft(auth: ServerAuth): number {
   return auth.claims ? auth.claims.exp - Date.now() / 1000 : 0;
+}
+
+function ageOf(auth: ServerAuth): number {
+  return auth.claims ? Date.now() / 1000 - auth.claims.iat : 0;
+}
+
+/** Whether a browser opens a page, rather than what belongs to one: of that there may be dozens at once. */
+function isOpened(request: NextRequest): boolean {
+  return request.headers.get("sec-fetch-dest") === "document";
+}
+
+/**
+ * What the cookie of the middleware becomes by an answer of the sign-in: the token that the page has just got, or nothing
+ * after whatever may have changed who acts, and for which organisation.
+ */
+function tokenCookies(request: Request, answer: Response, token: { token: string; expires_in: number } | null): string[] {
+  const sent = request.headers.get("cookie") ?? "";
+  const there = [true, false].map(tokenCookie).filter((name) => sent.split(/; */).some((each) => each.startsWith(`${name}=`)));
+  if (token) return there.map((name) => cookieText(name, token.token, token.expires_in));
+  if (new URL(request.url).pathname === TOKEN_PATH) return [];
+  const changes = request.method === "POST" || answer.headers.getSetCookie().some((each) => SESSION_COOKIES.includes(each.split("=")[0] ?? ""));
+  return changes ? there.map((name) => cookieText(name, "", 0)) : [];
 }
 
 function tokenCookie(secure: boolean): string {

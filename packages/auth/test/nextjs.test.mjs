@@ -17,6 +17,7 @@ beforeEach(() => {
   server.failures = [];
   server.asked = [];
   server.session = { id: "sess_1", organization: null };
+  server.organizations = [];
 });
 
 async function visit(path, { cookies = {}, headers = {}, method = "GET" } = {}) {
@@ -169,4 +170,45 @@ test("the handlers pass requests on and bring answers back, cookies too", async 
   assert.deepEqual([asked.method, asked.path, asked.body, asked.headers.origin], ["POST", "/auth/sign-out", "{}", SITE]);
   assert.equal((await GET(new Request(`${SITE}/auth/session?x=1`))).status, 404);
   assert.equal(server.asked.at(-1).path, "/auth/session?x=1");
+});
+
+test("a page is opened with a token of this minute, and what belongs to it with the one that is there", async () => {
+  const token = await server.token({ iat: Date.now() / 1000 - 61 });
+  const cookies = { syncline_session: SECRET, syncline_token: token };
+  const fetched = await visit("/notes", { cookies });
+  assert.equal(fetched.auth.token, token);
+  const opened = await visit("/notes", { cookies, headers: { "sec-fetch-dest": "document" } });
+  assert.notEqual(opened.auth.token, token);
+  assert.match(opened.response.headers.getSetCookie()[0], /^syncline_token=ey/);
+  server.failures = [[503, {}]];
+  const away = await visit("/notes", { cookies, headers: { "sec-fetch-dest": "document" } });
+  assert.equal(away.auth.token, token);
+});
+
+test("the middleware's token follows what the browser does at the sign-in", async () => {
+  const { POST, GET } = createHandlers({ url: server.url });
+  server.organizations = [{ id: "org_1", slug: "orchard", name: "Orchard", role: "admin" }];
+  const cookie = `a=b; syncline_session=${SECRET}; syncline_token=old`;
+  const ask = (path, body = {}, more = {}) =>
+    POST(new Request(`${SITE}${path}`, {
+      method: "POST", headers: { "content-type": "application/json", cookie, ...more }, body: JSON.stringify(body),
+    }));
+  const gone = "syncline_token=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0";
+
+  assert.deepEqual((await ask("/auth/organizations/active", { organization: "org_1" })).headers.getSetCookie(), [gone]);
+  const answer = await ask("/auth/token");
+  const { token } = await answer.json();
+  assert.deepEqual(answer.headers.getSetCookie(), [`syncline_token=${token}; Path=/; HttpOnly; SameSite=Lax; Max-Age=300`]);
+  assert.equal((await visit("/notes", { cookies: { syncline_session: SECRET, syncline_token: token } })).auth.orgRole, "admin");
+
+  assert.deepEqual((await ask("/auth/token", {}, { authorization: "Bearer sk_x" })).headers.getSetCookie(), []);
+  assert.deepEqual((await ask("/auth/token", {}, { cookie: `syncline_session=${SECRET}` })).headers.getSetCookie(), []);
+  const session = await GET(new Request(`${SITE}/auth/session`, { headers: { cookie } }));
+  assert.deepEqual([(await session.json()).session.organization, session.headers.getSetCookie()], ["org_1", []]);
+  server.failures = [[303, {}, { "set-cookie": ["syncline_session=x; Path=/"], location: "/notes" }]];
+  const back = await GET(new Request(`${SITE}/auth/oauth/acme/callback?code=1`, { headers: { cookie } }));
+  assert.deepEqual(back.headers.getSetCookie(), ["syncline_session=x; Path=/", gone]);
+  server.failures = [[503, {}]];
+  assert.deepEqual((await ask("/auth/token")).headers.getSetCookie(), []);
+  assert.equal((await ask("/auth/sign-out")).headers.getSetCookie().at(-1), gone);
 });
