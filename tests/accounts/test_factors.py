@@ -271,30 +271,6 @@ def test_with_a_second_step_the_first_one_alone_confirms_nobody(house: House) ->
     assert len(codes) == 10
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/auth/account/totp", "/auth/account/totp/off", "/auth/account/backup-codes", "/auth/account/passkeys"],
-)
-def test_ways_to_sign_in_change_after_a_recent_proof_only(house: House, path: str) -> None:
-    visitor, device = house.sign_up("ann@example.com"), Authenticator()
-    add_passkey(visitor, device)
-    turn_on(house, visitor)
-    house.clock.advance(11 * 60)
-    visitor.get("/auth/account")
-    page = visitor.submit(path, code="123456", passkey="00")
-    assert "Is it still you?" in page.text
-
-
-def test_a_passkey_is_added_after_a_recent_proof_only(house: House) -> None:
-    visitor, device = house.sign_up("ann@example.com"), Authenticator()
-    asked = visitor.post("/auth/account/passkeys/options").json()
-    house.clock.advance(11 * 60)
-    made = visitor.post(
-        "/auth/account/passkeys/add", flow=asked["flow"], credential=device.create(asked["options"])
-    )
-    assert (made.status_code, made.json()["error"]) == (403, "reverify")
-
-
 def test_everybody_can_be_asked_for_a_second_step(tmp_path: Path) -> None:
     with live_house(
         tmp_path, CHEAP, EmailCode(), Accounts(algorithm="ES256", require_second_factor=True)

@@ -40,9 +40,8 @@ BAD = (
     "/\x00/evil.example", "/x\r\nlocation: https://evil.example", "https://[::1", "https://app.example.com:x/",
 )  # fmt: skip
 #: Of each kind one, for what takes a whole sign-in.
-SOME = ("//evil.example", "/\\evil.example", "/%09/evil.example", "https:evil.example", f"{FRIEND}@evil.example",
-        "https://evil.example", "javascript:alert(1)")  # fmt: skip
-GOOD = ("/notes?x=1%2F%2Fy#z", "/caf%C3%A9/100%25", f"{FRIEND}/notes")
+SOME = ("//evil.example", "/%09/evil.example", f"{FRIEND}@evil.example", "javascript:alert(1)")
+GOOD = ("/caf%C3%A9/100%25?x=1%2F%2Fy#z", f"{FRIEND}/notes")
 
 
 @pytest.fixture(scope="module")
@@ -194,8 +193,8 @@ def test_no_page_and_no_answer_has_such_an_address_in_it(home: House) -> None:
     places = re.compile(r'(?:href|src|action|data-redirect|name="redirect" value)="([^"]*)"')
     for entry in ENTRIES:
         path = "/auth" + entry.path.replace("{provider}", "acme").format(**holder.things)
-        for target in ("//evil.example/x", "javascript:alert('evil')"):
-            for visitor in (Holder(home).visitor, signed_out(Holder(home)).visitor):
+        for visitor in (Holder(home).visitor, home.visitor()):
+            for target in ("//evil.example/x", "javascript:alert('evil')"):
                 answers: list[httpx.Response] = []
                 given = dict.fromkeys(
                     ("redirect", "redirect_uri", "return_to", "next", "url", "target"), target

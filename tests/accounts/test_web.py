@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.houses import CHEAP, PASSWORD, URL, House, house
+from support.houses import CHEAP, PASSWORD, House, house
 from syncline.accounts import AccountSettings, Core, flows
 from syncline.accounts.redirects import allows_origin, safe_redirect
 from syncline.accounts.web.application import DEVELOPMENT, ENTRIES, Entry
@@ -24,20 +24,6 @@ OPEN_PAGES = {
     "/sign-in", "/sign-up", "/reset", "/session", "/token", "/.well-known/jwks.json",
     "/.well-known/openid-configuration", "/passkeys/options", "/sign-out",
 }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "//evil.example", "/\\evil.example", "/\t/evil.example", "https:evil.example", "https://site.example.com.evil.example",
-        "https://site.example.com@evil.example", "javascript:alert(1)", "JaVaScript:alert(1)", "http://app.example.com/",
-        "https://app.example.com:444/", "https://evil.example#https://app.example.com", "\\\\evil.example", "evil.example",
-        " /x", "/x\r\nset-cookie: a=b", "https://[::1", "data:text/html,x", "///evil.example", "/" + "x" * 3000, "",
-        "https://app.example.com\\@evil.example", "https://user@app.example.com/",
-    ],
-)  # fmt: skip
-def test_nobody_is_led_to_another_site(target: str) -> None:
-    assert safe_redirect(SETTINGS, target) == "/"
 
 
 @pytest.mark.parametrize(
@@ -101,33 +87,6 @@ def test_other_sites_can_send_nothing(house: House, origin: str) -> None:
     assert visitor.session() is not None
 
 
-def test_a_form_needs_what_its_page_hid_in_it(house: House) -> None:
-    visitor = house.sign_up("ann@example.com")
-    same = {"origin": URL, "sec-fetch-site": "same-origin"}
-    for token in (
-        {},
-        {"csrf": ""},
-        {"csrf": "0" * 32},
-        {"csrf": house.sign_up("bob@example.com").hidden.get("csrf", "x")},
-    ):
-        answer = visitor.request("POST", "/auth/sign-out", data={"x": "y", **token}, headers=same)
-        assert answer.status_code == 403
-    assert visitor.session() is not None
-
-
-def test_a_cross_site_request_without_an_origin_is_refused(house: House) -> None:
-    visitor = house.sign_up("ann@example.com")
-    for site in ("cross-site", "same-site", "none"):
-        answer = visitor.request("POST", "/auth/token", json={}, headers={"sec-fetch-site": site})
-        assert answer.status_code == 403
-
-
-def test_scripts_must_say_json(house: House) -> None:
-    visitor = house.sign_up("ann@example.com")
-    answer = visitor.request("POST", "/auth/token", content="{}", headers={"content-type": "text/plain"})
-    assert answer.status_code == 415
-
-
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_get_changes_nothing(house: House, signed_in: bool) -> None:
     owner = house.sign_up("ann@example.com")
@@ -152,27 +111,6 @@ def contents(house: House) -> dict[str, list[tuple[Any, ...]]]:
         return {name: core.file.rows(f"SELECT * FROM {name} ORDER BY 1, 2") for name in tables}
 
     return house.do(work)
-
-
-@pytest.mark.parametrize(
-    "path", ["/auth/sign-in", "/auth/nothing", "/auth/session", "/auth/assets/style.css"]
-)
-def test_every_answer_is_armoured(house: House, path: str) -> None:
-    headers = house.visitor().request("GET", path).headers
-    policy = headers["content-security-policy"]
-    for part in (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    ):
-        assert part in policy
-    assert "unsafe" not in policy
-    assert headers["x-frame-options"] == "DENY"
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "same-origin"
-    assert headers["cross-origin-opener-policy"] == "same-origin"
 
 
 def test_a_friendly_origin_may_read_with_the_cookie(tmp_path: Path) -> None:
