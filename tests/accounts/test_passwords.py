@@ -16,7 +16,8 @@ from argon2 import PasswordHasher
 from support.holders import Holder
 from support.houses import CHEAP, PASSWORD, URL, House, Visitor
 from support.houses import house as live_house
-from syncline.accounts import passwords
+from syncline import accounts
+from syncline.accounts import passwords, signing_in, users
 from syncline.accounts.web.visits import csrf_token
 from syncline.auth import Accounts, EmailCode
 from syncline.client import AccountsError
@@ -191,3 +192,19 @@ def test_a_hundred_sign_ins_at_once_are_hashed_a_few_at_a_time(tmp_path: Path, w
     assert sum(each.status_code == 401 for each in answers) == len(work.checked) > 0
     assert all(each.headers["retry-after"] for each in answers if each.status_code == 503)
     assert 1 <= work.most <= len(work.threads) <= 3
+
+
+def test_a_password_that_is_changed_while_it_is_checked_lets_nobody_in(house: House) -> None:
+    email, visitor = "ann@example.com", accounts.Visitor("203.0.113.9", "thief", "en")
+    user = house.do(users.create, email=email)
+    house.do(passwords.put, user.id, "the hash before")
+    found = house.do(signing_in.candidate, email, visitor)
+    assert house.do(signing_in.password_checked, email, found, True, None, visitor) is not None
+    # Two sign-ins at once, both of which make a better hash of it.
+    for _ in range(2):
+        assert house.do(signing_in.password_checked, email, found, True, "a better hash", visitor) is not None
+    house.clock.advance(60)
+    house.do(signing_in.change_password, user.id, "another hash", visitor, keep=None, end_keys=False)
+    assert house.do(signing_in.password_checked, email, found, True, None, visitor) is None
+    assert house.do(signing_in.password_checked, email, found, True, "a better hash", visitor) is None
+    assert house.do(passwords.get, user.id) == "another hash"

@@ -112,6 +112,12 @@ def get(core: Core, user_id: str) -> str | None:
     return found
 
 
+def dated(core: Core, user_id: str) -> tuple[str, int] | None:
+    """The same, and when the password was set (seconds since the epoch)."""
+    row = core.file.row("SELECT hash, changed_at FROM passwords WHERE user_id = ?", user_id)
+    return None if row is None else (row[0], row[1])
+
+
 def foreign(core: Core) -> str | None:
     """A hash that came from elsewhere, if there still is one. Looks through all only after an import."""
     owner = core.foreign_hash_of

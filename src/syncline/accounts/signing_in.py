@@ -58,6 +58,8 @@ class Candidate:
 
     user_id: str | None
     hash: str | None
+    #: When that became the password (seconds since the epoch).
+    changed_at: int | None
     #: Somebody's hash that came from elsewhere: such a check is made for everybody while there is one.
     foreign_hash: str | None
     closed_seconds: int | None
@@ -68,15 +70,18 @@ def candidate(core: Core, email: str, visitor: Visitor, session: Session | None 
     user = users.by_email(core, email)
     by = attempts.source(core, email, visitor, session)
     closed = attempts.password_closed(core, by)
-    stored = passwords.get(core, user.id) if user else None
-    return Candidate(user.id if user else None, stored, passwords.foreign(core), closed, by)
+    stored, changed_at = (passwords.dated(core, user.id) if user else None) or (None, None)
+    return Candidate(user.id if user else None, stored, changed_at, passwords.foreign(core), closed, by)
 
 
 def password_checked(
     core: Core, email: str, found: Candidate, good: bool, new_hash: str | None, visitor: Visitor
 ) -> User | None:
-    """What follows the check of a password: the user, or None with the failure counted."""
-    if not good or found.user_id is None or found.hash is None:
+    """What follows the check of a password: the user, or None with the failure counted.
+
+    A password that was changed while the check waited for its turn is the former one, and wrong.
+    """
+    if found.user_id is None or found.hash is None or not good or _is_former(core, found.user_id, found):
         closed_for = attempts.note_failure(core, found.by)
         if closed_for is not None:
             audit.record(core, "password.closed", found.user_id, visitor, email=email, to=closed_for)
@@ -86,6 +91,12 @@ def password_checked(
     if new_hash is not None:
         passwords.renew(core, found.user_id, found.hash, new_hash)
     return users.get(core, found.user_id)
+
+
+def _is_former(core: Core, user_id: str, found: Candidate) -> bool:
+    # The hash may be another one of the same password: of two sign-ins at once each makes a better one.
+    now = passwords.dated(core, user_id)
+    return now is None or now[1] != found.changed_at
 
 
 def first_step_done(
