@@ -5,6 +5,7 @@ Every entry of the pages is in one of the lists here, so that a new one is thoug
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 
 import pytest
@@ -111,6 +112,12 @@ def is_asked_for_a_proof(holder: Holder) -> bool:
     if answers[-1].headers.get("content-type") == "application/json" and answers[-1].status_code == 403:
         return bool(answers[-1].json()["error"] == "reverify")
     return answers[-1].url.path == "/auth/reverify" and "Is it still you?" in answers[-1].text
+
+
+def test_the_link_to_an_export_shows_the_page_that_asks_for_a_proof(home: House) -> None:
+    """And does not save it as the file."""
+    found = re.search(r"<a href=./auth/account/export.[^>]*>", Holder(home).visitor.get("/auth/account").text)
+    assert found and "download" not in found[0]
 
 
 def test_every_entry_is_important_or_said_not_to_be() -> None:
