@@ -82,8 +82,15 @@ LOGGED = (
     Ask("/organizations/{organization}", {"action": "role", "member": "{member}", "role": "admin"}),
     Ask("/organizations", {"action": "leave", "organization": "{organization}"}),
     Ask("/invitation", {"ticket": "{own_ticket}"}),
+    Ask("/devices", {"action": "revoke", "session": "{another}"}),
     Ask("/sessions/revoke", {"session": "{session}"}, kind="script"),
 )
+#: What is neither: it signs somebody in or out, is of one session alone, or has no session at all.
+NEITHER = {
+    "/sign-in", "/sign-up", "/sign-out", "/verify", "/verify/again", "/link", "/reset", "/new-password", "/mfa", "/connect",
+    "/passkeys/options", "/passkeys/sign-in", "/oauth/{provider}/callback", "/impersonate", "/organizations/active",
+    "/token", "/exchange", "/revoke",
+}  # fmt: skip
 #: What is told by which mail, to the address that was the primary one, and whether it ends all other sessions.
 TOLD = {
     Ask("/account/password", {"password": "another long sentence"}): ("password_changed", True),
@@ -124,6 +131,11 @@ def test_every_entry_is_important_or_said_not_to_be() -> None:
     assert {each.path for each in ENTRIES} == {each.path for each in IMPORTANT} | OTHER.keys()
 
 
+def test_every_entry_that_changes_something_is_refused_to_actors_or_logged_or_said_to_be_neither() -> None:
+    changes = {each.path for each in ENTRIES if each.form or each.json or each.free}
+    assert changes <= {each.path for each in IMPORTANT + BEYOND + LOGGED} | NEITHER
+
+
 @pytest.mark.parametrize("second", [False, True], ids=["one step", "two steps"])
 @pytest.mark.parametrize("ask", IMPORTANT, ids=str)
 def test_a_proof_of_more_than_ten_minutes_ago_is_none(home: House, ask: Ask, second: bool) -> None:
@@ -160,6 +172,7 @@ def test_whoever_acts_as_somebody_does_nothing_important(home: House, ask: Ask) 
 
 def test_what_is_done_by_acting_as_somebody_is_logged_with_who_did_it(home: House) -> None:
     holder = Holder(home, actor="tester")
+    holder.things["another"] = home.do(_another_session, holder.user_id)
     for ask in LOGGED:
         newest = max(entry["id"] for entry in home.do(audit.entries))
         before = holder.belongings()
