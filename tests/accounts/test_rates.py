@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from support.houses import CHEAP, PASSWORD, House, house
-from syncline.accounts import passwords, users
+from syncline.accounts import known_devices, passwords, sessions, users
+from syncline.accounts.core import Core, Visitor
 from syncline.accounts.passwords import Hasher
 from syncline.auth import Accounts, EmailCode, Passkey
 
@@ -59,6 +60,37 @@ def reset_from_one_network(house: House, number: int) -> httpx.Response:
     return form(house, "/auth/reset", "198.51.100.1", email="ann@example.com")
 
 
+def on_a_known_device(house: House, page: str, **fields: str) -> httpx.Response:
+    """From the browser in which the owner has signed in before: its cookie is another one after each sign-in."""
+    visitor = house.visitor()
+    kept = house.folder / "device"
+    secret = kept.read_text() if kept.exists() else house.do(_known)
+    visitor.cookies.set("syncline_device", secret, domain="localhost.local", path="/")
+    visitor.get(page)
+    visitor.submit(page, email="ann@example.com", **fields)
+    kept.write_text(visitor.cookies["syncline_device"])
+    return visitor.answers[0]
+
+
+def _known(core: Core) -> str:
+    user, place = users.find(core, "ann@example.com"), Visitor("203.0.113.7")
+    assert user is not None
+    session, _ = sessions.begin(core, user, place, ("pwd",))
+    return known_devices.renew(core, user.id, session.id, place)
+
+
+def password_on_a_known_device(house: House, number: int) -> httpx.Response:
+    return on_a_known_device(house, "/auth/sign-in", password=PASSWORD)
+
+
+def code_on_a_known_device(house: House, number: int) -> httpx.Response:
+    return on_a_known_device(house, "/auth/sign-in", method="code")
+
+
+def reset_on_a_known_device(house: House, number: int) -> httpx.Response:
+    return on_a_known_device(house, "/auth/reset")
+
+
 def sign_up(house: House, number: int) -> httpx.Response:
     """With a new address each time, from one network."""
     email = f"somebody{number}@example.com"
@@ -68,6 +100,11 @@ def sign_up(house: House, number: int) -> httpx.Response:
 LIMITS = {
     "five passwords a minute": Limit(5, 0, password),
     "ten passwords an hour": Limit(10, 12, password),
+    "five on a known device": Limit(5, 0, password_on_a_known_device),
+    "ten on a known device": Limit(10, 12, password_on_a_known_device),
+    "three codes on a known device": Limit(3, 0, code_on_a_known_device),
+    "ten codes on a known device": Limit(10, 200, code_on_a_known_device),
+    "three resets on a known device": Limit(3, 200, reset_on_a_known_device),
     "three codes in ten minutes": Limit(3, 0, code),
     "two of them from one network": Limit(2, 0, code_from_one_network),
     "ten codes a day": Limit(10, 200, code),
