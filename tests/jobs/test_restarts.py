@@ -303,6 +303,8 @@ def test_cancelling_a_running_action_stops_it(tmp_path: Path) -> None:
             process.turn()
         process.call("work:cancel", id=id)
         process.run_until(lambda: process.jobs.idle)
+        while "stopped" not in events:  # It stops on a thread of its own.
+            process.turn()
         assert events == ["began", "stopped"]
         assert [job["state"] for job in process.listed()] == ["cancelled"]
     world.store.close()
