@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from support.houses import CHEAP, PASSWORD, House
 from support.houses import house as live_house
-from syncline.accounts import AccountError, admission, users
+from syncline.accounts import AccountError, admission, sessions, users
 from syncline.accounts.disposable import is_disposable
 from syncline.accounts.emails import clean_email, normal_form
 from syncline.auth import Accounts, EmailCode
@@ -80,6 +80,25 @@ def test_codes_go_to_the_address_that_was_proved_and_not_to_another_spelling(hou
     assert house.mails("ANN@example.com") == []
     visitor.submit("/auth/verify", code=house.code("ann@example.com"))
     assert visitor.last.status_code in (200, 303)
+
+
+def test_an_address_is_added_in_the_session_that_asked_for_it_only(house: House) -> None:
+    """Else a thief who is thrown out, or who was at this browser before, would have a way back in."""
+    owner, thief = house.sign_up("ann@example.com"), house.visitor()
+    user = house.do(users.require, owner.user()["id"])
+    for back_in in (False, True):
+        thief.get("/auth/sign-in")
+        thief.submit("/auth/sign-in", email=user.email, password=PASSWORD)
+        thief.get("/auth/account")
+        thief.submit("/auth/account/emails", action="add", email="thief@example.org")
+        house.do(sessions.end_all, user.id, "revoked")
+        code = house.code("thief@example.org")
+        if back_in:
+            other = house.sign_up("other@example.com")
+            thief.cookies.set("syncline_session", other.cookies["syncline_session"], domain="localhost.local")
+        assert thief.submit("/auth/verify", code=code).status_code == (410 if back_in else 401)
+        assert house.do(users.by_email, "thief@example.org") is None
+        house.clock.advance(3600)
 
 
 def test_the_list_of_disposable_domains_means_those_below_them_too() -> None:

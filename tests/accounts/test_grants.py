@@ -12,7 +12,7 @@ import pytest
 
 from support.holders import Holder
 from support.houses import CHEAP, House, Visitor, house
-from syncline.accounts import audit, grants
+from syncline.accounts import audit, grants, sessions
 from syncline.accounts.core import Visitor as Place
 from syncline.auth import Accounts, EmailCode
 
@@ -94,6 +94,14 @@ def test_a_code_is_good_for_a_minute(house_with_friends: House) -> None:
         code = code_for(visitor)
         house_with_friends.clock.advance(seconds)
         assert redeem(house_with_friends, code)[0] == status
+
+
+def test_a_code_is_worth_nothing_once_its_session_is_over(house_with_friends: House) -> None:
+    """Else a thief who is thrown out would be back with the code of a moment before."""
+    visitor = house_with_friends.sign_up("ann@example.com")
+    code = code_for(visitor)
+    house_with_friends.do(sessions.end_all, visitor.user()["id"], "password changed")
+    assert redeem(house_with_friends, code)[0] == 401
 
 
 def test_of_many_who_redeem_a_code_at_once_one_gets_tokens(house_with_friends: House) -> None:

@@ -61,27 +61,25 @@ def new_code(core: Core, session: Session, redirect_uri: str, challenge: str) ->
         address=session.id,  # Another session's code is none of this one's business, and stays.
         redirect_uri=redirect_uri,
         challenge=challenge,
-        methods=session.methods,
-        first_at=session.first_at,
-        second_at=session.second_at,
-        actor=session.actor,
     )
     return f"{begun.flow.id}.{begun.link}"
 
 
 def redeem_code(core: Core, code: str, verifier: str, redirect_uri: str, visitor: Visitor) -> Granted | None:
-    """The session that a code stands for; None for a wrong code, verifier or address, which makes it worthless."""
+    """A session that follows from the one that the code was given to; None for a wrong code, verifier or address, which
+    makes it worthless, and if that session is over: who ended it has taken back what it asked for."""
     id, _, link = code.partition(".")
     flow = flows.get(core, id, _ANYWHERE, "grant")
-    if flow is None or flow.user_id is None or flows.try_link(core, flow, link) != "right":
+    if flow is None or flow.address is None or flows.try_link(core, flow, link) != "right":
         return None
     digest = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).decode().rstrip("=")
     if _VERIFIER(verifier) is None or not hmac.compare_digest(digest, flow.state["challenge"]):
         return None
-    if redirect_uri != flow.state["redirect_uri"] or flow.state["actor"] is not None:
+    asking = sessions.get(core, flow.address)
+    if redirect_uri != flow.state["redirect_uri"] or asking is None or asking.actor is not None:
         return None
-    proof = Proof(tuple(flow.state["methods"]), flow.state["first_at"], flow.state["second_at"])
-    return begin_session(core, flow.user_id, visitor, proof, client=redirect_uri)
+    proof = Proof(asking.methods, asking.first_at, asking.second_at)
+    return begin_session(core, asking.user_id, visitor, proof, client=redirect_uri)
 
 
 def begin_session(

@@ -185,8 +185,13 @@ def begin_reset(core: Core, email: str, visitor: Visitor, browser: str, target: 
     return begun.flow
 
 
-def begin_address(core: Core, user: User, email: str, visitor: Visitor, browser: str, target: str) -> Flow:
-    """A mail that proves that a further address is the user's; its owner, if there is one, is told instead."""
+def begin_address(
+    core: Core, user: User, session: Session, email: str, visitor: Visitor, browser: str, target: str
+) -> Flow:
+    """A mail that proves that a further address is the user's; its owner, if there is one, is told instead.
+
+    It is added in this session only: whoever is out since has no way back in by it.
+    """
     admission.check_address(core, email)
     taken = users.by_email(core, email, verified_only=True) is not None
     begun = flows.start(
@@ -198,6 +203,7 @@ def begin_address(core: Core, user: User, email: str, visitor: Visitor, browser:
         address=email,
         here=visitor.here,
         target=target,
+        session=session.id,
         open=not taken,
     )
     if taken:

@@ -98,7 +98,7 @@ async def emails(visit: Visit) -> Response:
             also = ("add_email", user.id)
             rates.refuse(await run(attempts.take_mail, core, email, visit.visitor, also))
             flow = await run(
-                signing_in.begin_address, core, user, email, visit.visitor, visit.browser, ACCOUNT
+                signing_in.begin_address, core, user, session, email, visit.visitor, visit.browser, ACCOUNT
             )
             return visit.redirect("/auth/verify", flow=flow.id)
         await run(_change_address, visit, user, email, action == "remove")

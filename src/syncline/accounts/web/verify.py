@@ -7,6 +7,7 @@ from starlette.responses import Response
 from syncline.accounts import attempts, audit, events, flows, linking, rates, sessions, signing_in, users
 from syncline.accounts.core import AccountError, Core, Visitor
 from syncline.accounts.flows import Flow, Result
+from syncline.accounts.sessions import Session
 
 from .completing import complete
 from .visits import Visit
@@ -110,15 +111,22 @@ async def _go_on(visit: Visit, flow: Flow) -> Response:
             following = await run(_begin_new_password, core, flow, visit.browser)
             return visit.redirect("/auth/new-password", flow=following.id)
         case "add_email":
+            _require_same_session(visit, flow)
             await run(_add_address, core, flow, visit.visitor)
             return visit.redirect("/auth/account", saved="1")
         case _:
-            session = visit.required()
-            if flow.state["session"] != session.id:
-                raise AccountError("notice.expired", status=410)
+            session = _require_same_session(visit, flow)
             await run(sessions.confirm, core, session.id, second=False)
             visit.set_session(await run(sessions.new_secret, core, session.id))
             return visit.redirect(target)
+
+
+def _require_same_session(visit: Visit, flow: Flow) -> Session:
+    """The session that began the flow. Raises AccountError if it is over, or the browser has another one now."""
+    session = visit.required()
+    if flow.state["session"] != session.id:
+        raise AccountError("notice.expired", status=410)
+    return session
 
 
 def _begin_again(core: Core, flow: Flow, visitor: Visitor, browser: str) -> Flow:
