@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -33,6 +34,13 @@ def test_servers_offer_the_package_as_it_is_now(package: Path, tmp_path: Path) -
         check=True,
     )
     assert fresh.read_text() == (ASSETS / "auth.js").read_text(), "run `npm run bundle` in packages/auth"
+
+
+@pytest.mark.node
+def test_nextjs_recognizes_its_own_parts(package: Path) -> None:
+    """It puts others in the place of `next/navigation`, and of nothing else: a build with `next/navigation.js` fails."""
+    parts = re.findall(r'from "(next/[^"]+)"', (package / "dist" / "nextjs.js").read_text())
+    assert sorted(parts) == ["next/headers", "next/navigation", "next/server"]
 
 
 def test_the_package_depends_on_nothing() -> None:

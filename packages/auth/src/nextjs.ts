@@ -4,9 +4,9 @@
  *
  * The middleware is there for people, not against attackers: what a caller may do the backend checks at each call.
  */
-import { cookies, headers } from "next/headers.js";
-import { redirect } from "next/navigation.js";
-import { NextResponse, type NextRequest } from "next/server.js";
+import { cookies, headers } from "next/headers";
+import { redirect } from "next/navigation";
+import { NextResponse, type NextRequest } from "next/server";
 
 import { TokenVerifier } from "./jwt.js";
 import type { Claims } from "./types.js";

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { register } from "node:module";
 import { after, before, beforeEach, test } from "node:test";
 
 import { NextRequest } from "next/server.js";
 
-import { createHandlers, createRouteMatcher, synclineMiddleware } from "../dist/nextjs.js";
 import { AuthServer } from "./server.mjs";
+
+// Next.js knows its own parts by names without an ending, and puts others in their place; Node wants the ending.
+const resolve = (name, context, next) => next(/^next\/\w+$/.test(name) ? `${name}.js` : name, context);
+register(`data:text/javascript,export const resolve = ${encodeURIComponent(resolve)}`);
+const { createHandlers, createRouteMatcher, synclineMiddleware } = await import("../dist/nextjs.js");
 
 const SITE = "http://localhost:3000";
 const SECRET = "s".repeat(43);

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "templates"
 _PLACEHOLDERS = ("my-app", "syncline-chat")
 #: Kept under another name, or it would hide files of the repository too.
 _RENAMED = {"gitignore": ".gitignore"}
-_IMPORT_OF_JS = re.compile(rb'(from "(?:\.|next)/\w+)\.js"')
+_IMPORT_OF_JS = re.compile(rb'(from "\./\w+)\.js"')
 #: What running an application in place leaves behind, besides hidden files.
 _LEFT_BEHIND = frozenset({"__pycache__", "node_modules", "dist"})
 
