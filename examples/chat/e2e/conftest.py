@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 PROJECT = Path(__file__).resolve().parents[1]
 SYNCLINE = str(Path(sys.executable).with_name("syncline"))
@@ -64,6 +64,7 @@ def syncline_dev(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Call
 def browser() -> Iterator[Browser]:
     # A Chromium or Chrome of this machine, or else the one of `playwright install chromium`.
     installed = shutil.which("chromium") or shutil.which("google-chrome")
+    expect.set_options(timeout=20_000)  # a busy machine takes its time
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=installed)
         yield chromium
