@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.houses import PASSWORD, House
-from syncline.accounts import Core, audit
+from syncline.accounts import Core, audit, users
 from syncline.accounts.admin import ENDPOINTS, Endpoint, Method, find_endpoint
 from syncline.accounts.identity_file import Row
 from syncline.client import AccountsError
@@ -54,6 +55,18 @@ def test_everything_needs_an_admin_key(house: House, headers: dict[str, str]) ->
     for endpoint in ENDPOINTS:
         answer = ask(house, endpoint.method, fill(endpoint), headers, content=b"not even JSON")
         assert (answer.status_code, answer.json()["code"]) == (403, "admin_key"), endpoint
+
+
+def test_a_key_that_is_withdrawn_while_a_request_arrives_changes_nothing(house: House) -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"email": '
+        house.provider.find_administrator = lambda key, address: None
+        yield b'"ann@example.com"}'
+
+    headers = {**ADMIN, "content-type": "application/json"}
+    answer = ask(house, "POST", "/users", headers, content=slowly())
+    assert (answer.status_code, answer.json()["code"]) == (403, "admin_key")
+    assert house.do(users.find, "ann@example.com") is None
 
 
 def test_a_session_is_no_admin_key(house: House) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from joserfc import jwt
@@ -12,7 +14,7 @@ from joserfc.jwk import KeySet
 
 from support.houses import CHEAP, PASSWORD, House
 from support.houses import house as live_house
-from syncline.accounts import organizations, sessions, signing_keys, users
+from syncline.accounts import organizations, passwords, sessions, signing_keys, users
 from syncline.accounts.signing_keys import ANNOUNCED_SECONDS
 from syncline.auth import Accounts, EmailCode
 from syncline.identity.claims import identity_of
@@ -176,6 +178,46 @@ def test_changing_the_password_ends_other_sessions_and_renews_this_one(house: Ho
     assert visitor.session() is not None
     assert visitor.cookies["syncline_session"] != before
     assert house.do(sessions.find, before) is None
+
+
+def test_a_session_that_ends_while_a_request_arrives_changes_nothing(house: House) -> None:
+    """Whoever is thrown out must not have kept a request open that still lets him do what he likes."""
+    thief = house.sign_up("ann@example.com")
+    thief.get("/auth/account")
+    user_id = thief.user()["id"]
+    stored = house.do(passwords.get, user_id)
+    body = urlencode({**thief.hidden, "password": "another long sentence 78"}).encode()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:20]
+        house.do(sessions.end_all, user_id, "revoked")
+        yield body[20:]
+
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "origin": house.settings.url,
+        "accept": "text/html",
+    }
+    answer = thief.request("POST", "/auth/account/password", content=slowly(), headers=headers)
+    assert (answer.status_code, house.do(passwords.get, user_id)) == (401, stored)
+
+
+def test_a_session_that_ends_while_its_new_password_is_hashed_changes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    thief = house.sign_up("ann@example.com")
+    thief.get("/auth/account")
+    user_id, hasher = thief.user()["id"], house.provider.hasher
+    assert hasher is not None
+    hashed, stored = hasher.hash, house.do(passwords.get, user_id)
+
+    def busy(password: str) -> str:
+        house.do(sessions.end_all, user_id, "revoked")
+        return hashed(password)
+
+    monkeypatch.setattr(hasher, "hash", busy)
+    answer = thief.submit("/auth/account/password", password="another long sentence 78")
+    assert (answer.status_code, house.do(passwords.get, user_id)) == (401, stored)
 
 
 def test_a_new_primary_address_is_told_to_the_old_one(house: House) -> None:

@@ -253,7 +253,12 @@ def signed_up(core: Core, flow: Flow, visitor: Visitor) -> User:
 def change_password(
     core: Core, user_id: str, hashed: str, visitor: Visitor, *, keep: str | None, end_keys: bool
 ) -> None:
-    """A new password. All sessions end but `keep`, what was begun with the old one, and with `end_keys` the API keys."""
+    """A new password. All sessions end but `keep`, what was begun with the old one, and with `end_keys` the API keys.
+
+    Raises AccountError if `keep` has ended while the password was hashed.
+    """
+    if keep is not None and sessions.get(core, keep) is None:
+        raise AccountError("error.signed_out", status=401)
     passwords.put(core, user_id, hashed)
     user = users.require(core, user_id)
     attempts.open_all(core, user)

@@ -81,6 +81,8 @@ async def change_password(visit: Visit) -> Response:
             end_keys=bool(visit.form.get("keys")),
         )
     except AccountError as error:
+        if error.status == 401:
+            raise
         return await page(visit, error)
     visit.set_session(await accounts.workers.run(sessions.new_secret, core, session.id))
     return saved(visit)

@@ -57,7 +57,12 @@ async def _answer(accounts: IdentityProvider, endpoint: Endpoint, request: Reque
     if administrator.read_only and endpoint.method != "GET":
         raise AccountError("error.key_scope", status=403)
     # Who may not ask is refused before anything that was sent is read.
-    given = _query(request) if endpoint.reads else await _body(request)
+    if endpoint.reads:
+        given = _query(request)
+    else:
+        given = await _body(request)
+        # It may have taken its time: a key that was withdrawn meanwhile changes nothing.
+        administrator = find_administrator(accounts, request, address)
     visitor = Visitor(address, request.headers.get("user-agent", "")[:1000], "en")
     answer = await accounts.administer_later(
         endpoint, request.path_params, given, administrator.name, visitor

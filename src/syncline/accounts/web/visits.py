@@ -169,15 +169,16 @@ async def open_visit(accounts: IdentityProvider, request: Request) -> Visit:
     changes = request.method not in ("GET", "HEAD")
     if changes:
         check_origin(accounts, request)
-    # A foreign page's request is answered as if it had no cookie, whatever the browser thought.
-    origin = request.headers.get("origin")
-    known = bool(secret) and (origin is None or allows_origin(core.settings, origin))
-    session, acting_as = await accounts.workers.run(_find, core, secret) if known else (None, "")
-    visit = Visit(accounts, request, visitor, browser, session, acting_as=acting_as)
+    visit = Visit(accounts, request, visitor, browser, None)
     if len(browser) != 43:
         visit.renew_browser()
     if changes:
         await _read_body(visit)
+    # Behind the body, which may take its time: a session that ends meanwhile is none any more.
+    # A foreign page's request is answered as if it had no cookie, whatever the browser thought.
+    origin = request.headers.get("origin")
+    if secret and (origin is None or allows_origin(core.settings, origin)):
+        visit.session, visit.acting_as = await accounts.workers.run(_find, core, secret)
     return visit
 
 
