@@ -32,6 +32,7 @@ GOOD_KEY = "acme|" + "9f2c41d07be85a36" + "e1b4087d5fa2c963"
         ("please-change-me-9f2c41d07be85a36e1b4", "it has 'change-me' in it, as examples do"),
         ("your-admin-key-9f2c41d07be85a36e1b40", "it has 'your-' in it, as examples do"),
         ("SuperSecret-9f2c41d07be85a36e1b4087d", "it has 'Secret' in it, as examples do"),
+        ("secret" * 20, "it has 'secret' in it, as examples do"),
         ("0" * 64, "it is made of 1 different characters"),
         ("0123456789abcdef" * 2, "it repeats itself"),
         ("ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`", "it only counts up"),
@@ -46,6 +47,7 @@ def test_what_others_could_guess_is_told_from_what_they_could_not(secret: str | 
 def test_what_is_random_is_never_taken_for_guessable() -> None:
     for _ in range(300):
         assert guessable(secrets.token_hex(16), 32) is None
+        assert guessable(f"prod-secret-{secrets.token_hex(16)}", 32) is None
         assert guessable(secrets.token_urlsafe(32), 32) is None
         assert guessable(secrets.token_bytes(32), 32) is None
 
