@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import httpx
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from support.holders import Holder
 from support.houses import CHEAP, House, house
 from support.login_service import CLIENT, LoginService, come_back, leave, login_service
+from syncline.accounts import sessions
 from syncline.accounts.core import Core
+from syncline.accounts.oauth import Profile
 from syncline.accounts.web.completing import RECENT_SECONDS
 from syncline.auth import Accounts, EmailCode, OpenIDSignIn
 
@@ -91,6 +94,23 @@ def test_what_a_stranger_began_connects_nothing_to_who_is_signed_in(orchard: Orc
     orchard.come_back(bob, url)
     assert bob.belongings() == before
     assert orchard.connected("s-4") not in (None, bob.user_id)
+
+
+def test_a_session_that_ends_while_the_service_is_asked_connects_nothing(
+    orchard: Orchard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann, home = Holder(orchard.home), orchard.home
+    orchard.service.person = {"sub": "s-6", "email": "s6@example.com", "email_verified": True}
+    url, client = orchard.leave(ann), home.provider.clients["acme"]
+    redeem = client.redeem
+
+    def slowly(*given: Any) -> Profile:
+        home.do(sessions.end_all, ann.user_id, "revoked")
+        return redeem(*given)
+
+    monkeypatch.setattr(client, "redeem", slowly)
+    assert orchard.come_back(ann, url).status_code == 401
+    assert orchard.connected("s-6") is None
 
 
 def test_the_proof_must_be_recent_at_the_end_too(orchard: Orchard) -> None:

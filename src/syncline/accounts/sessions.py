@@ -135,6 +135,12 @@ def get(core: Core, id: str) -> Session | None:
     return None if row is None else _session(row)
 
 
+def require_live(core: Core, id: str) -> None:
+    """Raises AccountError for a session that has ended, perhaps while its request waited for something."""
+    if get(core, id) is None:
+        raise AccountError("error.signed_out", status=401)
+
+
 def listed(core: Core, user_id: str) -> list[Session]:
     """A user's live sessions, newest first."""
     rows = core.file.rows(

@@ -257,8 +257,8 @@ def change_password(
 
     Raises AccountError if `keep` has ended while the password was hashed.
     """
-    if keep is not None and sessions.get(core, keep) is None:
-        raise AccountError("error.signed_out", status=401)
+    if keep is not None:
+        sessions.require_live(core, keep)
     passwords.put(core, user_id, hashed)
     user = users.require(core, user_id)
     attempts.open_all(core, user)

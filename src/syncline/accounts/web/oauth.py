@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from syncline.accounts import flows, linking, rates
+from syncline.accounts import flows, linking, rates, sessions
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.flows import Started
 from syncline.accounts.oauth import Profile, ProviderClient
@@ -123,6 +123,7 @@ async def _connect(visit: Visit, client: ProviderClient, profile: Profile, user_
     require_recent(visit)
 
     def work(core: Core) -> None:
+        sessions.require_live(core, session.id)
         linking.connect(core, profile, user_id, client.provider.title, visit.visitor)
 
     await visit.accounts.workers.run(work, visit.core)
