@@ -7,7 +7,7 @@ import re
 import pytest
 
 from support.houses import URL, House, Visitor
-from syncline.accounts import admission, api_keys, passkeys, webhooks
+from syncline.accounts import admission, api_keys, passkeys, users, webhooks
 from syncline.client import AccountsError
 
 DAY = 24 * 3600
@@ -74,6 +74,10 @@ def test_who_makes_a_key_is_told_by_mail(house: House) -> None:
     make(visitor, name="Robot")
     mail = house.mail("ann@example.com")
     assert mail.kind == "factor_changed" and "API key “Robot”" in mail.text
+    bob = house.sign_up("bob@example.com")
+    house.do(users.set_locale, bob.user()["id"], "de")
+    make(bob, name="Robot")
+    assert "API-Schlüssel „Robot“" in house.mail("bob@example.com").text
     house.clock.advance(11 * 60)
     visitor.get("/auth/api-keys")
     assert "Is it still you?" in visitor.submit("/auth/api-keys", action="create", name="Thief").text

@@ -278,8 +278,13 @@ def end_keys(core: Core, user: User, visitor: Visitor) -> None:
     """End all API keys of a user, who is told how many those were."""
     ended = api_keys.revoke_all(core, user.id, visitor)
     if ended:
-        title = core.pages.texts.get(user.locale, "api_keys.title")
-        notify(core, user, "factor_changed", what=f"{title} ({ended})")
+        tell_of_factor(core, user, "api_keys", count=ended)
+
+
+def tell_of_factor(core: Core, user: User, factor: str, **values: object) -> None:
+    """A mail that a way to sign in came or went. `factor`: its text below `factor` in the translations."""
+    what = core.pages.texts.get(user.locale, f"factor.{factor}", **values)
+    notify(core, user, "factor_changed", what=what)
 
 
 def notify(core: Core, user: User, kind: str, to: str | None = None, **values: object) -> None:

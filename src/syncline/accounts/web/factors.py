@@ -249,5 +249,5 @@ def _remove_passkey(visit: Visit, session: Session, key: str) -> None:
 def _changed(visit: Visit, session: Session, what: str, how: str) -> None:
     core = visit.core
     audit.record(core, f"factor.{how}", session.user_id, visit.visitor, what=what)
-    signing_in.notify(core, users.require(core, session.user_id), "factor_changed", what=what)
+    signing_in.tell_of_factor(core, users.require(core, session.user_id), what.replace(" ", "_"))
     events.user_changed(core, "user.updated", session.user_id)

@@ -86,7 +86,7 @@ def _create(visit: Visit, user_id: str) -> str:
     key, secret = api_keys.create(
         core, user_id, visit.form.get("name", ""), seconds=seconds, visitor=visit.visitor
     )
-    signing_in.notify(core, users.require(core, user_id), "factor_changed", what=f"API key “{key.name}”")
+    signing_in.tell_of_factor(core, users.require(core, user_id), "api_key", key=key.name)
     return secret
 
 
