@@ -156,7 +156,9 @@ def test_names_are_text_in_mails(house: House) -> None:
     visitor.submit(path, action="invite", email="bob@example.com", role="member")
     mail = house.mail("bob@example.com")
     assert "<script>" not in mail.html and "&lt;script&gt;" in mail.html
-    assert "{{ 7*7 }}" in mail.text and "49" not in mail.text
+    assert (
+        "{{ 7*7 }}" in mail.text and "<b>49" not in mail.text
+    )  # The link of the mail may well have 49 in it.
 
 
 @pytest.mark.parametrize(
