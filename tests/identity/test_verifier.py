@@ -379,18 +379,6 @@ def test_tokens_of_an_ended_session_are_refused_new_and_remembered() -> None:
     desk.accepted(other)
 
 
-def test_tokens_of_a_banned_user_are_refused_until_newer_ones_are_made() -> None:
-    desk = Desk()
-    token = desk.clerk()
-    desk.accepted(token)
-    desk.verifier.revocations.revoke_subject(ISSUER, "user_2abc")
-    assert "session has ended" in desk.refused(token)
-    assert "session has ended" in desk.refused(desk.clerk(iat=None))
-    desk.accepted(desk.clerk(sub="user_other"))
-    desk.clock.advance(1.5)
-    desk.accepted(desk.clerk())
-
-
 @pytest.mark.parametrize(
     ("claims", "expected"),
     [

@@ -1,5 +1,5 @@
-"""Tokens that are not right any more although they have not expired: their session has ended, their user is banned,
-or has another role in the organisation that the token names.
+"""Tokens that are not right any more although they have not expired: their session has ended, or their user has another
+role in the organisation that the token names.
 
 Whoever ends sessions and changes roles (the built-in issuer) tells `Revocations`. New calls with such a token are
 refused from that moment on, and whoever holds a connection open hears of it at once: sessions do not wait for a token
@@ -40,7 +40,7 @@ class _Noted(NamedTuple):
 
 
 class Watch:
-    """Somebody who wants to hear when a session or its user loses access."""
+    """Somebody who wants to hear when a session ends, or its user's role in an organisation changes."""
 
     __slots__ = ("issuer", "membership", "on_outdated", "on_revoked", "session", "subject")
 
@@ -66,7 +66,6 @@ class Revocations:
         self._clock = clock
         #: In the order in which it happened.
         self._sessions: OrderedDict[_Name, _Noted] = OrderedDict()
-        self._subjects: OrderedDict[_Name, _Noted] = OrderedDict()
         self._roles: OrderedDict[_Place, _Noted] = OrderedDict()
         #: More was revoked than is remembered: what is older than this is refused, whatever it is.
         self._floors: dict[str, float] = {}
@@ -82,13 +81,6 @@ class Revocations:
         for watch in list(self._watches.get((issuer, session), ())):
             watch.on_revoked()
 
-    def revoke_subject(self, issuer: str, subject: str) -> None:
-        """All sessions of a user have ended (banned, deleted). Tokens made in a later second are good again."""
-        self._remember(self._subjects, (issuer, subject))
-        for watch in self._watches_of(issuer):
-            if watch.subject == subject:
-                watch.on_revoked()
-
     def change_role(self, issuer: str, organization: str, subject: str, role: str | None) -> None:
         """A user's role in an organisation is this one from now on (None: a member no more); the empty subject stands
         for everybody, when the organisation is gone. Tokens that name another role in it are refused."""
@@ -99,15 +91,13 @@ class Revocations:
                 if of == organization and named != role:
                     watch.on_outdated()
 
-    def is_revoked(self, issuer: str, subject: str, session: str | None, issued: float | None) -> bool:
-        """Whether a token, made at `issued` (seconds since the epoch), was revoked after it was made."""
+    def is_revoked(self, issuer: str, session: str | None, issued: float | None) -> bool:
+        """Whether a token, made at `issued` (seconds since the epoch), is of a session that has ended."""
         if session is not None and (issuer, session) in self._sessions:
             return True
-        noted = self._subjects.get((issuer, subject)) if self._subjects else None
         floor = self._floors.get(issuer)
-        latest = max(0.0 if noted is None else noted.at, floor or 0.0)
         # `iat` has whole seconds: a token of the same second may be of before.
-        return latest > 0.0 and (issued is None or issued <= latest)
+        return floor is not None and (issued is None or issued <= floor)
 
     def is_outdated(self, issuer: str, identity: Identity) -> bool:
         """Whether a token names a role in an organisation that its user does not have any more.
@@ -122,7 +112,7 @@ class Revocations:
         return (issuer, organization, _ANYBODY) in self._roles or (noted is not None and noted.role != role)
 
     def watch(self, verified: Verified, on_revoked: OnRevoked, on_outdated: OnRevoked | None = None) -> Watch:
-        """Call `on_revoked` when the token's session or its user is revoked, until `unwatch`.
+        """Call `on_revoked` when the token's session ends, until `unwatch`.
 
         `on_outdated`, the same unless given, is for a role in the token that its user has no more: another token is good.
         """

@@ -119,7 +119,7 @@ class Verifier:
         """Why a token is refused that was right when it was made."""
         verified, revocations = known.verified, self.revocations
         identity = verified.identity
-        if revocations.is_revoked(known.issuer, identity.subject, verified.session, known.issued):
+        if revocations.is_revoked(known.issuer, verified.session, known.issued):
             return _revoked()
         return _outdated() if revocations.is_outdated(known.issuer, identity) else None
 
