@@ -78,7 +78,8 @@ def test_members_see_and_change_nothing_that_is_for_administrators(house: House)
     house.do(organizations.join, organization, bob.user()["id"], "member")
     path = f"/auth/organizations/{organization}"
     assert "Invite" not in bob.get(path).text
-    for action in ("role", "remove", "withdraw", "delete"):
+    assert "Rename" not in bob.get(path).text
+    for action in ("role", "remove", "withdraw", "rename", "delete"):
         answer = bob.submit(path, action=action, member=ann.user()["id"], role="member", invitation="x")
         assert answer.status_code == 403, action
     assert bob.submit(path, action="invite", email="x@example.com").status_code == 403
@@ -93,6 +94,24 @@ def test_organisations_of_others_do_not_exist(house: House) -> None:
     assert eve.post("/auth/organizations/active", organization=organization).status_code == 404
     eve.get("/auth/account")
     assert eve.submit(f"/auth/organizations/{organization}", action="delete").status_code == 404
+
+
+def test_administrators_rename_and_delete_it_on_its_page(house: House) -> None:
+    ann, bob = house.sign_up("ann@example.com"), house.sign_up("bob@example.com")
+    organization = make(ann)
+    house.do(organizations.join, organization, bob.user()["id"], "member")
+    path = f"/auth/organizations/{organization}"
+    assert ann.get(path).text.count("Delete this organisation") == 2
+    assert ann.submit(path, action="rename", name="  ").status_code == 400
+    ann.submit(path, action="rename", name="Orchard & Sons")
+    assert "Orchard &amp; Sons" in ann.get(path).text
+    answer = ann.submit(path, action="delete", word="yes")
+    assert answer.status_code == 400 and "<details open>" in answer.text and "delete" in ann.alert
+    assert len(house.do(organizations.members, organization)) == 2
+    answer = ann.submit(path, action="delete", word=" Delete ")
+    assert answer.status_code == 200 and answer.url.path == "/auth/organizations"
+    assert house.do(organizations.get, organization) is None
+    assert "Orchard" not in ann.get("/auth/organizations").text + bob.get("/auth/organizations").text
 
 
 def test_somebody_stays_in_charge(house: House) -> None:

@@ -37,7 +37,7 @@ IMPORTANT = (
     Ask("/account/totp/off"),
     Ask("/api-keys", {"action": "create", "name": "mine"}),
     Ask("/api-keys", {"action": "revoke", "key": "{key}"}),
-    Ask("/organizations/{organization}", {"action": "delete"}),
+    Ask("/organizations/{organization}", {"action": "delete", "word": "delete"}),
     Ask("/account/delete", {"word": "delete"}),
 )
 #: What needs none, and why.
@@ -79,6 +79,7 @@ LOGGED = (
     Ask("/organizations", {"action": "create", "name": "Grove"}),
     Ask("/organizations/{organization}", {"action": "invite", "email": "pal@example.com"}),
     Ask("/organizations/{organization}", {"action": "withdraw", "invitation": "{invitation}"}),
+    Ask("/organizations/{organization}", {"action": "rename", "name": "Grove"}),
     Ask("/organizations/{organization}", {"action": "role", "member": "{member}", "role": "admin"}),
     Ask("/organizations", {"action": "leave", "organization": "{organization}"}),
     Ask("/invitation", {"ticket": "{own_ticket}"}),
@@ -188,7 +189,7 @@ def test_the_owner_hears_of_each_change_and_whoever_else_is_signed_in_is_out(hom
     holder = Holder(home, second=True)
     other = home.do(_another_session, holder.user_id)
     # Who is alone in charge of an organisation stays in it.
-    holder.ask(Ask("/organizations/{organization}", {"action": "delete"}))
+    holder.ask(Ask("/organizations/{organization}", {"action": "delete", "word": "delete"}))
     before, old = holder.belongings(), holder.visitor.cookies["syncline_session"]
     holder.ask(ask)
     assert holder.belongings() != before, holder.visitor.answers[-1].text

@@ -26,7 +26,7 @@ from syncline.accounts import (
 from syncline.accounts.core import AccountError, Core
 from syncline.accounts.emails import clean_email
 
-from .completing import require_recent
+from .completing import require_recent, require_word
 from .visits import Visit
 
 ACCOUNT = "/auth/account"
@@ -124,11 +124,9 @@ async def export(visit: Visit) -> Response:
 
 async def delete(visit: Visit) -> Response:
     core, session = visit.core, visit.required()
-    word = core.pages.texts.get(visit.locale, "account.delete_word")
     try:
         require_recent(visit)
-        if visit.form.get("word", "").strip().casefold() != word.casefold():
-            raise AccountError("error.delete_word", word=word)
+        require_word(visit)
         await visit.accounts.workers.run(deletion.delete_user, core, session.user_id, visitor=visit.visitor)
     except AccountError as error:
         return await page(visit, error)

@@ -74,3 +74,10 @@ def require_recent(visit: Visit) -> None:
     require_own(visit)
     if not is_recent(visit):
         raise AccountError("error.reverify", status=403)
+
+
+def require_word(visit: Visit) -> None:
+    """Refuse what cannot be undone unless the form has the word that stands for it. Raises AccountError."""
+    word = visit.core.pages.texts.get(visit.locale, "account.delete_word")
+    if visit.form.get("word", "").strip().casefold() != word.casefold():
+        raise AccountError("error.delete_word", word=word)

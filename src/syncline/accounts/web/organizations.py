@@ -12,7 +12,7 @@ from syncline.accounts.emails import clean_email, normal_form
 from syncline.accounts.organizations import ADMIN, Membership
 from syncline.accounts.sessions import Session
 
-from .completing import require_recent
+from .completing import require_recent, require_word
 from .visits import Visit
 
 LIST = "/auth/organizations"
@@ -53,9 +53,10 @@ async def show_one(visit: Visit) -> Response:
 
 
 async def submit_one(visit: Visit) -> Response:
-    """Invite, change roles, remove members and invitations: for administrators."""
+    """Invite, change roles, remove members and invitations, rename and delete: for administrators."""
+    action = visit.form.get("action")
     try:
-        if visit.form.get("action") == "invite":
+        if action == "invite":
             await _invite(visit)
         else:
             await visit.accounts.workers.run(_manage, visit)
@@ -65,7 +66,7 @@ async def submit_one(visit: Visit) -> Response:
         if error.text == "error.reverify":
             return visit.redirect("/auth/reverify", redirect=visit.request.url.path)
         return await _page(visit, error)
-    return visit.redirect(f"{LIST}/{visit.request.path_params['organization']}")
+    return visit.redirect(LIST if action == "delete" else f"{LIST}/{_wanted(visit)}")
 
 
 async def show_invitation(visit: Visit) -> Response:
@@ -144,8 +145,12 @@ def _manage(visit: Visit) -> None:
             if not admission.revoke_invitation(core, visit.form.get("invitation", ""), own.organization):
                 raise AccountError("error.not_found", status=404)
             event = "organizationInvitation.revoked"
+        case "rename":
+            organizations.rename(core, own.organization, visit.form.get("name", ""))
+            event = "organization.updated"
         case "delete":
             require_recent(visit)
+            require_word(visit)
             organizations.delete(core, own.organization)
             event = "organization.deleted"
         case _:
