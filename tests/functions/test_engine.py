@@ -8,8 +8,8 @@ import pytest
 
 from support.engines import message_of, running, value_of, write_backend
 from support.powercut import Fault, disk
-from syncline.functions import Failure, MutationCall, Success
-from syncline.kernel.clock import SystemClock
+from syncline.functions import Failure, MutationCall, QueryJob, Success
+from syncline.kernel.clock import FakeClock, SystemClock
 from syncline.kernel.errors import OverloadedError, SetupError
 from syncline.kernel.identity import ANONYMOUS, Caller, Identity
 from syncline.kernel.limits import Limits
@@ -306,6 +306,25 @@ def test_a_failing_disk_acknowledges_nothing_and_ends_the_engine(backend: Path, 
             assert settled == []
             assert isinstance(node.fatal[0], StoreFailedError)
             failing.repair()
+
+
+def test_queries_go_on_however_long_nobody_asked(backend: Path) -> None:
+    clock = FakeClock()
+    with running(backend, clock=clock) as node:
+        for _ in range(2_000):
+            assert node.query("notes:list") == []
+            clock.advance(2)
+        assert node.fatal == []
+
+
+def test_a_reader_that_cannot_go_on_is_fatal_since_its_queries_would_wait_for_ever(backend: Path) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("lost")
+
+    with running(backend) as node:
+        node.engine.query_once(QueryJob(None, "notes:list", b"{}", ANONYMOUS), fail)
+        node.pump(lambda: node.fatal)
+        assert [str(error) for error in node.fatal] == ["lost"]
 
 
 def test_a_listener_that_fails_is_fatal_since_it_may_have_missed_a_commit(backend: Path) -> None:

@@ -155,6 +155,15 @@ def test_a_statement_past_its_deadline_is_interrupted_and_the_snapshot_stays() -
         assert reader.count(table.by_creation, b"", None) == 20_000
 
 
+def test_a_deadline_is_over_with_its_snapshot(store: Store) -> None:
+    """SQLite counts the steps of a prepared statement over its runs: after enough of them the next one is asked, too."""
+    reader = store.reader()
+    for _ in range(3_000):
+        reader.begin()
+        reader.set_deadline(-1.0)
+        reader.end()
+
+
 def test_an_interruption_passes_through_code_that_catches_all_errors() -> None:
     assert not issubclass(QueryInterrupted, Exception)
 

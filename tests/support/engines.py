@@ -172,14 +172,18 @@ def message_of(outcome: Outcome) -> str:
 
 @contextmanager
 def running(
-    backend: Path, data: Path | None = None, limits: Limits | None = None, store: Store | None = None
+    backend: Path,
+    data: Path | None = None,
+    limits: Limits | None = None,
+    store: Store | None = None,
+    clock: Clock | None = None,
 ) -> Generator[RunningEngine]:
     """An engine on a store in memory, in the folder `data`, or on the store that is given."""
-    clock = SystemClock()
+    clock = clock or SystemClock()
     if store is None:
         store = Store.memory(clock) if data is None else Store.open(data, clock=clock)
     try:
-        engine = RunningEngine(backend, store, limits)
+        engine = RunningEngine(backend, store, limits, clock)
     except SetupError:
         store.close()
         raise

@@ -103,8 +103,8 @@ class Engine:
         self._on_variables = on_variables
         self._lane = Lane(self._node, self._publish, self._fatal)
         self._readers = (
-            ReaderThread(self._node, "1", self._answer),
-            ReaderThread(self._node, "slow", self._answer),
+            ReaderThread(self._node, "1", self._answer, self._fatal),
+            ReaderThread(self._node, "slow", self._answer, self._fatal),
         )
         self._indexes = IndexWorkers(store)
         self._rounds: dict[int, ReaderThread] = {}

@@ -45,9 +45,13 @@ class _Round:
 class ReaderThread:
     """One thread that runs queries. Its methods may be called from any thread."""
 
-    def __init__(self, node: Node, name: str, answer: Answer) -> None:
+    def __init__(
+        self, node: Node, name: str, answer: Answer, on_fatal: Callable[[BaseException], None]
+    ) -> None:
+        """`on_fatal` hears why the thread has ended, but by `stop`: its queries would wait for ever."""
         self._node = node
         self._answer = answer
+        self._on_fatal = on_fatal
         self._entropy = node.new_entropy()
         self._queue: SimpleQueue[Callable[[Execution], None] | None] = SimpleQueue()
         self._rounds: dict[int, _Round] = {}
@@ -84,6 +88,8 @@ class ReaderThread:
         try:
             while (work := self._queue.get()) is not None:
                 work(execution)
+        except BaseException as error:  # No snapshot can be taken, or results be handed over.
+            self._on_fatal(error)
         finally:
             execution.close()
             for held in self._rounds.values():
@@ -106,7 +112,6 @@ class ReaderThread:
 
     def _read(self, work: Callable[[Reader, Catalog], None], _execution: Execution) -> None:
         held = self._take()
-        held.reader.set_deadline(None)  # The last query's: it is long over.
         try:
             work(held.reader, held.release.catalog)
         finally:

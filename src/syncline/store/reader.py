@@ -77,6 +77,7 @@ class Reader:
         self._cache = cache
         self._monotonic = monotonic
         self._deadline: float | None = None
+        self._watched = False  # whether SQLite asks for the deadline
         cursor = connection.cursor()
         self._execute = cursor.execute
         self._fetchall = cursor.fetchall
@@ -84,7 +85,9 @@ class Reader:
         self.ts: Timestamp = 0
 
     def begin(self) -> Timestamp:
-        """Take a snapshot of the newest commit; returns its timestamp (0: nothing was ever committed)."""
+        """Take a snapshot of the newest commit; returns its timestamp (0: nothing was ever committed). No deadline is set."""
+        # The last query's: SQLite counts the steps of a statement over all of its runs, so even this one is asked at times.
+        self._deadline = None
         self._execute("BEGIN")
         self._execute(_HEAD)
         rows = self._fetchall()
@@ -93,6 +96,7 @@ class Reader:
 
     def end(self) -> None:
         """Let the snapshot go. Harmless without one. Not under a function's time limit, as `begin`."""
+        self._deadline = None
         self.share_found()
         if self._text is not None:
             self._text.end()
@@ -175,12 +179,11 @@ class Reader:
         return self._text
 
     def set_deadline(self, deadline: float | None) -> None:
-        """Stop statements that run past `deadline` (seconds of the monotonic clock) with QueryInterrupted."""
-        if deadline is None:
-            if self._deadline is not None:
-                self._connection.set_progress_handler(None)
-        elif self._deadline is None:
+        """Stop statements that run past `deadline` (seconds of the monotonic clock) with QueryInterrupted, until the
+        snapshot ends."""
+        if deadline is not None and not self._watched:
             self._connection.set_progress_handler(self._check_deadline, _STEPS_BETWEEN_CHECKS)
+            self._watched = True
         self._deadline = deadline
 
     def close(self) -> None:
@@ -290,4 +293,5 @@ class WriterReader(Reader):
         """The connection stays with the store."""
         if self._text is not None:
             self._text.close()
-        self.set_deadline(None)
+        if self._watched:
+            self._connection.set_progress_handler(None)
