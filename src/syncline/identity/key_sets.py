@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -115,6 +116,9 @@ def _load_key(entry: Mapping[str, Any]) -> PublicKey | None:
     # Only the public members: with a private half in it, a "public" set would be a mistake of its publisher.
     public = cast("Any", {"kty": kind, **{name: entry.get(name) for name in members}})
     try:
+        # Before it is imported, which warns of short ones.
+        if kind == "RSA" and _bits(public["n"]) < _RSA_BITS:
+            return None
         key = (
             RSAKey.import_key(public)
             if kind == "RSA"
@@ -122,11 +126,14 @@ def _load_key(entry: Mapping[str, Any]) -> PublicKey | None:
             if kind == "EC"
             else OKPKey.import_key(public)
         )
-        if isinstance(key, RSAKey) and key.public_key.key_size < _RSA_BITS:
-            return None
     except (JoseError, ValueError, TypeError, KeyError):
         return None
     return PublicKey(key, entry)
+
+
+def _bits(number: str) -> int:
+    """Of a number in base64. Raises ValueError or TypeError if it is none."""
+    return int.from_bytes(urlsafe_b64decode(number + "=" * (-len(number) % 4))).bit_length()
 
 
 def shown_key_id(key_id: str | None) -> str:
