@@ -342,7 +342,9 @@ def test_deep_json_is_a_mistake_of_the_caller_wherever_it_is_taken(world: Gated)
 
 def test_deep_json_in_headers_and_addresses_is_a_mistake_of_the_caller(world: Gated) -> None:
     deep = "[" * 5_000 + "]" * 5_000
-    identity = base64.b64encode(b'{"subject":"x","issuer":"https://y","a":%s}' % deep.encode()).decode()
+
+    def identity(claim: str) -> str:
+        return base64.b64encode(b'{"subject":"x","issuer":"https://y","a":%s}' % claim.encode()).decode()
 
     def encoded(text: str) -> str:
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
@@ -352,7 +354,8 @@ def test_deep_json_in_headers_and_addresses_is_a_mistake_of_the_caller(world: Ga
     query = {"path": "things:mine", "format": "json"}
     for headers, args in (
         ({"authorization": f"Bearer {token}"}, "{}"),
-        ({"authorization": f"Convex {world.server.admin_key}:{identity}"}, "{}"),
+        ({"authorization": f"Convex {world.server.admin_key}:{identity(deep)}"}, "{}"),
+        ({"authorization": f"Convex {world.server.admin_key}:{identity('[' * 64 + ']' * 64)}"}, "{}"),
         ({}, deep),
         ({}, f'{{"a":{deep}}}'),
     ):  # fmt: skip

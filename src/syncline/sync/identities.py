@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from syncline.kernel.identity import Identity
+from syncline.values import MAX_NESTING, nesting_of
 
 _CAMEL = {
     "givenName": "given_name",
@@ -29,6 +30,8 @@ def acting_identity(attributes: Mapping[str, object]) -> Identity:
     `issuer` and `subject`, or `tokenIdentifier` ("issuer|subject"); standard claims in camelCase or snake_case; all
     that was sent is in `claims`. Raises ValueError with a text for the client.
     """
+    if _is_deep(attributes):
+        raise ValueError(f"The identity to act as has more than {MAX_NESTING} levels of objects and arrays.")
     issuer, subject = attributes.get("issuer"), attributes.get("subject")
     token_identifier = attributes.get("tokenIdentifier")
     if isinstance(token_identifier, str) and not (isinstance(issuer, str) and isinstance(subject, str)):
@@ -50,3 +53,11 @@ def acting_identity(attributes: Mapping[str, object]) -> Identity:
                 )
             standard[attribute] = value
     return Identity(subject, issuer, claims=dict(attributes), **standard)
+
+
+def _is_deep(attributes: Mapping[str, object]) -> bool:
+    """How deep a parser goes by itself is another number in each Python."""
+    try:
+        return nesting_of(attributes) > MAX_NESTING
+    except RecursionError:
+        return True
