@@ -103,6 +103,21 @@ def test_a_name_is_asked_for_before_the_first_message(chat: Server, open_window:
     ada.expect_bodies(["Who am I?"])
 
 
+def test_a_question_for_the_name_that_is_asked_anew_at_once_is_answered(
+    chat: Server, open_window: OpenWindow
+) -> None:
+    ada = ChatPage(open_window(f"{chat.url}/#again"))
+    ada.write("Me again")
+    expect(ada.page.locator("#name-dialog")).to_be_visible()
+    # The event of the first closing comes when the second question is open.
+    ada.page.evaluate(
+        "document.querySelector('#name-dialog').close(); document.querySelector('#composer').requestSubmit();"
+    )
+    ada.page.fill("#name", "Ada")
+    ada.page.press("#name", "Enter")
+    ada.expect_bodies(["Me again"])
+
+
 def test_a_name_is_kept_and_a_second_tab_can_take_another(chat: Server, open_window: OpenWindow) -> None:
     first = ChatPage(open_window(f"{chat.url}/#tabs"))
     first.introduce("Ada")

@@ -16,12 +16,18 @@ export function ensureName() {
 
 export function askName() {
   const dialog = byId("name-dialog");
+  answer(""); // to a question that was closed a moment ago, whose event has not come yet
   byId("name").value = current;
   dialog.showModal();
   byId("name").select();
   return new Promise((resolve) => {
     answered = resolve;
   });
+}
+
+function answer(name) {
+  answered?.(name);
+  answered = null;
 }
 
 function keep(name) {
@@ -53,8 +59,8 @@ export function setUpNames(changed) {
     changed();
   });
   dialog.addEventListener("close", () => {
-    answered?.(dialog.returnValue);
-    answered = null;
+    if (dialog.open) return; // The event of the question before.
+    answer(dialog.returnValue);
     dialog.returnValue = "";
   });
   show();
