@@ -10,7 +10,7 @@ were restored without each other: all is handed on anew.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from syncline.auth.issuers import issuers
@@ -34,6 +34,13 @@ _NOTES: Mapping[str, tuple[str, ...]] = {
     "profile_changes": ("user_id",),
     "organization_changes": ("organization",),
     "membership_changes": ("organization", "user_id"),
+}
+
+#: Where all that could be noted stands, and the columns that name it there.
+_SOURCES: Mapping[str, tuple[str, str]] = {
+    "profile_changes": ("users", "id"),
+    "organization_changes": ("organizations", "id"),
+    "membership_changes": ("memberships", "organization, user_id"),
 }
 
 #: Rows of notes by table; the last column is the number of the change.
@@ -95,8 +102,12 @@ def settle(core: Core, notes: Notes) -> None:
 
 def note_all(core: Core) -> None:
     """Hand all on again."""
-    for statement in _note_all():
-        core.file.change(statement)
+    for table, (source, ids) in _SOURCES.items():
+        keys = ", ".join(_NOTES[table])
+        core.file.change(
+            f"INSERT INTO {table} SELECT {ids}, random() FROM {source} WHERE true "  # noqa: S608 - names from here
+            f"ON CONFLICT({keys}) DO UPDATE SET number = excluded.number"
+        )
 
 
 def begin_anew(core: Core) -> None:
@@ -111,8 +122,8 @@ def follow_settings(core: Core) -> None:
     form = dumps(
         [core.settings.issuer, accounts.profiles, accounts.profile_emails, _names_issuers(core)],
     )
-    if core.file.value("SELECT value FROM meta WHERE name = ?", _FORM) != form:
-        core.file.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", _FORM, form)
+    if _recall(core, _FORM) != form:
+        _remember(core, _FORM, form)
         note_all(core)
 
 
@@ -167,22 +178,8 @@ def _recall(core: Core, name: str) -> str:
     return found or ""
 
 
-def _remember(core: Core, name: str, stamp: str) -> None:
-    core.file.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, stamp)
-
-
-def _note_all() -> Iterator[str]:
-    sources = {
-        "profile_changes": "users",
-        "organization_changes": "organizations",
-        "membership_changes": "memberships",
-    }
-    for table, keys in _NOTES.items():
-        columns = ", ".join("id" if table != "membership_changes" else key for key in keys)
-        yield (
-            f"INSERT INTO {table} SELECT {columns}, random() FROM {sources[table]} WHERE true "  # noqa: S608 - names from here
-            f"ON CONFLICT({', '.join(keys)}) DO UPDATE SET number = excluded.number"
-        )
+def _remember(core: Core, name: str, value: str) -> None:
+    core.file.change("INSERT OR REPLACE INTO meta VALUES (?, ?)", name, value)
 
 
 def _profile(core: Core, id: str) -> str | None:
