@@ -10,14 +10,12 @@ from collections.abc import Generator
 
 import pytest
 
-from support.holders import Ask, Holder
-from support.houses import CHEAP, House, house
-from support.login_service import CLIENT, login_service
+from support.holders import Ask, Holder, house_of_holders
+from support.houses import House
 from syncline.accounts import audit, sessions, users
 from syncline.accounts.core import Core, Visitor
 from syncline.accounts.web.application import ENTRIES
 from syncline.accounts.web.completing import RECENT_SECONDS
-from syncline.auth import Accounts, EmailCode, OpenIDSignIn, Passkey
 
 #: What gives, takes or changes a way in, takes everything along, or destroys. The last ones destroy what others need.
 IMPORTANT = (
@@ -108,11 +106,8 @@ TOLD = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
-    with login_service() as service:
-        acme = OpenIDSignIn(name="acme", issuer=service.url, client_id=CLIENT[0], client_secret=CLIENT[1])
-        folder = tmp_path_factory.mktemp("sensitive")
-        with house(folder, CHEAP, EmailCode(), Passkey(), acme, Accounts(algorithm="ES256")) as built:
-            yield built
+    with house_of_holders(tmp_path_factory.mktemp("sensitive")) as built:
+        yield built
 
 
 def is_asked_for_a_proof(holder: Holder) -> bool:

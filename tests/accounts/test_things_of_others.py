@@ -10,12 +10,10 @@ import httpx
 import pytest
 
 from support.authenticator import Authenticator, encoded
-from support.holders import Ask, Holder
-from support.houses import CHEAP, URL, House, house
-from support.login_service import CLIENT, login_service
+from support.holders import Ask, Holder, house_of_holders
+from support.houses import URL, House
 from syncline.accounts import flows, rendering
 from syncline.accounts.web.application import ENTRIES
-from syncline.auth import Accounts, EmailCode, OpenIDSignIn, Passkey
 
 #: Each way to name something: somebody else's is refused as what does not exist is.
 ASKS = (
@@ -66,11 +64,8 @@ def actions_of(path: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Generator[House]:
-    with login_service() as service:
-        acme = OpenIDSignIn(name="acme", issuer=service.url, client_id=CLIENT[0], client_secret=CLIENT[1])
-        folder = tmp_path_factory.mktemp("others")
-        with house(folder, CHEAP, EmailCode(), Passkey(), acme, Accounts(algorithm="ES256")) as built:
-            yield built
+    with house_of_holders(tmp_path_factory.mktemp("others")) as built:
+        yield built
 
 
 @pytest.mark.parametrize("ask", ASKS, ids=str)

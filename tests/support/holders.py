@@ -3,16 +3,19 @@ the pages."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import httpx
 from pyotp.totp import TOTP
 
-from support.houses import House, Visitor
+from support.houses import CHEAP, House, Visitor, house
+from support.login_service import CLIENT, login_service
 from syncline.accounts import (
     admission,
     api_keys,
@@ -29,6 +32,7 @@ from syncline.accounts.core import Visitor as Place
 from syncline.accounts.flows import start
 from syncline.accounts.sessions import Session
 from syncline.accounts.web.visits import csrf_token
+from syncline.auth import Accounts, EmailCode, OpenIDSignIn, Passkey
 
 _numbers = count(1)
 #: What changes by itself, or belongs to nobody.
@@ -181,3 +185,12 @@ class Holder:
             "ticket": ticket, "own_ticket": own_ticket, "request": request.id, **flows,
         }  # fmt: skip
         return user.id, secret
+
+
+@contextmanager
+def house_of_holders(folder: Path) -> Generator[House]:
+    """A house with every way to sign in that a holder has."""
+    with login_service() as service:
+        acme = OpenIDSignIn(name="acme", issuer=service.url, client_id=CLIENT[0], client_secret=CLIENT[1])
+        with house(folder, CHEAP, EmailCode(), Passkey(), acme, Accounts(algorithm="ES256")) as built:
+            yield built
