@@ -10,13 +10,12 @@ import base64
 import html
 import json
 import secrets
-import threading
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -26,6 +25,7 @@ from joserfc.jwk import RSAKey
 from joserfc.jws import JWSRegistry
 
 from support.houses import Visitor
+from support.receivers import answering
 from syncline.accounts import Core
 
 CLIENT = ("client-1", "secret-1")
@@ -135,16 +135,9 @@ def login_service() -> Generator[LoginService]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    service = LoginService(f"http://127.0.0.1:{server.server_address[1]}")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with answering(Handler) as url:
+        service = LoginService(url)
         yield service
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def leave(visitor: Visitor, provider: str = "acme", page: str = "/auth/sign-in") -> str:
